@@ -1,0 +1,80 @@
+"""The abstract environment: where rollouts come from, for training and for evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One thing a policy produced, for people to look at.
+
+    Attributes:
+        title: what it was asked, the same for every λ ("seed 3", a prompt).
+        text: what it answered, if that is text.
+        series: named curves over the steps, if it moved.
+        media: a picture or an animation in the samples folder, by file name.
+    """
+
+    title: str
+    text: str = ""
+    series: dict[str, list[float]] = field(default_factory=dict)
+    media: str = ""
+
+
+class Environment(ABC):
+    """Turns batches (of prompts, of seeds) into rollouts. All its randomness restarts at ``begin``."""
+
+    unit: str = "steps"
+    """What one step is called in reports: "simulator steps", "tokens", "denoising steps"."""
+
+    def begin(self, seed: int) -> None:
+        """Start an epoch: from here on, training rollouts depend on ``seed`` and the policy alone.
+
+        That is what makes a killed run resumable at the last epoch. Torch's generator is seeded by the caller.
+        """
+
+    @abstractmethod
+    def train_batches(self) -> Iterable[Any]:
+        """An epoch of training batches: any re-iterable, a ``DataLoader`` included."""
+
+    @abstractmethod
+    def eval_batches(self) -> Iterable[Any]:
+        """The evaluation batches: the same prompts or seeds at each call."""
+
+    @abstractmethod
+    def rollout(self, policy: Policy, batch: Any, *, samples: int = 1, greedy: bool = False) -> Rollout:
+        """Sample ``policy`` on a training batch, without gradient.
+
+        Args:
+            policy: the policy to sample.
+            batch: one of ``train_batches``.
+            samples: completions per entry, next to each other in the rollout's rows.
+            greedy: the most likely completion instead of a sampled one (self-critical baselines).
+        """
+
+    @abstractmethod
+    def evaluate(self, policy: Policy, batch: Any) -> Rollout:
+        """Play an evaluation batch as the policy would be deployed, without gradient.
+
+        The rollout holds ``policy.members`` groups of rows, one group per member in order, each group on the whole
+        batch. ``context["id"] [B]`` identifies the entry of each row, so that scores pair up across λ.
+        """
+
+    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+        """The first ``count`` rows of an evaluation rollout as samples to look at. Default: none."""
+        return []
+
+    def film(self, policy: Policy, path: Path) -> bool:
+        """Write an animation of the policy to ``path`` (a .webp); False where there is nothing to see. Default so."""
+        return False
+
+    def close(self) -> None:
+        """Free simulators, processes and files."""

@@ -1,0 +1,54 @@
+"""The exception family. Every error a user can cause is one of these, and says what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RSoupError(Exception):
+    """Base of all errors raised on purpose by rsoup_lightning. The command line prints them without a traceback."""
+
+
+class UnknownNameError(RSoupError):
+    """A name that is not among the known ones.
+
+    >>> str(UnknownNameError("reward", "riski", ["risky", "cautious"]))
+    "unknown reward 'riski': did you mean 'risky'? Known: cautious, risky"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        close = get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f": did you mean {close[0]!r}?" if close else "."
+        listed = self.known if len(self.known) <= 12 else get_close_matches(name, self.known, n=5, cutoff=0.3)
+        known_text = f" Known: {', '.join(listed)}" if listed else ""
+        super().__init__(f"unknown {kind} {name!r}{hint}{known_text}")
+
+
+class CoefficientError(RSoupError):
+    """Coefficients λ or a preference μ that are not on the simplex, or not for the given names."""
+
+
+class MergeError(RSoupError):
+    """Experts whose weights do not fit each other: keys, shapes, dtypes, or integer buffers that disagree."""
+
+
+class WeightsError(RSoupError):
+    """A weights file that is missing, truncated, or of a format that could run code when opened."""
+
+
+class RewardError(RSoupError):
+    """A reward that is not finite, has the wrong shape, or needs what the environment does not give."""
+
+
+class SimulationError(RSoupError):
+    """An environment that cannot serve this task, or whose optional package is absent."""
+
+
+class RunFolderError(RSoupError):
+    """A run folder that belongs to another configuration or is not readable."""
+
+
+class ConfigError(RSoupError):
+    """A recipe that asks for something impossible."""

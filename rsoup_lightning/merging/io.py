@@ -1,0 +1,65 @@
+"""Reading and writing the weights of an expert, never unpickling objects."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rsoup_lightning.errors import WeightsError
+from rsoup_lightning.files import atomic
+
+FILE_NAME = "policy.safetensors"
+CHECKPOINT_PREFIX = "policy."  # the policy's attribute name in RewardFineTuner
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The policy weights in a ``.safetensors`` file, a folder that holds one, or a Lightning ``.ckpt``.
+
+    A checkpoint is read with torch's weights-only unpickler, which builds tensors and plain containers and nothing
+    else; only the tensors of its policy are kept.
+
+    Raises:
+        WeightsError: no such file, a truncated one, one that needs unpickling, or a checkpoint without a policy.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise WeightsError(f"no weights at {path}: expected a .safetensors file, a .ckpt, or a folder with {FILE_NAME}")
+    if file.suffix == ".safetensors":
+        try:
+            return load_file(file)
+        except (SafetensorError, ValueError, OSError) as error:
+            raise WeightsError(
+                f"{file} is no whole safetensors file ({error}): was its writing or copying cut off?"
+            ) from error
+    if file.suffix == ".ckpt":
+        return _read_checkpoint(file)
+    raise WeightsError(
+        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it first"
+    )
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write ``weights`` to ``path/policy.safetensors`` (or to ``path`` if it ends in .safetensors), atomically."""
+    file = path if path.suffix == ".safetensors" else path / FILE_NAME
+    with atomic(file) as temporary:
+        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}, temporary)
+
+
+def _read_checkpoint(file: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({error})") from error
+    except (RuntimeError, EOFError, KeyError, TypeError, OSError) as error:
+        raise WeightsError(f"{file} is no whole Lightning checkpoint ({error})") from error
+    size = len(CHECKPOINT_PREFIX)
+    weights = {name[size:]: tensor for name, tensor in state.items() if name.startswith(CHECKPOINT_PREFIX)}
+    if not weights:
+        raise WeightsError(f"{file} holds no policy: none of its tensors is named {CHECKPOINT_PREFIX}*")
+    return weights

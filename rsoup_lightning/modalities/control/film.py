@@ -1,0 +1,97 @@
+"""Animations of an episode as .webp. Drawing happens in a process of its own: a broken GL cannot hurt the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rsoup_lightning.files import atomic
+from rsoup_lightning.modalities.control.simulators import make_single
+
+FRAMES = 90
+STRIDE = 3  # simulator steps per frame
+SIZE = {"width": 320, "height": 240}
+GL_BACKENDS = ("egl", "osmesa")
+CHECK = "import mujoco; mujoco.GLContext(8, 8).make_current()"
+
+
+@cache
+def gl_backend() -> str | None:
+    """The MUJOCO_GL setting that works here: the user's own, else egl, else osmesa, else None."""
+    chosen = os.environ.get("MUJOCO_GL")
+    for name in [chosen] if chosen else GL_BACKENDS:
+        probe = subprocess.run(
+            [sys.executable, "-c", CHECK], env={**os.environ, "MUJOCO_GL": name}, capture_output=True, check=False
+        )
+        if probe.returncode == 0:
+            return name
+    return None
+
+
+def film_episode(
+    env_id: str, options: dict[str, Any], act: Callable[[np.ndarray], np.ndarray], path: Path, *, seed: int
+) -> bool:
+    """Play the start of an episode and draw it to ``path``.
+
+    Args:
+        env_id: the environment.
+        options: its keyword arguments.
+        act: the action ``[A]`` at an observation ``[O]``.
+        path: the .webp to write.
+        seed: of the episode.
+
+    Returns:
+        False where no GL is found or the drawing fails.
+    """
+    backend = gl_backend()
+    if backend is None:
+        return False
+    env = make_single(env_id, options)
+    observation, _ = env.reset(seed=seed)
+    actions = []
+    for _ in range(FRAMES * STRIDE):
+        actions.append(act(observation))
+        observation, _, terminated, truncated, _ = env.step(actions[-1])
+        if terminated or truncated:
+            break
+    env.close()
+    with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+        np.save(Path(folder) / "actions.npy", np.stack(actions))
+        job = {"env_id": env_id, "options": options, "seed": seed, "actions": f"{folder}/actions.npy"}
+        command = [sys.executable, "-m", __name__, json.dumps(job), str(temporary)]
+        drawn = subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, check=False)
+        temporary.touch()  # atomic() moves it; an empty one is removed below
+    if drawn.returncode:
+        path.unlink()
+    return drawn.returncode == 0
+
+
+def draw(job: dict[str, Any], path: Path) -> None:
+    """Replay the actions of ``job`` from its seed and write every third frame as an animation."""
+    from PIL import Image
+
+    env = make_single(job["env_id"], job["options"], render_mode="rgb_array", **SIZE)
+    env.reset(seed=job["seed"])
+    frames = []
+    for index, action in enumerate(np.load(job["actions"])):
+        env.step(action)
+        if index % STRIDE == 0:
+            frames.append(Image.fromarray(np.asarray(env.render())))
+    milliseconds = int(1000 * STRIDE / env.metadata.get("render_fps", 20))
+    with path.open("wb") as stream:
+        frames[0].save(
+            stream, "WEBP", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, quality=60
+        )
+
+
+if __name__ == "__main__":
+    draw(json.loads(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,177 @@
+"""Policies for control: a Gaussian whose mean is an MLP of the normalised observation, and many of them stacked.
+
+Notation: B rows, T steps, O observation size, A action size, M members.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from rsoup_lightning.merging import linear
+from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.rollout import Rollout
+
+OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
+
+
+class ControlPolicy(Policy):
+    """A policy that :class:`SimulatorEnvironment` can play: a mean action, and a Gaussian around it to explore."""
+
+    independent_steps = True
+    log_std: Tensor
+    """``[A]`` logarithm of the standard deviation of the actions; stacked policies have none."""
+
+    @abstractmethod
+    def mean_actions(self, observations: Tensor) -> Tensor:
+        """``[..., A]`` the most likely action at each of ``observations [..., O]``."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+
+class GaussianMLP(ControlPolicy):
+    """Actor and critic, two tanh MLPs, on observations normalised by statistics learnt during init and then frozen.
+
+    The statistics are buffers: part of the weights, the same in all experts of one init.
+
+    Args:
+        observation_size: O.
+        action_size: A.
+        hidden: width of each hidden layer.
+        log_std: logarithm of the standard deviation at the start, in the action's unit.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(
+        self, observation_size: int, action_size: int, hidden: Sequence[int] = (64, 64), log_std: float = -0.5
+    ) -> None:
+        super().__init__()
+        self.actor = _mlp([observation_size, *hidden, action_size], last_gain=0.01)
+        self.critic = _mlp([observation_size, *hidden, 1], last_gain=1.0)
+        self.log_std = nn.Parameter(torch.full((action_size,), log_std))
+        self.register_buffer("mean", torch.zeros(observation_size))
+        self.register_buffer("variance", torch.ones(observation_size))
+        self.register_buffer("count", torch.tensor(0))
+        self.learns_statistics = True
+
+    def normalise(self, observations: Tensor) -> Tensor:
+        """``[..., O]`` in standard deviations from the mean, kept within ±10."""
+        scaled = (observations - self.mean) * torch.rsqrt(self.variance + 1e-8)
+        return scaled.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+
+    def mean_actions(self, observations: Tensor) -> Tensor:
+        return self.actor(self.normalise(observations))
+
+    @property
+    def device(self) -> torch.device:
+        return self.log_std.device
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        observations = self.normalise(rollout["observations"])
+        scaled = (rollout["actions"] - self.actor(observations)) * torch.exp(-self.log_std)
+        return PolicyOutput(
+            log_probs=gaussian_log_prob(scaled, self.log_std),
+            entropy=(self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(rollout.mask.shape),
+            values=self.critic(observations).squeeze(-1),
+        )
+
+    @torch.no_grad()
+    def values(self, rollout: Rollout) -> Tensor:
+        every = torch.cat([rollout["observations"], rollout["last_observations"].unsqueeze(1)], dim=1)
+        return self.critic(self.normalise(every)).squeeze(-1)
+
+    @torch.no_grad()
+    def observe(self, rollout: Rollout) -> None:
+        """Fold the rollout's observations into the running mean and variance (Chan et al. 1979)."""
+        if not self.learns_statistics:
+            return
+        seen = rollout["observations"][rollout.mask].double()
+        if not len(seen):
+            return
+        mean, variance, old, new = seen.mean(0), seen.var(0, unbiased=False), self.count.item(), len(seen)
+        shift, total = mean - self.mean, old + new
+        spread = self.variance * old + variance * new + shift.square() * (old * new / total)
+        self.mean.add_(shift * (new / total))
+        self.variance.copy_(spread / total)
+        self.count.fill_(total)
+
+    def start_from(self, weights: Weights) -> None:
+        super().start_from(weights)
+        self.learns_statistics = False
+
+    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
+        members = []
+        for point in coefficients:
+            member = deepcopy(self)
+            member.load_weights(linear(experts, point))
+            members.append(member)
+        return StackedPolicy(members)
+
+
+class StackedPolicy(ControlPolicy):
+    """M policies of one architecture as one batched product; rows come in M groups, one per member, in order."""
+
+    def __init__(self, policies: Sequence[ControlPolicy]) -> None:
+        super().__init__()
+        self.members = len(policies)
+        parameters, buffers = stack_module_state(list(policies))  # type: ignore[arg-type]
+        self._weights = {name: tensor.detach() for name, tensor in {**parameters, **buffers}.items()}
+        # A shell on the meta device gives functional_call the architecture, and holds no memory. In a tuple: no child.
+        self._shell = (_MeanOnly(deepcopy(policies[0]).to("meta")),)
+
+        def means(weights: dict[str, Tensor], observations: Tensor) -> Tensor:
+            return functional_call(self._shell[0], {f"policy.{k}": v for k, v in weights.items()}, (observations,))
+
+        self._means = vmap(means)
+
+    def mean_actions(self, observations: Tensor) -> Tensor:
+        grouped = observations.view(self.members, -1, observations.shape[-1])
+        return self._means(self._weights, grouped).flatten(0, 1)
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self._weights.values())).device
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        raise TypeError("stacked policies are not re-scored: they are for evaluation")
+
+
+class _MeanOnly(nn.Module):
+    """``mean_actions`` as a forward, the only door functional_call has."""
+
+    def __init__(self, policy: ControlPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return self.policy.mean_actions(observations)
+
+
+def gaussian_log_prob(scaled: Tensor, log_std: Tensor) -> Tensor:
+    """``[...]`` log-density of actions ``scaled [..., A]`` standard deviations from their mean; ``log_std [A]``."""
+    return -0.5 * scaled.square().sum(-1) - log_std.sum() - 0.5 * math.log(2 * math.pi) * scaled.shape[-1]
+
+
+def _mlp(sizes: Sequence[int], last_gain: float) -> nn.Sequential:
+    """Linear layers with tanh between them, orthogonal weights, zero biases."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.Tanh()]
+    linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    for layer in linears:
+        nn.init.orthogonal_(layer.weight, math.sqrt(2) if layer is not linears[-1] else last_gain)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers[:-1])

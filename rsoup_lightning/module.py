@@ -1,0 +1,202 @@
+"""``RewardFineTuner``: policy-gradient fine-tuning of any policy, in any environment, on any preference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from rsoup_lightning import losses
+from rsoup_lightning.algorithms import PPO, Algorithm
+from rsoup_lightning.environment import Environment
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.evaluation import score_batch
+from rsoup_lightning.merging import check_match, read_weights
+from rsoup_lightning.metrics import SampleScores
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rewards import Reward, scalarise, score
+from rsoup_lightning.rollout import Rollout, last_counted
+from rsoup_lightning.simplex import check_preference
+
+
+class KLPenalty:
+    """How far the policy may move from the reference: reward less β × KL per step.
+
+    Args:
+        coefficient: β at the start, in reward per nat.
+        target: wanted KL per row in nats; β then adapts (Ziegler et al. 2019). Null: β is fixed.
+        horizon: rows over which an adaptive β may change by a factor of about e^0.2.
+    """
+
+    def __init__(self, coefficient: float = 0.0, target: float | None = None, horizon: float = 10_000.0) -> None:
+        if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
+            raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
+        self.coefficient = coefficient
+        self.target = target
+        self.horizon = horizon
+
+
+class RewardFineTuner(L.LightningModule):
+    """Fine-tunes one policy on the μ-weighted sum of rewards. Subclass it, build the three parts, register it.
+
+    Args:
+        environment: where rollouts come from.
+        policy: what is fine-tuned.
+        rewards: name to reward. All are computed and logged; ``preference`` says which ones count.
+        preference: μ, reward name to weight on the simplex. Default: equal weights.
+        algorithm: how rewards become gradients.
+        optimizer: builds the optimiser of the trainable parameters.
+        kl: penalty on leaving the reference policy, which is the policy at the start of the training.
+        reward_scale: factor on the reward that the algorithm sees (not on what is logged).
+        decay_learning_rate: let the learning rate fall linearly to zero over ``trainer.max_epochs``.
+        max_grad_norm: clip the gradient to this Euclidean norm.
+        init_weights: file or folder of the shared initialisation; what it has learnt of its inputs stays frozen.
+        seed: of rollouts; with the same seed, a run killed and resumed equals one that was not.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        policy: Policy,
+        rewards: Mapping[str, Reward],
+        preference: dict[str, float] | None = None,
+        algorithm: Algorithm | None = None,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        kl: KLPenalty | None = None,
+        reward_scale: float = 1.0,
+        decay_learning_rate: bool = False,
+        max_grad_norm: float = 0.5,
+        init_weights: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False  # one rollout serves several optimiser steps
+        self.environment = environment
+        self.policy = policy
+        self.rewards = dict(rewards)
+        uniform = dict.fromkeys(self.rewards, 1 / len(self.rewards))
+        self.preference = check_preference(preference or uniform, list(self.rewards))
+        self.algorithm = algorithm or PPO()
+        self.optimizer = optimizer
+        self.kl = kl or KLPenalty()
+        self.reward_scale = reward_scale
+        self.decay_learning_rate = decay_learning_rate
+        self.max_grad_norm = max_grad_norm
+        self.seed = seed
+        self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
+        self.register_buffer("steps_taken", torch.tensor(0))
+        self.test_scores = nn.ModuleDict({name: SampleScores() for name in self.rewards})
+        if init_weights is not None:
+            weights = read_weights(Path(init_weights))
+            check_match([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
+            self.policy.start_from(weights)
+
+    # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        rollout = self.environment.rollout(self.policy, batch, samples=self.algorithm.samples)
+        scores = score(self.rewards, rollout, step=self.global_step)
+        reward = self._reward(rollout, scores)
+        rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
+        logs: dict[str, Tensor] = {}
+        for minibatch in self.algorithm.minibatches(rollout, independent_steps=self.policy.independent_steps):
+            loss, logs = self.algorithm.loss(self.policy(minibatch), minibatch)
+            self._optimiser_step(loss)
+        self.policy.observe(rollout)
+        self._log(rollout, scores, logs)
+
+    def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> Tensor:
+        """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
+        scalar = losses.per_step(scalarise(scores, self.preference, rollout.mask), last_counted(rollout.mask))
+        scalar = scalar * self.reward_scale
+        if not self.kl.coefficient:
+            return scalar
+        kl = losses.kl_per_step(rollout.log_probs, self.policy.reference_log_probs(rollout)) * rollout.mask
+        reward = scalar - self.kl_coefficient * kl
+        self.log("kl", kl.sum(1).mean())
+        if self.kl.target is not None:
+            coefficient = losses.adapt_kl_coefficient(
+                self.kl_coefficient.item(),
+                kl.sum(1).mean().item(),
+                target=self.kl.target,
+                horizon=self.kl.horizon,
+                samples=len(rollout),
+            )
+            self.kl_coefficient.fill_(coefficient)
+            self.log("kl_coefficient", self.kl_coefficient)
+        return reward
+
+    def _greedy_returns(self, batch: Any) -> Tensor | None:
+        """``[prompts]`` scalar reward of the greedy completions, for the algorithms that want it as baseline."""
+        if not self.algorithm.greedy_baseline:
+            return None
+        greedy = self.environment.rollout(self.policy, batch, greedy=True)
+        return self._reward(greedy, score(self.rewards, greedy, step=self.global_step)).sum(1)
+
+    def _optimiser_step(self, loss: Tensor) -> None:
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        optimizer.step()
+
+    def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
+        self.steps_taken += rollout.counted
+        means = {
+            f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
+            for name, values in scores.items()
+        }
+        self.log_dict({**means, **logs})
+
+    # Evaluation: every reward, on the evaluation batches.
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        self._evaluation_step("test", batch)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self._evaluation_step("val", batch)
+
+    def _evaluation_step(self, split: str, batch: Any) -> None:
+        ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
+        for name, metric in self.test_scores.items():
+            metric.update(ids[0], scores[name][0])
+            self.log(f"{split}/{name}", metric, on_epoch=True, on_step=False, batch_size=ids.shape[1])
+
+    # Lightning's hooks.
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
+
+    def train_dataloader(self) -> Iterable[Any]:
+        return self.environment.train_batches()
+
+    def val_dataloader(self) -> Iterable[Any]:
+        return self.environment.eval_batches()
+
+    def test_dataloader(self) -> Iterable[Any]:
+        return self.environment.eval_batches()
+
+    def setup(self, stage: str) -> None:
+        # Before a checkpoint is restored: the reference is where the training began, also when it goes on.
+        if stage == "fit" and self.kl.coefficient:
+            self.policy.freeze_reference()
+
+    def on_train_epoch_start(self) -> None:
+        # Everything random in an epoch follows from (seed, epoch, process): a resumed run replays it exactly.
+        entropy = np.random.SeedSequence([self.seed, self.current_epoch, self.global_rank])
+        seed = int(entropy.generate_state(1)[0])
+        L.seed_everything(seed, verbose=False)
+        self.environment.begin(seed)
+        if self.decay_learning_rate:
+            left = 1 - self.current_epoch / self.trainer.max_epochs
+            for group in self.optimizers().param_groups:
+                group["lr"] = left * group.setdefault("initial_lr", group["lr"])
+
+    def teardown(self, stage: str) -> None:
+        self.environment.close()

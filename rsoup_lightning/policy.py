@@ -1,0 +1,100 @@
+"""The abstract policy: a torch module that can re-score a rollout, be merged, and recall its reference."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rsoup_lightning.rollout import Rollout
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PolicyOutput:
+    """What re-scoring a rollout gives; gradients flow through all of it.
+
+    Attributes:
+        log_probs: ``[B, T]`` of the steps taken.
+        entropy: ``[B, T]`` of the step distributions in nats, or None where it is not known.
+        values: ``[B, T]`` the critic's value before each step, or None without a critic.
+    """
+
+    log_probs: Tensor
+    entropy: Tensor | None = None
+    values: Tensor | None = None
+
+
+class Policy(nn.Module, ABC):
+    """A policy as :class:`rsoup_lightning.module.RewardFineTuner` and the merging code see it.
+
+    How it samples is between it and its environment: each modality has its own pair.
+    """
+
+    independent_steps: bool = False
+    """True where a step can be scored without its past, so that minibatches may cut rows into steps."""
+
+    members: int = 1
+    """How many policies this one plays at once; evaluation gives each of them the same batch (see ``soups``)."""
+
+    _reference: tuple[Policy, ...] = ()  # in a tuple, so that it is no submodule: neither trained nor saved
+
+    @abstractmethod
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        """Re-score the steps of a rollout under the current weights."""
+
+    def values(self, rollout: Rollout) -> Tensor:
+        """``[B, T + 1]`` the critic's value before each step and after the last, without gradient.
+
+        This default suits rows that end by themselves: the value after the last step is zero.
+        """
+        values = self(rollout).values
+        if values is None:
+            raise TypeError(f"{type(self).__name__} has no critic: choose an algorithm that needs none, such as RLOO")
+        return torch.cat([values, torch.zeros_like(values[:, :1])], dim=1).detach()
+
+    def observe(self, rollout: Rollout) -> None:
+        """Learn input statistics from a training rollout, after the update it served. Default: nothing to learn."""
+
+    def weights(self) -> Weights:
+        """The tensors that make an expert: what is saved, merged and loaded. Default: the whole state dict."""
+        return self.state_dict()
+
+    def load_weights(self, weights: Weights) -> None:
+        """Copy ``weights`` in place; the caller has checked that they fit (:func:`merging.check.check_match`)."""
+        own = self.weights()
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                own[name].copy_(tensor)
+
+    def start_from(self, weights: Weights) -> None:
+        """Begin fine-tuning at ``weights``, the shared initialisation. Subclasses freeze what init has learnt."""
+        self.load_weights(weights)
+
+    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
+        """One policy that plays all the linear soups at once, rows in one group per λ; None if this kind cannot.
+
+        Args:
+            experts: E weights.
+            coefficients: M points λ, each of E numbers.
+        """
+        return None
+
+    def freeze_reference(self) -> None:
+        """Keep the present weights as the reference policy of KL penalties."""
+        self._reference = (deepcopy(self).eval().requires_grad_(False),)
+
+    def reference_log_probs(self, rollout: Rollout) -> Tensor:
+        """``[B, T]`` log-probabilities of the steps under the reference policy, without gradient."""
+        with torch.no_grad():
+            return self._reference[0](rollout).log_probs
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
+        for reference in self._reference:
+            reference._apply(fn, recurse)
+        return super()._apply(fn, recurse)

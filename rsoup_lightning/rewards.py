@@ -1,0 +1,73 @@
+"""The abstract reward, and how several become the one number a training maximises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.rollout import Rollout, last_counted
+
+
+class Reward(ABC):
+    """Scores rollouts. Stateless: the same rollout always has the same reward. Larger is better."""
+
+    @abstractmethod
+    def __call__(self, rollout: Rollout) -> Tensor:
+        """The reward per row ``[B]``, or per step ``[B, T]`` where credit is known step by step."""
+
+
+def score(rewards: Mapping[str, Reward], rollout: Rollout, *, step: int) -> dict[str, Tensor]:
+    """Every reward of a rollout, checked: ``{name: [B] or [B, T]}``, zero where a step does not count.
+
+    Args:
+        rewards: name to reward.
+        rollout: what to score.
+        step: the training step, named in the error.
+
+    Raises:
+        RewardError: wrong shape, or a value that is NaN or infinite; names the reward, the step and the sample.
+    """
+    scores = {}
+    for name, reward in rewards.items():
+        values = reward(rollout)
+        if values.shape not in (rollout.mask.shape, rollout.mask.shape[:1]):
+            raise RewardError(
+                f"reward {name!r} returned shape {tuple(values.shape)}: "
+                f"expected one per row [{len(rollout)}] or one per step {list(rollout.mask.shape)}"
+            )
+        if values.dim() == 2:
+            values = torch.where(rollout.mask, values, 0)
+        bad = (~values.isfinite()).nonzero()
+        if len(bad):
+            row = int(bad[0, 0])
+            where = f", its step {int(bad[0, 1])}" if values.dim() == 2 else ""
+            raise RewardError(
+                f"reward {name!r} is {values[tuple(bad[0])].item()} at training step {step}, sample {row}{where}: "
+                f"training stops here and the last checkpoint is intact"
+            )
+        scores[name] = values
+    return scores
+
+
+def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float], mask: Tensor) -> Tensor:
+    """The μ-weighted sum of rewards (equation 1 of Ramé et al. 2023), ``[B]`` or ``[B, T]`` if any is per step.
+
+    Args:
+        scores: ``{name: [B] or [B, T]}``; a per-row reward among per-step ones is paid at the last counted step.
+        preference: μ per reward; rewards that weigh zero are left out, so that they cannot disturb.
+        mask: ``[B, T]`` bool.
+    """
+    weighted = {name: weight * scores[name] for name, weight in preference.items() if weight}
+    if not any(values.dim() == 2 for values in weighted.values()):
+        return torch.stack(list(weighted.values())).sum(0)
+    last = last_counted(mask)
+    return torch.stack([v if v.dim() == 2 else v.unsqueeze(1) * last for v in weighted.values()]).sum(0)
+
+
+def per_row(values: Tensor) -> Tensor:
+    """``[B]`` the reward of each row: its sum over steps where it was given per step."""
+    return values if values.dim() == 1 else values.sum(1)

@@ -1,0 +1,116 @@
+"""The one data structure every modality, reward and algorithm shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A batch of what a policy did. A *step* is a token, a denoising step or a simulator step.
+
+    Args:
+        log_probs: ``[B, T]`` log-probability of each step under the policy that took it.
+        mask: ``[B, T]`` bool, true where a step counts (false: padding, or the reset between two episodes).
+        steps: per-step payload, each ``[B, T, ...]`` (actions, observations, tokens, advantages).
+        context: per-row payload, each ``[B, ...]`` (prompts, last observations, sample identifiers).
+        terminated: ``[B, T]`` bool, no reward can follow this step. Default: the last counted step of each row.
+        truncated: ``[B, T]`` bool, the episode was cut here although more would have followed. Default: nowhere.
+        texts: anything per row that is no tensor, each a list of B entries (prompts and completions as strings).
+
+    Notation: B rows, T steps. Rewards are computed from a rollout, they are not part of it:
+    see :class:`rsoup_lightning.rewards.Reward`.
+    """
+
+    log_probs: Tensor
+    mask: Tensor
+    steps: dict[str, Tensor] = field(default_factory=dict)
+    context: dict[str, Tensor] = field(default_factory=dict)
+    terminated: Tensor = None  # type: ignore[assignment]  # filled by __post_init__
+    truncated: Tensor = None  # type: ignore[assignment]
+    texts: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = self.mask.shape
+        if len(shape) != 2 or self.log_probs.shape != shape:
+            raise ValueError(f"log_probs {tuple(self.log_probs.shape)} and mask {tuple(shape)} must both be [B, T]")
+        if self.terminated is None:
+            object.__setattr__(self, "terminated", last_counted(self.mask))
+        if self.truncated is None:
+            object.__setattr__(self, "truncated", torch.zeros_like(self.mask))
+        for name, tensor in self.steps.items():
+            if tensor.shape[:2] != shape:
+                raise ValueError(
+                    f"step payload {name!r} is {tuple(tensor.shape)}, expected [B, T, ...] with {tuple(shape)}"
+                )
+        for name, rows in {**self.context, **self.texts}.items():
+            if len(rows) != shape[0]:
+                raise ValueError(f"payload {name!r} has {len(rows)} rows, expected {shape[0]}")
+
+    def __len__(self) -> int:
+        return self.mask.shape[0]
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The payload called ``name``, from ``steps`` or ``context``."""
+        return self.steps[name] if name in self.steps else self.context[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.steps or name in self.context
+
+    @property
+    def counted(self) -> Tensor:
+        """Scalar number of steps that count: simulator steps, tokens, denoising steps."""
+        return self.mask.sum()
+
+    def with_steps(self, **steps: Tensor) -> Rollout:
+        """A copy with more per-step payload, each ``[B, T, ...]``."""
+        return replace(self, steps={**self.steps, **steps})
+
+    def rows(self, index: Tensor) -> Rollout:
+        """The rows ``index [N]`` as a rollout of N rows."""
+        positions = index.tolist() if self.texts else []
+        return self._map(lambda tensor: tensor[index], {k: [v[i] for i in positions] for k, v in self.texts.items()})
+
+    def flatten_steps(self) -> Rollout:
+        """Every counted step as a row of its own, ``[sum(mask), 1, ...]``; for steps scored without their past."""
+        counted = self.mask.reshape(-1).nonzero().squeeze(1)
+        row = counted // self.mask.shape[1]
+        return Rollout(
+            **{
+                name: getattr(self, name).reshape(-1)[counted].unsqueeze(1)
+                for name in ("log_probs", "mask", "terminated", "truncated")
+            },
+            steps={k: v.reshape(-1, *v.shape[2:])[counted].unsqueeze(1) for k, v in self.steps.items()},
+            context={k: v[row] for k, v in self.context.items()},
+        )
+
+    def minibatches(self, size: int) -> Iterator[Rollout]:
+        """Rows in a random order, ``size`` at a time (torch's global generator); the last one may be smaller."""
+        for index in torch.randperm(len(self), device="cpu").split(size):
+            yield self.rows(index.to(self.mask.device))
+
+    def to(self, device: torch.device) -> Rollout:
+        """The same rollout on another device."""
+        return self._map(lambda tensor: tensor.to(device), self.texts)
+
+    def _map(self, change: Callable[[Tensor], Tensor], texts: dict[str, list[Any]]) -> Rollout:
+        return Rollout(
+            log_probs=change(self.log_probs),
+            mask=change(self.mask),
+            steps={name: change(tensor) for name, tensor in self.steps.items()},
+            context={name: change(tensor) for name, tensor in self.context.items()},
+            terminated=change(self.terminated),
+            truncated=change(self.truncated),
+            texts=texts,
+        )
+
+
+def last_counted(mask: Tensor) -> Tensor:
+    """``[B, T]`` bool, true at the last true entry of each row of ``mask``."""
+    after = mask.flip(1).cumsum(1).flip(1)
+    return mask.bool() & (after == 1)

@@ -1,0 +1,146 @@
+"""Points of the simplex: coefficients λ over experts and preferences μ over rewards.
+
+Notation: E experts (or rewards), ``steps`` grid values per edge, both ends included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Literal
+
+from rsoup_lightning.errors import CoefficientError, UnknownNameError
+
+Coefficients = tuple[float, ...]
+GridKind = Literal["simplex", "pairs", "uniform", "one_hot"]
+
+TOLERANCE = 1e-6  # how far from one a sum of coefficients may be: float rounding of a written grid
+
+
+def one_hot(experts: int) -> list[Coefficients]:
+    """The E corners: each expert alone.
+
+    >>> one_hot(2)
+    [(1.0, 0.0), (0.0, 1.0)]
+    """
+    return [tuple(float(i == j) for j in range(experts)) for i in range(experts)]
+
+
+def uniform(experts: int) -> list[Coefficients]:
+    """The single centre point, where every expert weighs 1/E (the "uniform soup").
+
+    >>> uniform(4)
+    [(0.25, 0.25, 0.25, 0.25)]
+    """
+    return [(1.0 / experts,) * experts]
+
+
+def simplex(experts: int, steps: int) -> list[Coefficients]:
+    """The regular lattice: every λ whose entries are multiples of 1/(steps - 1), first expert's λ ascending.
+
+    For two experts that is the paper's sweep 0, 1/(steps-1), ..., 1. The lattice of E experts has
+    C(steps + E - 2, E - 1) points.
+
+    >>> simplex(2, 3)
+    [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
+    >>> len(simplex(3, 11))
+    66
+    """
+    _require_steps(steps)
+    total = steps - 1
+
+    def compositions(left: int, parts: int) -> list[tuple[int, ...]]:
+        if parts == 1:
+            return [(left,)]
+        return [(head, *tail) for head in range(left + 1) for tail in compositions(left - head, parts - 1)]
+
+    return [tuple(part / total for part in parts) for parts in compositions(total, experts)]
+
+
+def pairs(experts: int, steps: int) -> list[Coefficients]:
+    """The edges of the simplex: a sweep between every pair of experts, shared corners listed once.
+
+    >>> len(pairs(3, 5))
+    12
+    """
+    _require_steps(steps)
+    points: dict[Coefficients, None] = {}
+    for first, second in combinations(range(experts), 2):
+        for share, rest in simplex(2, steps):
+            point = [0.0] * experts
+            point[first], point[second] = share, rest
+            points[tuple(point)] = None
+    return list(points)
+
+
+def grid(experts: int, steps: int, kind: GridKind = "simplex") -> list[Coefficients]:
+    """The λ values to evaluate.
+
+    Args:
+        experts: number of experts E, at least one.
+        steps: grid values per edge, both ends included (ignored by ``uniform`` and ``one_hot``).
+        kind: ``simplex`` (the whole lattice), ``pairs`` (edges only, with the centre where E > 2),
+            ``uniform`` (the centre and the corners) or ``one_hot`` (the corners).
+
+    Raises:
+        CoefficientError: fewer than one expert, fewer than two steps, or an unknown kind.
+    """
+    if experts < 1:
+        raise CoefficientError("a grid of coefficients needs at least one expert")
+    if experts == 1 or kind == "one_hot":
+        return one_hot(experts)
+    if kind == "simplex":
+        return simplex(experts, steps)
+    if kind == "pairs":
+        return pairs(experts, steps) + (uniform(experts) if experts > 2 else [])
+    if kind == "uniform":
+        return one_hot(experts) + uniform(experts)
+    raise CoefficientError(f"unknown grid kind {kind!r}: choose simplex, pairs, uniform or one_hot")
+
+
+def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapolate: bool = False) -> Coefficients:
+    """Return λ as a tuple of floats, or say why it is no point of the simplex.
+
+    Args:
+        coefficients: one λ per expert.
+        experts: number of experts E.
+        extrapolate: allow any finite λ, also negative ones or sums other than one.
+
+    Raises:
+        CoefficientError: wrong length, not finite, negative, or not summing to one within 1e-6.
+    """
+    values = tuple(float(value) for value in coefficients)
+    if len(values) != experts:
+        raise CoefficientError(f"{len(values)} coefficients for {experts} experts: give one per expert")
+    if any(value != value or abs(value) == float("inf") for value in values):
+        raise CoefficientError(f"coefficients must be finite, got {values}")
+    if extrapolate:
+        return values
+    if any(value < 0 for value in values):
+        raise CoefficientError(f"coefficients must not be negative, got {values}; ask to extrapolate if you mean it")
+    if abs(sum(values) - 1) > TOLERANCE:
+        raise CoefficientError(f"coefficients must sum to 1, got {values} with sum {sum(values):.6g}")
+    return values
+
+
+def check_preference(preference: Mapping[str, float], rewards: Sequence[str]) -> dict[str, float]:
+    """Return μ over all ``rewards`` (absent ones weigh zero), or say what is wrong with it.
+
+    >>> check_preference({"risky": 1}, ["risky", "cautious"])
+    {'risky': 1.0, 'cautious': 0.0}
+
+    Raises:
+        UnknownNameError: a name that is no reward.
+        CoefficientError: weights off the simplex.
+    """
+    for name in preference:
+        if name not in rewards:
+            raise UnknownNameError("reward", name, rewards)
+    values = {name: float(preference.get(name, 0.0)) for name in rewards}
+    check_coefficients(list(values.values()), len(rewards))
+    return values
+
+
+def _require_steps(steps: int) -> None:
+    if steps < 2:
+        raise CoefficientError(f"a sweep needs at least 2 values of λ, got {steps}")

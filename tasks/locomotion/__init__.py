@@ -1,0 +1,21 @@
+"""Locomotion: simulated bodies that run, fast (risky) or with little effort (cautious)."""
+
+from rsoup_lightning.registry import Task
+
+TASK = Task(
+    name="locomotion",
+    summary="MuJoCo bodies that run: fast or with little effort; any MO-Gymnasium reward vector",
+    fine_tuner="tasks.locomotion.module:LocomotionFineTuner",
+    rewards={
+        "risky": "tasks.locomotion.rewards:Risky",
+        "cautious": "tasks.locomotion.rewards:Cautious",
+        "default": "tasks.locomotion.rewards:Native",
+    },
+    environments={
+        "HalfCheetah-v5": "two legs in a plane; never falls for good",
+        "Walker2d-v5": "a pair of legs in a plane; may fall",
+        "Humanoid-v5": "the paper's body: 17 joints in space; may fall",
+        "mo-hopper-v5": "one leg; rewards forward, height, control (extra mo)",
+    },
+    recipe="conf/locomotion/quickstart.yaml",
+)
