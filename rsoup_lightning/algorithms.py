@@ -68,9 +68,8 @@ class Algorithm(ABC):
         if self.minibatch_size == 0:
             yield from [rollout] * self.epochs
             return
-        rows = rollout.flatten_steps() if independent_steps else rollout
         for _ in range(self.epochs):
-            yield from rows.minibatches(self.minibatch_size)
+            yield from rollout.minibatches(self.minibatch_size, by_step=independent_steps)
 
 
 class PPO(Algorithm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import score_batch
-from rsoup_lightning.merging import check_match, read_weights
+from rsoup_lightning.merging import check_layout, read_weights
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, scalarise, score
@@ -94,7 +95,7 @@ class RewardFineTuner(L.LightningModule):
         self.test_scores = nn.ModuleDict({name: SampleScores() for name in self.rewards})
         if init_weights is not None:
             weights = read_weights(Path(init_weights))
-            check_match([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
+            check_layout([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
             self.policy.start_from(weights)
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
@@ -104,12 +105,16 @@ class RewardFineTuner(L.LightningModule):
         scores = score(self.rewards, rollout, step=self.global_step)
         reward = self._reward(rollout, scores)
         rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
+        optimizer = self.optimizers()
         logs: dict[str, Tensor] = {}
         for minibatch in self.algorithm.minibatches(rollout, independent_steps=self.policy.independent_steps):
             loss, logs = self.algorithm.loss(self.policy(minibatch), minibatch)
-            self._optimiser_step(loss)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+            optimizer.step()
         self.policy.observe(rollout)
-        self._log(rollout, scores, logs)
+        self._log(batch_idx, rollout, scores, logs)
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
@@ -139,20 +144,15 @@ class RewardFineTuner(L.LightningModule):
         greedy = self.environment.rollout(self.policy, batch, greedy=True)
         return self._reward(greedy, score(self.rewards, greedy, step=self.global_step)).sum(1)
 
-    def _optimiser_step(self, loss: Tensor) -> None:
-        optimizer = self.optimizers()
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        optimizer.step()
-
-    def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
+    def _log(self, batch_idx: int, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += rollout.counted
-        means = {
-            f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
-            for name, values in scores.items()
-        }
-        self.log_dict({**means, **logs})
+        # Lightning's bookkeeping costs as much as a small network's update: not at every step of a fast simulator.
+        if batch_idx % self.trainer.log_every_n_steps == 0 or self.trainer.is_last_batch:
+            means = {
+                f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
+                for name, values in scores.items()
+            }
+            self.log_dict({**means, **logs})
 
     # Evaluation: every reward, on the evaluation batches.
 
@@ -186,6 +186,12 @@ class RewardFineTuner(L.LightningModule):
         # Before a checkpoint is restored: the reference is where the training began, also when it goes on.
         if stage == "fit" and self.kl.coefficient:
             self.policy.freeze_reference()
+
+    def on_fit_start(self) -> None:
+        if not torch.cuda.is_available():
+            # Lightning's fork-safe device count opens the NVIDIA library anew each time it is asked, and torch asks
+            # at each optimiser step: a tenth of a small network's update, for a device that is not there.
+            os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from (seed, epoch, process): a resumed run replays it exactly.

@@ -66,7 +66,7 @@ class Policy(nn.Module, ABC):
         return self.state_dict()
 
     def load_weights(self, weights: Weights) -> None:
-        """Copy ``weights`` in place; the caller has checked that they fit (:func:`merging.check.check_match`)."""
+        """Copy ``weights`` in place; the caller has checked that they fit (:func:`merging.check.check_layout`)."""
         own = self.weights()
         with torch.no_grad():
             for name, tensor in weights.items():

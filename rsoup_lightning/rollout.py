@@ -18,6 +18,7 @@ class Rollout:
         log_probs: ``[B, T]`` log-probability of each step under the policy that took it.
         mask: ``[B, T]`` bool, true where a step counts (false: padding, or the reset between two episodes).
         steps: per-step payload, each ``[B, T, ...]`` (actions, observations, tokens, advantages).
+        signals: per-step payload that only rewards read, each ``[B, T, ...]``; single steps leave it behind.
         context: per-row payload, each ``[B, ...]`` (prompts, last observations, sample identifiers).
         terminated: ``[B, T]`` bool, no reward can follow this step. Default: the last counted step of each row.
         truncated: ``[B, T]`` bool, the episode was cut here although more would have followed. Default: nowhere.
@@ -30,6 +31,7 @@ class Rollout:
     log_probs: Tensor
     mask: Tensor
     steps: dict[str, Tensor] = field(default_factory=dict)
+    signals: dict[str, Tensor] = field(default_factory=dict)
     context: dict[str, Tensor] = field(default_factory=dict)
     terminated: Tensor = None  # type: ignore[assignment]  # filled by __post_init__
     truncated: Tensor = None  # type: ignore[assignment]
@@ -43,7 +45,7 @@ class Rollout:
             object.__setattr__(self, "terminated", last_counted(self.mask))
         if self.truncated is None:
             object.__setattr__(self, "truncated", torch.zeros_like(self.mask))
-        for name, tensor in self.steps.items():
+        for name, tensor in (*self.steps.items(), *self.signals.items()):
             if tensor.shape[:2] != shape:
                 raise ValueError(
                     f"step payload {name!r} is {tuple(tensor.shape)}, expected [B, T, ...] with {tuple(shape)}"
@@ -56,11 +58,11 @@ class Rollout:
         return self.mask.shape[0]
 
     def __getitem__(self, name: str) -> Tensor:
-        """The payload called ``name``, from ``steps`` or ``context``."""
-        return self.steps[name] if name in self.steps else self.context[name]
+        """The payload called ``name``, from ``steps``, ``signals`` or ``context``."""
+        return next(payload for payload in (self.steps, self.signals, self.context) if name in payload)[name]
 
     def __contains__(self, name: str) -> bool:
-        return name in self.steps or name in self.context
+        return name in self.steps or name in self.signals or name in self.context
 
     @property
     def counted(self) -> Tensor:
@@ -74,35 +76,49 @@ class Rollout:
     def rows(self, index: Tensor) -> Rollout:
         """The rows ``index [N]`` as a rollout of N rows."""
         positions = index.tolist() if self.texts else []
-        return self._map(lambda tensor: tensor[index], {k: [v[i] for i in positions] for k, v in self.texts.items()})
+        texts = {name: [entries[i] for i in positions] for name, entries in self.texts.items()}
+        return self._map(lambda tensor: tensor.index_select(0, index), texts)
 
-    def flatten_steps(self) -> Rollout:
-        """Every counted step as a row of its own, ``[sum(mask), 1, ...]``; for steps scored without their past."""
-        counted = self.mask.reshape(-1).nonzero().squeeze(1)
-        row = counted // self.mask.shape[1]
-        return Rollout(
-            **{
-                name: getattr(self, name).reshape(-1)[counted].unsqueeze(1)
-                for name in ("log_probs", "mask", "terminated", "truncated")
-            },
-            steps={k: v.reshape(-1, *v.shape[2:])[counted].unsqueeze(1) for k, v in self.steps.items()},
-            context={k: v[row] for k, v in self.context.items()},
-        )
+    def minibatches(self, size: int, *, by_step: bool = False) -> Iterator[Rollout]:
+        """Everything once in a random order (torch's global generator), ``size`` at a time, the last one maybe fewer.
 
-    def minibatches(self, size: int) -> Iterator[Rollout]:
-        """Rows in a random order, ``size`` at a time (torch's global generator); the last one may be smaller."""
-        for index in torch.randperm(len(self), device="cpu").split(size):
-            yield self.rows(index.to(self.mask.device))
+        Args:
+            size: rows per minibatch, or steps with ``by_step``.
+            by_step: cut rows into counted steps, each a row ``[1]`` of its own with its row's context; for policies
+                that score a step without its past.
+        """
+        steps = self.mask.shape[1]
+        pool = self.mask.reshape(-1).nonzero().squeeze(1) if by_step else torch.arange(len(self))
+        order = pool[torch.randperm(len(pool), device="cpu").to(pool.device)].to(self.mask.device)
+        for index in order.split(size):
+            yield self._steps(index, index // steps) if by_step else self.rows(index)
 
     def to(self, device: torch.device) -> Rollout:
         """The same rollout on another device."""
         return self._map(lambda tensor: tensor.to(device), self.texts)
+
+    def _steps(self, index: Tensor, row: Tensor) -> Rollout:
+        """Single steps as rows: ``index [N]`` counts over rows × steps, ``row [N]`` is the row of each."""
+
+        def pick(tensor: Tensor) -> Tensor:
+            return tensor.reshape(-1, *tensor.shape[2:]).index_select(0, index).unsqueeze(1)
+
+        alone = pick(self.mask)
+        return Rollout(
+            log_probs=pick(self.log_probs),
+            mask=alone,
+            steps={name: pick(tensor) for name, tensor in self.steps.items()},
+            context={name: tensor.index_select(0, row) for name, tensor in self.context.items()},
+            terminated=alone,
+            truncated=~alone,
+        )
 
     def _map(self, change: Callable[[Tensor], Tensor], texts: dict[str, list[Any]]) -> Rollout:
         return Rollout(
             log_probs=change(self.log_probs),
             mask=change(self.mask),
             steps={name: change(tensor) for name, tensor in self.steps.items()},
+            signals={name: change(tensor) for name, tensor in self.signals.items()},
             context={name: change(tensor) for name, tensor in self.context.items()},
             terminated=change(self.terminated),
             truncated=change(self.truncated),

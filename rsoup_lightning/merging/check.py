@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 
 
-def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None = None) -> None:
-    """Require the same keys, shapes and dtypes, and equal integer buffers, in all experts.
+def check_layout(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None = None) -> None:
+    """Require the same keys, shapes and dtypes in all experts.
 
     Args:
         experts: one mapping of tensors per expert.
@@ -19,22 +19,39 @@ def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | 
     Raises:
         MergeError: names the first key that differs, and how.
     """
-    if not experts:
-        raise MergeError("there is no expert to merge")
-    labels = list(names) if names else [f"expert {index}" for index in range(len(experts))]
-    first = experts[0]
-    for label, other in zip(labels[1:], experts[1:], strict=True):
+    for first_label, first, label, other in _pairs(experts, names):
         for key in first.keys() - other.keys():
-            raise MergeError(f"{label} lacks the tensor {key!r} that {labels[0]} has")
+            raise MergeError(f"{label} lacks the tensor {key!r} that {first_label} has")
         for key in other.keys() - first.keys():
-            raise MergeError(f"{label} has the tensor {key!r} that {labels[0]} lacks")
+            raise MergeError(f"{label} has the tensor {key!r} that {first_label} lacks")
         for key, tensor in first.items():
             twin = other[key]
             if twin.shape != tensor.shape:
-                raise MergeError(
-                    f"{key!r} has shape {tuple(tensor.shape)} in {labels[0]} but {tuple(twin.shape)} in {label}"
-                )
+                shapes = f"{tuple(tensor.shape)} in {first_label} but {tuple(twin.shape)} in {label}"
+                raise MergeError(f"{key!r} has shape {shapes}")
             if twin.dtype != tensor.dtype:
-                raise MergeError(f"{key!r} is {tensor.dtype} in {labels[0]} but {twin.dtype} in {label}")
-            if not tensor.is_floating_point() and not tensor.equal(twin):
-                raise MergeError(f"{key!r} is no floating tensor and differs between {labels[0]} and {label}")
+                raise MergeError(f"{key!r} is {tensor.dtype} in {first_label} but {twin.dtype} in {label}")
+
+
+def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None = None) -> None:
+    """:func:`check_layout`, and equal values in every tensor that cannot be interpolated (integers, booleans).
+
+    Raises:
+        MergeError: names the first key that differs, and how.
+    """
+    if not experts:
+        raise MergeError("there is no expert to merge")
+    check_layout(experts, names)
+    for first_label, first, label, other in _pairs(experts, names):
+        for key, tensor in first.items():
+            if not tensor.is_floating_point() and not tensor.equal(other[key]):
+                raise MergeError(f"{key!r} is no floating tensor and differs between {first_label} and {label}")
+
+
+def _pairs(
+    experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None
+) -> Iterator[tuple[str, Mapping[str, Tensor], str, Mapping[str, Tensor]]]:
+    """The first expert with each of the others, by name."""
+    labels = list(names) if names else [f"expert {index}" for index in range(len(experts))]
+    for label, other in zip(labels[1:], experts[1:], strict=True):
+        yield labels[0], experts[0], label, other

@@ -5,7 +5,8 @@ Notation: B = N simulator copies, T steps, O observation size, A action size, M 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,13 @@ class SimulatorEnvironment(Environment):
         noise = torch.randn(self.horizon, self.num_envs, self.action_size).to(log_std.device)
         offsets = noise * log_std.exp()
         recording = _Recording()
-        for offset in offsets:
-            observations = self._observations
-            actions, applied = self._act(policy, observations, offset)
-            result = self._simulator.step(applied)
-            recording.add(observations, actions, applied, result, counted=~self._resetting)
-            self._observations, self._resetting = result.observations, result.terminated | result.truncated
+        with one_thread():
+            for offset in offsets:
+                observations = self._observations
+                actions, applied = self._act(policy, observations, offset)
+                result = self._simulator.step(applied)
+                recording.add(observations, actions, applied, result, counted=~self._resetting)
+                self._observations, self._resetting = result.observations, result.terminated | result.truncated
         log_probs = gaussian_log_prob(noise, log_std).transpose(0, 1)
         return recording.rollout(log_probs, last_observations=self._observations)
 
@@ -134,11 +136,12 @@ class SimulatorEnvironment(Environment):
         simulator = make_simulator(self.env_id, seeds.tolist(), self.backend, self.options)
         recording = _Recording()
         observations, playing = simulator.reset(), np.ones(len(seeds), dtype=bool)
-        while playing.any():
-            actions, applied = self._act(policy, observations)
-            result = simulator.step(applied)
-            recording.add(observations, actions, applied, result, counted=playing)
-            observations, playing = result.observations, playing & ~(result.terminated | result.truncated)
+        with one_thread():
+            while playing.any():
+                actions, applied = self._act(policy, observations)
+                result = simulator.step(applied)
+                recording.add(observations, actions, applied, result, counted=playing)
+                observations, playing = result.observations, playing & ~(result.terminated | result.truncated)
         simulator.close()
         # Greedy actions were not sampled: they have no density.
         log_probs = torch.zeros(len(seeds), len(recording), device=_control(policy).device)
@@ -167,11 +170,23 @@ class SimulatorEnvironment(Environment):
         return actions, actions.clip(self.action_low, self.action_high)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: its idle workers spin for a while, and would take that time from the simulator's."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class _Recording:
     """Collects simulator steps and turns them into a rollout."""
 
     def __init__(self) -> None:
         self._steps: list[dict[str, np.ndarray]] = []
+        self._signals: list[dict[str, np.ndarray]] = []
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -186,35 +201,43 @@ class _Recording:
         counted: np.ndarray,
     ) -> None:
         """Add a step of all copies; ``counted [N]`` is false for copies that only reset."""
-        step = {
-            "mask": counted,
-            "terminated": result.terminated & counted,
-            "truncated": result.truncated & counted,
-            "observations": observations.reshape(len(observations), -1),
-            "actions": actions,
-            "applied": applied,
-            "native_reward" if result.rewards.ndim == 1 else "reward_vector": result.rewards,
-        }
+        self._steps.append(
+            {
+                "mask": counted,
+                "terminated": result.terminated & counted,
+                "truncated": result.truncated & counted,
+                "observations": observations.reshape(len(observations), -1),
+                "actions": actions,
+            }
+        )
+        reward = "native_reward" if result.rewards.ndim == 1 else "reward_vector"
+        signals = {"applied": applied, reward: result.rewards}
         if result.velocity is not None:
-            step["x_velocity"] = result.velocity
-        self._steps.append(step)
+            signals["x_velocity"] = result.velocity
+        self._signals.append(signals)
 
     def rollout(self, log_probs: Tensor, last_observations: np.ndarray, **context: Tensor) -> Rollout:
         """Everything added so far, on the device of ``log_probs [B, T]``."""
-        # A step on which every copy resets reports no velocity: nothing moved, and nothing of it counts.
-        names = {name: column for step in self._steps for name, column in step.items()}
-        columns = {
-            name: np.stack([step.get(name, np.zeros_like(example)) for step in self._steps], axis=1)
-            for name, example in names.items()
-        }
-        flags = {name: torch.from_numpy(columns.pop(name)) for name in ("mask", "terminated", "truncated")}
+        steps, signals = _columns(self._steps), _columns(self._signals)
+        flags = {name: torch.from_numpy(steps.pop(name)) for name in ("mask", "terminated", "truncated")}
         last = torch.from_numpy(last_observations.reshape(len(last_observations), -1)).float()
         return Rollout(
             log_probs=log_probs.cpu(),
-            steps={name: torch.from_numpy(column).float() for name, column in columns.items()},
+            steps={name: torch.from_numpy(column).float() for name, column in steps.items()},
+            signals={name: torch.from_numpy(column).float() for name, column in signals.items()},
             context={"last_observations": last, **context},
             **flags,
         ).to(log_probs.device)
+
+
+def _columns(steps: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """T mappings of ``[B, ...]`` as one mapping of ``[B, T, ...]``; zero on the steps that lack a name.
+
+    A step on which every copy resets reports no velocity: nothing moved, and nothing of it counts.
+    """
+    examples = {name: column for step in steps for name, column in step.items()}
+    zeros = {name: np.zeros_like(example) for name, example in examples.items()}
+    return {name: np.stack([step.get(name, zero) for step in steps], axis=1) for name, zero in zeros.items()}
 
 
 def _control(policy: Policy) -> ControlPolicy:

@@ -11,14 +11,17 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
 import gymnasium
+import mujoco
 import numpy as np
+from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
@@ -70,9 +73,10 @@ class GymnasiumSimulator(Simulator):
         if is_multi_objective(env_id):
             from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 
-            self._envs: Any = MOSyncVectorEnv([partial(make_single, env_id, options)] * len(seeds))
+            vector: type[SyncVectorEnv] = MOSyncVectorEnv
         else:
-            self._envs = gymnasium.make_vec(env_id, len(seeds), vectorization_mode="sync", **options)
+            vector = SyncVectorEnv
+        self._envs = vector([partial(make_single, env_id, options)] * len(seeds))
 
     def reset(self) -> NDArray[Any]:
         return self._envs.reset(seed=self._seeds)[0]
@@ -162,9 +166,21 @@ def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasiu
         import mo_gymnasium  # noqa: F401  registers its environments
     if env_id not in gymnasium.registry:
         raise UnknownNameError("environment", env_id, gymnasium.registry)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is out of date.*")
+    with _no_model_warnings():
         try:
             return gymnasium.make(env_id, disable_env_checker=True, **options, **kwargs)
         except (gymnasium.error.Error, TypeError, ImportError) as error:
             raise SimulationError(f"cannot make environment {env_id!r} with {options}: {error}") from error
+
+
+@contextmanager
+def _no_model_warnings() -> Iterator[None]:
+    """Without MuJoCo's notes on the age of the bodies that Gymnasium ships: nobody here can act on them."""
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*is out of date.*")
+            yield
+    finally:
+        mujoco.set_mju_user_warning(before)

@@ -1,0 +1,85 @@
+"""Entry point of ``rsoup`` and ``python -m rsoup_lightning``. Answers the light questions without the heavy imports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from rsoup_lightning import __version__, registry
+from rsoup_lightning.errors import RSoupError, UnknownNameError
+
+COMMANDS = {
+    "tasks": "list the registered tasks: rewards, environments, default recipe",
+    "soup": "init, one expert per reward, λ sweep, report; run again to resume",
+    "fit": "one training on one preference (Lightning CLI)",
+    "validate": "score one policy on the evaluation batches (Lightning CLI)",
+    "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
+}
+EXAMPLES = """examples:
+  rsoup soup -c conf/locomotion/quickstart.yaml
+  rsoup soup -c conf/locomotion/halfcheetah.yaml --seeds 0 1 2
+  rsoup fit -c conf/locomotion/quickstart.yaml --model.preference '{risky: 0.3, cautious: 0.7}'
+  rsoup fit --task locomotion --help        every option of a task
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status: 0 well, 2 for an error the user can mend, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except RSoupError as error:
+        print(f"rsoup: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rsoup: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        width = max(map(len, COMMANDS))
+        listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+        print(f"usage: rsoup COMMAND ...\n\nRewarded soups in PyTorch Lightning {__version__}\n\ncommands:\n{listed}\n")
+        print("`rsoup COMMAND --help` explains a command.\n\n" + EXAMPLES, end="")
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command == "--version":
+        print(__version__)
+        return 0
+    if command not in COMMANDS:
+        raise UnknownNameError("command", command, COMMANDS)
+    if command == "tasks":
+        return _tasks(rest)
+    from rsoup_lightning import cli  # brings in torch and lightning
+
+    return cli.soup(rest) if command == "soup" else cli.lightning(command, rest)
+
+
+def _tasks(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    if parser.parse_args(arguments).json:
+        listed = {
+            name: {
+                "summary": task.summary,
+                "rewards": list(task.rewards),
+                "environments": dict(task.environments),
+                "recipe": task.recipe,
+            }
+            for name, task in registry.tasks().items()
+        }
+        print(json.dumps(listed, indent=1))
+        return 0
+    for name, task in registry.tasks().items():
+        print(f"{name}\n  {task.summary}\n  rewards: {', '.join(task.rewards)}")
+        for environment, summary in task.environments.items():
+            print(f"  environment {environment}: {summary}")
+        print(f"  start with: rsoup soup -c {task.recipe}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""``SoupCallback``: benchmarks every interpolation of given experts; and the checkpoint that makes stages resumable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.evaluation import Scores, evaluate
+from rsoup_lightning.files import atomic, write_json
+from rsoup_lightning.merging import check_layout, linear, read_weights
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.policy import Policy, Weights
+from rsoup_lightning.results import Point, front_record
+from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid
+
+
+@contextmanager
+def swapped_in(policy: Policy, weights: Weights) -> Iterator[None]:
+    """``policy`` with other weights inside the block, and its own again after it, whatever happens."""
+    own = {name: tensor.clone() for name, tensor in policy.weights().items()}
+    try:
+        policy.load_weights(weights)
+        yield
+    finally:
+        policy.load_weights(own)
+
+
+def benchmark_soups(
+    module: RewardFineTuner,
+    experts: Sequence[Weights],
+    coefficients: Sequence[Coefficients],
+    batches: Iterable[Any],
+    *,
+    show: int = 0,
+) -> list[Scores]:
+    """Score the linear soup of ``experts`` at each λ on the same batches.
+
+    In one pass where the policy can play many λ at once, else one λ after another; the module's weights are as before.
+
+    Args:
+        module: gives environment, rewards and policy.
+        experts: E weights that fit the policy.
+        coefficients: the points λ, each of E numbers.
+        batches: evaluation batches (each process its share, under DDP).
+        show: how many samples per λ to keep.
+    """
+    stacked = module.policy.soups(experts, coefficients)
+    if stacked is not None:
+        return evaluate(module.environment, module.rewards, stacked, batches, show=show)
+    scores = []
+    for point in coefficients:
+        with swapped_in(module.policy, linear(experts, point)):
+            scores += evaluate(module.environment, module.rewards, module.policy, batches, show=show)
+    return scores
+
+
+class SoupCallback(L.Callback):
+    """Benchmarks the soups of given experts under ``rsoup test``, and after ``rsoup fit`` when asked.
+
+    Results are logged as ``soup/<λ>/<reward>`` and kept in ``points``.
+
+    Args:
+        experts: expert name to its weights (.safetensors, .ckpt, or a folder). A name that is also a reward's is
+            taken as the expert of that reward; hypervolume and LMC need them all to be.
+        grid: values of λ per edge of the simplex, both ends included.
+        kind: which points of the simplex.
+        points: explicit λ, each a mapping of expert name to weight, instead of the grid.
+        after_fit: also benchmark at the end of a training.
+        output: where to write front.json; null writes none.
+    """
+
+    def __init__(
+        self,
+        experts: dict[str, str],
+        grid: int = 11,
+        kind: GridKind = "simplex",
+        points: list[dict[str, float]] | None = None,
+        after_fit: bool = False,
+        output: str | None = None,
+    ) -> None:
+        self.experts = experts
+        self.coefficients = self._coefficients(grid, kind, points)
+        self.after_fit = after_fit
+        self.output = output
+        self.points: list[Point] = []
+
+    def _coefficients(self, steps: int, kind: GridKind, points: list[dict[str, float]] | None) -> list[Coefficients]:
+        if points is None:
+            return grid(len(self.experts), steps, kind)
+        for name in {name for point in points for name in point} - self.experts.keys():
+            raise UnknownNameError("expert", name, self.experts)
+        ordered = [[point.get(name, 0.0) for name in self.experts] for point in points]
+        return [check_coefficients(point, len(self.experts)) for point in ordered]
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._benchmark(trainer, pl_module, trainer.test_dataloaders)
+        for point in self.points:
+            label = ",".join(f"{name}={weight:.4g}" for name, weight in (point.coefficients or {}).items())
+            means = {f"soup/{label}/{name}": float(values.mean()) for name, values in point.scores.items()}
+            pl_module.log_dict(means, rank_zero_only=True)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.after_fit:
+            pl_module.eval()
+            self._benchmark(trainer, pl_module, pl_module.test_dataloader())
+            pl_module.train()
+
+    def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
+        assert isinstance(module, RewardFineTuner)
+        weights = [read_weights(Path(path)) for path in self.experts.values()]
+        check_layout([module.policy.weights(), *weights], ["the policy", *self.experts])
+        weights = [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in weights]
+        scores = benchmark_soups(module, weights, self.coefficients, batches)
+        self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
+        if self.output and trainer.is_global_zero:
+            names = [name for name in self.experts if name in module.rewards]
+            cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
+            record = front_record(type(module).__name__, names, self.points, reference_point=None, training_cost=cost)
+            write_json(Path(self.output), record)
+
+
+def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:
+    """An evaluated λ; one-hot λ are experts."""
+    weights = dict(zip(experts, coefficients, strict=True))
+    kind = "expert" if 1.0 in coefficients else "soup"
+    preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
+    return Point(kind, weights, preference, _numpy(scores.rewards), scores.samples)
+
+
+def _numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: values.double().cpu().numpy() for name, values in rewards.items()}
+
+
+class StageCheckpoint(Checkpoint):
+    """Writes the whole training state after each epoch, atomically, with the history of logged means and the time.
+
+    Args:
+        path: the checkpoint file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self._since = 0.0
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.seconds += time.perf_counter() - self._since
+        means = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.history.append({"epoch": trainer.current_epoch, **means})
+        with atomic(self.path) as temporary:
+            trainer.save_checkpoint(temporary)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history, self.seconds = list(state_dict["history"]), state_dict["seconds"]

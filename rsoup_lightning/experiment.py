@@ -1,0 +1,298 @@
+"""The whole run: init, one expert per reward, λ sweep, MORL baselines, report. Every stage resumable."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from rsoup_lightning.callbacks import StageCheckpoint, benchmark_soups, soup_point
+from rsoup_lightning.errors import ConfigError, UnknownNameError, WeightsError
+from rsoup_lightning.files import write_json
+from rsoup_lightning.merging import linear, read_weights, write_weights
+from rsoup_lightning.merging.io import FILE_NAME
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.progress import ProgressCallback, RunProgress
+from rsoup_lightning.results import Point, Record, front_record
+from rsoup_lightning.run_folder import RunFolder
+from rsoup_lightning.simplex import GridKind, check_preference, grid, one_hot
+
+FILM_POINTS = 3  # two experts and the middle between them
+
+
+@dataclass
+class SoupSettings:
+    """What ``rsoup soup`` does around the trainings.
+
+    Args:
+        experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
+        init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
+        init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
+        grid: values of λ per edge of the simplex, both ends included.
+        kind: which points of the simplex to evaluate.
+        morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
+        reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
+        samples: how many samples per point the report shows.
+        films: whether to draw animations where the environment can.
+    """
+
+    experts: list[str] | None = None
+    init_preference: dict[str, float] | None = None
+    init_epochs: int = 0
+    grid: int = 11
+    kind: GridKind = "simplex"
+    morl: list[dict[str, float]] = field(default_factory=list)
+    reference_point: dict[str, float] | None = None
+    samples: int = 1
+    films: bool = True
+
+
+Build = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[L.Trainer, RewardFineTuner]]
+"""Makes trainer and module of the recipe, with (trainer, model) arguments overridden."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training: where its weights go, what it maximises, for how long."""
+
+    name: str
+    preference: dict[str, float]
+    epochs: int
+    init: Path | None
+
+    @property
+    def family(self) -> str:
+        """ "init", "experts" or "morl"."""
+        return self.name.split("/")[0]
+
+
+class Experiment:
+    """Runs a recipe in a folder; run it again and it goes on where it stopped.
+
+    Args:
+        task: name for front.json.
+        settings: what to do around the trainings.
+        build: makes trainer and module of the recipe.
+        epochs: training epochs of each expert and MORL baseline.
+        init_weights: existing shared initialisation, or None.
+        seed: of everything random.
+        folder: the run folder, already claimed for this configuration.
+        progress: where to show how it goes.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        settings: SoupSettings,
+        build: Build,
+        *,
+        epochs: int,
+        init_weights: str | None,
+        seed: int,
+        folder: RunFolder,
+        progress: RunProgress,
+    ) -> None:
+        self.task = task
+        self.settings = settings
+        self.build = build
+        self.epochs = epochs
+        self.init_weights = init_weights
+        self.seed = seed
+        self.folder = folder
+        self.progress = progress
+        self.module = self._module({})
+        self.experts = check_settings(settings, list(self.module.rewards))
+
+    def run(self) -> Record:
+        """All stages; returns the content of front.json, which is written with the samples.
+
+        Raises:
+            RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
+        """
+        for stage in self.stages():
+            self._train(stage)
+        points = self._sweep()
+        record = front_record(
+            self.task,
+            self.experts,
+            points,
+            reference_point=self.settings.reference_point,
+            training_cost=self._cost(),
+        )
+        self._write_samples(points)
+        write_json(self.folder.path / "front.json", record)
+        return record
+
+    def stages(self) -> Iterator[Stage]:
+        """Every training in order."""
+        init = self.folder.path / "init"
+        uniform = dict.fromkeys(self.experts, 1 / len(self.experts))
+        yield Stage("init", self.settings.init_preference or uniform, self.settings.init_epochs, None)
+        for expert in self.experts:
+            yield Stage(f"experts/{expert}", {expert: 1.0}, self.epochs, init)
+        for index, preference in enumerate(self.settings.morl):
+            yield Stage(f"morl/{index}", preference, self.epochs, init)
+
+    def _train(self, stage: Stage) -> None:
+        path = self.folder.path / stage.name
+        self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
+        if self.folder.is_done(stage.name):
+            read_weights(path)  # a damaged file is reported now, not after hours of other stages
+            self.progress.skip(stage.epochs)
+            return
+        start = self.init_weights if stage.init is None else str(stage.init / FILE_NAME)
+        checkpoint = StageCheckpoint(path / "last.ckpt")
+        module = self._fit(stage, checkpoint, start)
+        write_weights(path, module.policy.weights())
+        self.folder.finish(
+            stage.name,
+            {
+                "preference": stage.preference,
+                "seconds": round(checkpoint.seconds, 1),
+                "steps": int(module.steps_taken),
+                "unit": module.environment.unit,
+                "history": checkpoint.history,
+            },
+        )
+        checkpoint.path.unlink(missing_ok=True)
+
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, start: str | None) -> RewardFineTuner:
+        """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
+        L.seed_everything(self.seed, verbose=False)
+        model = {"preference": stage.preference, "init_weights": start, "seed": self.seed}
+        trainer, module = self.build({"max_epochs": max(stage.epochs, 1)}, model)
+        if not stage.epochs:
+            return module
+        trainer.callbacks = [*trainer.callbacks, ProgressCallback(self.progress), checkpoint]  # type: ignore
+        resume = checkpoint.path if checkpoint.path.exists() else None
+        if resume:
+            check_checkpoint(resume)
+        trainer.fit(module, ckpt_path=resume, weights_only=True)
+        if trainer.interrupted or trainer.current_epoch < stage.epochs:
+            raise KeyboardInterrupt
+        return module
+
+    def _sweep(self) -> list[Point]:
+        """Evaluate init, every λ and the MORL baselines on the same samples, all in one go."""
+        lattice = grid(len(self.experts), self.settings.grid, self.settings.kind)
+        others = ["init", *(f"morl/{index}" for index in range(len(self.settings.morl)))]
+        names = [*(f"experts/{expert}" for expert in self.experts), *others]
+        pad = (0.0,) * len(others)
+        rows = [(*point, *pad) for point in lattice] + one_hot(len(names))[len(self.experts) :]
+        weights = [read_weights(self.folder.path / name) for name in names]
+        self.progress.stage(f"sweep of {len(lattice)} λ", 1)
+        start = time.perf_counter()
+        scores = benchmark_soups(
+            self.module, weights, rows, self.module.environment.eval_batches(), show=self.settings.samples
+        )
+        seconds = time.perf_counter() - start
+        steps = sum(score.steps for score in scores)
+        self.folder.finish(
+            "sweep", {"seconds": round(seconds, 1), "steps": steps, "unit": self.module.environment.unit}
+        )
+        points = [soup_point(self.experts, c, s) for c, s in zip(lattice, scores, strict=False)]
+        for kind, preference, score in zip(
+            ["init", *["morl"] * len(self.settings.morl)],
+            [self.settings.init_preference, *self.settings.morl],
+            scores[len(lattice) :],
+            strict=True,
+        ):
+            values = {name: reward.double().numpy() for name, reward in score.rewards.items()}
+            points.append(Point(kind, None, preference, values, score.samples))  # type: ignore[arg-type]
+        return points
+
+    def _write_samples(self, points: list[Point]) -> None:
+        """Samples of every point as JSON, and films of the first expert, the middle and the last one."""
+        folder = self.folder.path / "samples"
+        films = self._films(folder) if self.settings.films and len(self.experts) > 1 else {}
+        for index, point in enumerate(points):
+            key = tuple((point.coefficients or {}).get(name, 0.0) for name in self.experts)
+            samples = [asdict(sample) for sample in point.samples]
+            write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(key, "")})
+
+    def _films(self, folder: Path) -> dict[tuple[float, ...], str]:
+        count = len(self.experts)
+        corners = one_hot(count)
+        middle = tuple(0.5 if index in (0, count - 1) else 0.0 for index in range(count))
+        weights = [read_weights(self.folder.path / "experts" / expert) for expert in self.experts]
+        films = {}
+        for index, point in enumerate([corners[-1], middle, corners[0]]):
+            name = f"film-{index}.webp"
+            self.module.policy.load_weights(linear(weights, point))
+            if not self.module.environment.film(self.module.policy, folder / name):
+                self.progress.say("no films: no working OpenGL (install libegl1 or libosmesa6)")
+                break
+            films[point] = name
+        return films
+
+    def _cost(self) -> dict[str, int]:
+        """Training steps of the soup (init and experts) and of MORL (init and its baselines)."""
+        steps = {stage.name: self.folder.stage(stage.name)["steps"] for stage in self.stages()}
+        families = {"soup": ("init", "experts"), "morl": ("init", "morl")}
+        return {
+            kind: sum(count for name, count in steps.items() if name.split("/")[0] in members)
+            for kind, members in families.items()
+        }
+
+    def _module(self, arguments: Mapping[str, Any]) -> RewardFineTuner:
+        L.seed_everything(self.seed, verbose=False)
+        return self.build({}, {**arguments, "seed": self.seed})[1]
+
+
+def check_settings(settings: SoupSettings, rewards: list[str]) -> list[str]:
+    """The experts' rewards, after every name and preference in the settings has been checked against ``rewards``.
+
+    Raises:
+        UnknownNameError: a reward that the model does not have.
+        ConfigError: no expert, a doubled one, or a front that cannot be.
+        CoefficientError: a preference off the simplex.
+    """
+    experts = settings.experts or rewards
+    for name in [*experts, *(settings.reference_point or {})]:
+        if name not in rewards:
+            raise UnknownNameError("reward", name, rewards)
+    if len(set(experts)) != len(experts):
+        raise ConfigError(f"soup.experts names a reward twice: {experts}")
+    if settings.reference_point is not None and set(settings.reference_point) != set(experts):
+        raise ConfigError(f"soup.reference_point must give one score for each of {experts}")
+    check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
+    for preference in settings.morl:
+        check_preference(preference, experts)
+    if settings.init_epochs < 0:
+        raise ConfigError(f"soup.init_epochs must not be negative, got {settings.init_epochs}")
+    grid(len(experts), settings.grid, settings.kind)
+    return list(experts)
+
+
+def check_checkpoint(path: Path) -> None:
+    """Require ``path`` to be a whole training checkpoint.
+
+    Raises:
+        WeightsError: it is damaged; says how to go on.
+    """
+    try:
+        read_weights(path)
+    except WeightsError as error:
+        raise WeightsError(f"cannot resume: {error}; delete the file to train this stage anew") from error
+
+
+def environment_record(seed: int) -> Record:
+    """Versions, seed and device, for run.json."""
+    packages = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy")
+    return {
+        "schema": 1,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "seed": seed,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+    }
+
+
+def _written(preference: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in preference.items())

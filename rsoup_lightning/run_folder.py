@@ -1,0 +1,88 @@
+"""A run folder: claimed by one configuration, and a record of which stages are done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.files import write_json, write_text
+from rsoup_lightning.merging.io import FILE_NAME
+
+
+class RunFolder:
+    """The state of one run on disk: ``config.yaml`` says what it is, ``run.json`` how far it is.
+
+    Args:
+        path: the folder; made if absent.
+        config: the resolved configuration.
+        about: versions, seed and device, for run.json of a new run.
+
+    Raises:
+        RunFolderError: the folder holds a run of another configuration (says what differs), or other files.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        self.path = path
+        claim(path, config)
+        if not self._file.exists():
+            write_json(self._file, {**about, "stages": {}})
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "run.json"
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return json.loads(self._file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunFolderError(f"{self._file} is not readable ({error}): choose another --run_dir") from error
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """What was recorded of a finished stage."""
+        return self._read()["stages"][name]
+
+    def is_done(self, name: str) -> bool:
+        """Whether a training stage is finished and its weights are there."""
+        return name in self._read()["stages"] and (self.path / name / FILE_NAME).exists()
+
+    def finish(self, name: str, record: Mapping[str, Any]) -> None:
+        """Record a stage as finished."""
+        state = self._read()
+        state["stages"][name] = {"state": "done", **record}
+        write_json(self._file, state)
+
+
+def claim(path: Path, config: Mapping[str, Any]) -> None:
+    """Make ``path`` the folder of ``config``, or check that it already is.
+
+    Raises:
+        RunFolderError: it is another configuration's, or holds files that are no run.
+    """
+    file = path / "config.yaml"
+    if not file.exists():
+        if path.exists() and any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
+            raise RunFolderError(
+                f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir"
+            )
+        write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        return
+    there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    differences = list(_differences(there, dict(config)))
+    if differences:
+        listed = "\n  ".join(differences)
+        raise RunFolderError(
+            f"{path} is the run of another configuration; choose another --run_dir, or delete it. What differs:\n  {listed}"
+        )
+
+
+def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            yield from _differences(there.get(key), here.get(key), f"{name}.{key}" if name else str(key))
+    elif there != here:
+        yield f"{name}: {there!r} in the folder, {here!r} now"
