@@ -227,7 +227,6 @@ class Experiment:
             name = f"film-{index}.webp"
             self.module.policy.load_weights(linear(weights, point))
             if not self.module.environment.film(self.module.policy, folder / name):
-                self.progress.say("no films: no working OpenGL (install libegl1 or libosmesa6)")
                 break
             films[point] = name
         return films
@@ -235,7 +234,7 @@ class Experiment:
     def _cost(self) -> dict[str, int]:
         """Training steps of the soup (init and experts) and of MORL (init and its baselines)."""
         steps = {stage.name: self.folder.stage(stage.name)["steps"] for stage in self.stages()}
-        families = {"soup": ("init", "experts"), "morl": ("init", "morl")}
+        families = {"soup": ("init", "experts"), "morl": ("init", "morl") if self.settings.morl else ()}
         return {
             kind: sum(count for name, count in steps.items() if name.split("/")[0] in members)
             for kind, members in families.items()

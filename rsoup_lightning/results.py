@@ -89,11 +89,13 @@ def summarise(
     training_cost: Mapping[str, int],
 ) -> Record:
     """Hypervolumes with bootstrap intervals, linear mode connectivity and cost; see :func:`front_record`."""
-    samples = {kind: _stack([p for p in points if p.kind in kinds], experts) for kind, kinds in _FAMILIES.items()}
+    soups = [point for point in points if point.kind in ("soup", "expert")]
+    corners = [next(p for p in soups if p.kind == "expert" and (p.coefficients or {})[name] == 1) for name in experts]
+    families = {"soup": soups, "experts": corners, "morl": [point for point in points if point.kind == "morl"]}
+    samples = {kind: _stack(members, experts) for kind, members in families.items()}
     means = {kind: values.mean(-1) for kind, values in samples.items() if len(values)}
     everything = _stack(points, experts).mean(-1)
     nadir = everything.min(0) if reference_point is None else np.array([reference_point[name] for name in experts])
-    soups = [point for point in points if point.kind in _FAMILIES["soup"]]
     lmc = fronts.linear_mode_connectivity(
         samples["soup"],
         samples["experts"],
@@ -121,9 +123,6 @@ def summarise(
         "sparsity": fronts.sparsity(means["soup"]),
         "training_cost": dict(training_cost),
     }
-
-
-_FAMILIES: dict[str, tuple[Kind, ...]] = {"soup": ("soup", "expert"), "experts": ("expert",), "morl": ("morl",)}
 
 
 def _stack(points: Sequence[Point], rewards: Sequence[str]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import numpy as np
 
 from rsoup_lightning.files import atomic
 from rsoup_lightning.modalities.control.simulators import make_single
+
+logger = logging.getLogger(__name__)
 
 FRAMES = 90
 STRIDE = 3  # simulator steps per frame
@@ -54,6 +57,7 @@ def film_episode(
     """
     backend = gl_backend()
     if backend is None:
+        logger.warning("no films: no working OpenGL here; install libegl1 or libosmesa6")
         return False
     env = make_single(env_id, options)
     observation, _ = env.reset(seed=seed)

@@ -1,0 +1,100 @@
+"""Is PPO here as fast as it can be? Training steps per second against stable-baselines3's PPO, same settings.
+
+HalfCheetah-v5, 64 environments × 64 steps, minibatch 1024, 4 epochs, 64-64 tanh, Adam; whole training loops with
+their logging. The peer steps its environments in one process (its fastest way at this size: its subprocess
+vector is several times slower here). Also the share of the simulator's own stepping rate. Needs the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from stable_baselines3 import PPO as PeerPPO
+from stable_baselines3.common.env_util import make_vec_env
+
+from benchmarks.timing import in_turns, report
+from rsoup_lightning.algorithms import PPO
+from rsoup_lightning.cli import QUIET_TRAINER
+from rsoup_lightning.modalities.control.simulators import make_simulator
+from tasks.locomotion.module import LocomotionFineTuner
+
+ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 32, 7
+
+
+class Stopwatch(L.Callback):
+    """Seconds per epoch, the start of the simulators and the logging included."""
+
+    def on_train_epoch_start(self, *args: Any) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_epoch_end(self, *args: Any) -> None:
+        self.seconds = time.perf_counter() - self.start
+
+
+def ours() -> float:
+    """Training steps per second of the second epoch."""
+    module = LocomotionFineTuner(
+        ENV,
+        num_envs=ENVS,
+        horizon=HORIZON,
+        rollouts_per_epoch=ROLLOUTS,
+        algorithm=PPO(epochs=4, minibatch_size=1024),
+        optimizer=partial(torch.optim.Adam, lr=3e-4, fused=True),
+    )
+    watch = Stopwatch()
+    trainer = L.Trainer(max_epochs=2, accelerator="cpu", callbacks=[watch], log_every_n_steps=16, **QUIET_TRAINER)
+    trainer.fit(module)
+    return ROLLOUTS * ENVS * HORIZON / watch.seconds
+
+
+def peer() -> float:
+    """Training steps per second of stable-baselines3, after one rollout to warm up."""
+    envs = make_vec_env(ENV, ENVS)
+    model = PeerPPO(
+        "MlpPolicy",
+        envs,
+        n_steps=HORIZON,
+        batch_size=1024,
+        n_epochs=4,
+        device="cpu",
+        policy_kwargs={"net_arch": [64, 64], "optimizer_kwargs": {"fused": True}},
+    )
+    model.learn(ENVS * HORIZON)
+    start = time.perf_counter()
+    model.learn(ROLLOUTS * ENVS * HORIZON)
+    seconds = time.perf_counter() - start
+    envs.close()
+    return ROLLOUTS * ENVS * HORIZON / seconds
+
+
+def simulator_limit(copies: int = ENVS, steps: int = 1000) -> float:
+    """Steps per second of the simulator alone under random actions."""
+    simulator = make_simulator(ENV, list(range(copies)), "auto", {})
+    simulator.reset()
+    actions = np.random.default_rng(0).uniform(-1, 1, (steps, copies, 6)).astype(np.float32)
+    start = time.perf_counter()
+    for action in actions:
+        simulator.step(action)
+    seconds = time.perf_counter() - start
+    simulator.close()
+    return copies * steps / seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"{ENV}, {ENVS} x {HORIZON} steps per rollout, training steps per second")
+    result = in_turns(ours, peer, ROUNDS)
+    limit = in_turns(ours, simulator_limit, 3)
+    print(f"\n{'ours':<28}{result['ours']:>10,.0f} steps/s")
+    print(f"{'stable-baselines3':<28}{result['peer']:>10,.0f} steps/s   ours is {result['ratio']:.2f} times as fast")
+    print(f"{'simulator alone':<28}{limit['peer']:>10,.0f} steps/s   ours trains at {limit['ratio']:.0%} of it")
+    report("locomotion_throughput", "steps/s", result, simulator=limit["peer"], share_of_simulator=limit["ratio"])
+
+
+if __name__ == "__main__":
+    main()

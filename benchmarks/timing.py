@@ -1,0 +1,35 @@
+"""Measures two contestants in turns, so that a machine whose speed drifts treats them alike."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+
+
+def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> dict[str, float]:
+    """Rates of both, measured alternately after one uncounted round.
+
+    Args:
+        ours: runs once and returns our rate.
+        peer: likewise.
+        rounds: counted rounds.
+
+    Returns:
+        Median rates and the median of the ratios ours / peer, round by round.
+    """
+    ours(), peer()
+    pairs = [(ours(), peer()) for _ in range(rounds)]
+    for index, (mine, theirs) in enumerate(pairs):
+        print(f"  round {index}: ours {mine:,.0f}  peer {theirs:,.0f}  ratio {mine / theirs:.2f}")
+    return {
+        "ours": statistics.median(mine for mine, _ in pairs),
+        "peer": statistics.median(theirs for _, theirs in pairs),
+        "ratio": statistics.median(mine / theirs for mine, theirs in pairs),
+    }
+
+
+def report(name: str, unit: str, result: dict[str, float], **more: float) -> None:
+    """The closing JSON line."""
+    values = {key: round(value, 3) for key, value in {**result, **more}.items()}
+    print(json.dumps({"name": name, "unit": unit, **values}))

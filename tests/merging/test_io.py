@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from rsoup_lightning.errors import WeightsError
+from rsoup_lightning.merging import read_weights, write_weights
+from tests.conftest import PointFineTuner, quiet_trainer
+
+WEIGHTS = {"a": torch.randn(3, 4), "n": torch.tensor(3)}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_weights(tmp_path, WEIGHTS)
+    for path in (tmp_path, tmp_path / "policy.safetensors"):
+        back = read_weights(path)
+        assert back.keys() == WEIGHTS.keys()
+        assert all(torch.equal(back[key], WEIGHTS[key]) for key in WEIGHTS)
+    assert [file.name for file in tmp_path.iterdir()] == ["policy.safetensors"]
+
+
+def test_lightning_checkpoint(tmp_path: Path, point: PointFineTuner) -> None:
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(point)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    assert torch.equal(read_weights(tmp_path / "x.ckpt")["place"], point.policy.place)
+
+
+@pytest.mark.parametrize("size", [0, 5, 60, 150])
+def test_truncated(tmp_path: Path, size: int) -> None:
+    write_weights(tmp_path, WEIGHTS)
+    file = tmp_path / "policy.safetensors"
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(WeightsError, match="no whole safetensors"):
+        read_weights(tmp_path)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("code ran",))
+
+
+def test_pickled_files_are_refused_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"state_dict": {"policy.a": Bomb()}}, tmp_path / "bomb.ckpt")
+    (tmp_path / "bare.ckpt").write_bytes(pickle.dumps({"state_dict": Bomb()}))
+    (tmp_path / "weights.pt").write_bytes(pickle.dumps(Bomb()))
+    for name, message in {
+        "bomb.ckpt": "could run code",
+        "bare.ckpt": "could run code",
+        "weights.pt": "neither",
+    }.items():
+        with pytest.raises(WeightsError, match=message):
+            read_weights(tmp_path / name)
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_other_bad_files(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights at"):
+        read_weights(tmp_path / "absent")
+    torch.save({"state_dict": {"critic.a": torch.zeros(1)}}, tmp_path / "other.ckpt")
+    with pytest.raises(WeightsError, match="holds no policy"):
+        read_weights(tmp_path / "other.ckpt")
+    (tmp_path / "cut.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes()[:400])
+    with pytest.raises(WeightsError, match="no whole Lightning checkpoint"):
+        read_weights(tmp_path / "cut.ckpt")
+
+
+def test_nothing_half_written(tmp_path: Path) -> None:
+    write_weights(tmp_path, WEIGHTS)
+    before = (tmp_path / "policy.safetensors").read_bytes()
+    with pytest.raises(Exception):  # noqa: B017  whatever safetensors says of a tensor it cannot write
+        write_weights(tmp_path, {"a": torch.zeros(2, device="meta")})
+    assert (tmp_path / "policy.safetensors").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
