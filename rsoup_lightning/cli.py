@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +156,23 @@ def task_class(arguments: list[str]) -> tuple[str, type]:
         UnknownNameError: no such task.
     """
     task = ""
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        name, _, inline = flag.partition("=")
+    for name, value in _flags(arguments):
         if name in ("-c", "--config"):
-            task = _read_recipe(Path(inline or value)).get("task", task)
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        name, _, inline = flag.partition("=")
-        if name == "--task":
-            task = inline or value
+            task = _read_recipe(Path(value)).get("task", task)
+    task = dict(_flags(arguments)).get("--task", task)
     if not task:
         known = ", ".join(registry.tasks())
         raise ConfigError(f"no task: give a recipe with -c FILE, or --task NAME. Known tasks: {known}")
     return task, registry.fine_tuner(task)
+
+
+def _flags(arguments: list[str]) -> list[tuple[str, str]]:
+    """Every ``--flag value`` and ``--flag=value``."""
+    pairs = []
+    for flag, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        name, equals, inline = flag.partition("=")
+        pairs.append((name, inline if equals else following))
+    return pairs
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:

@@ -32,15 +32,15 @@ class Scores:
 
 def score_batch(
     environment: Environment, rewards: Mapping[str, Reward], policy: Policy, batch: Any, *, show: int = 0
-) -> tuple[Tensor, dict[str, Tensor], int, list[Sample]]:
+) -> tuple[Tensor, dict[str, Tensor], Tensor, list[Sample]]:
     """Play one evaluation batch.
 
     Args:
         show: how many samples of each member to keep for people to look at.
 
     Returns:
-        ``ids [M, B]``, ``{reward: [M, B]}`` for the M members of the policy, the number of steps, and ``M * show``
-        samples, member after member.
+        ``ids [M, B]``, ``{reward: [M, B]}`` and the number of steps ``[M]`` for the M members of the policy, and
+        ``M * show`` samples, member after member.
     """
     rollout = environment.evaluate(policy, batch)
     members = policy.members
@@ -49,7 +49,7 @@ def score_batch(
     shown = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
     picked = rollout.rows(shown.reshape(-1).to(rollout.mask.device)) if show else None
     samples = environment.samples(picked, len(picked)) if picked else []
-    return rollout["id"].view(members, -1), scores, int(rollout.counted), samples
+    return rollout["id"].view(members, -1), scores, rollout.mask.view(members, -1).sum(1), samples
 
 
 def evaluate(
@@ -68,11 +68,11 @@ def evaluate(
     members = policy.members
     metrics = [{name: SampleScores() for name in rewards} for _ in range(members)]
     samples: list[Sample] = []
-    steps = 0
+    steps = torch.zeros(members, dtype=torch.long)
     for batch in batches:
         ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=0 if samples else show)
         samples = samples or seen
-        steps += taken
+        steps += taken.cpu()
         for member, metric in enumerate(metrics):
             for name in rewards:
                 metric[name].update(ids[member], scores[name][member])
@@ -81,7 +81,7 @@ def evaluate(
         Scores(
             {name: metric[name].gathered() for name in rewards},
             samples[member * each : (member + 1) * each],
-            steps // members,
+            int(steps[member]),
         )
         for member, metric in enumerate(metrics)
     ]

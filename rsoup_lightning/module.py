@@ -92,7 +92,7 @@ class RewardFineTuner(L.LightningModule):
         self.seed = seed
         self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
         self.register_buffer("steps_taken", torch.tensor(0))
-        self.test_scores = nn.ModuleDict({name: SampleScores() for name in self.rewards})
+        self.test_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
         if init_weights is not None:
             weights = read_weights(Path(init_weights))
             check_layout([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
@@ -164,7 +164,7 @@ class RewardFineTuner(L.LightningModule):
 
     def _evaluation_step(self, split: str, batch: Any) -> None:
         ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
-        for name, metric in self.test_scores.items():
+        for name, metric in zip(self.rewards, self.test_scores, strict=True):
             metric.update(ids[0], scores[name][0])
             self.log(f"{split}/{name}", metric, on_epoch=True, on_step=False, batch_size=ids.shape[1])
 
@@ -194,15 +194,18 @@ class RewardFineTuner(L.LightningModule):
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
     def on_train_epoch_start(self) -> None:
-        # Everything random in an epoch follows from (seed, epoch, process): a resumed run replays it exactly.
-        entropy = np.random.SeedSequence([self.seed, self.current_epoch, self.global_rank])
-        seed = int(entropy.generate_state(1)[0])
-        L.seed_everything(seed, verbose=False)
-        self.environment.begin(seed)
+        self.environment.begin(self._seed_of(self.current_epoch))
         if self.decay_learning_rate:
             left = 1 - self.current_epoch / self.trainer.max_epochs
             for group in self.optimizers().param_groups:
                 group["lr"] = left * group.setdefault("initial_lr", group["lr"])
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Everything random in a step follows from what is in the checkpoint: a resumed run replays it exactly.
+        L.seed_everything(self._seed_of(self.current_epoch, 1 + batch_idx), verbose=False)
+
+    def _seed_of(self, *moment: int) -> int:
+        return int(np.random.SeedSequence([self.seed, self.global_rank, *moment]).generate_state(1)[0])
 
     def teardown(self, stage: str) -> None:
         self.environment.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.rollout import Rollout
 
 Weights = Mapping[str, Tensor]
@@ -55,7 +56,7 @@ class Policy(nn.Module, ABC):
         """
         values = self(rollout).values
         if values is None:
-            raise TypeError(f"{type(self).__name__} has no critic: choose an algorithm that needs none, such as RLOO")
+            raise ConfigError(f"{type(self).__name__} has no critic: choose an algorithm that needs none, as RLOO")
         return torch.cat([values, torch.zeros_like(values[:, :1])], dim=1).detach()
 
     def observe(self, rollout: Rollout) -> None:

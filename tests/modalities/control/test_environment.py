@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rsoup_lightning import fronts
+from rsoup_lightning.errors import ConfigError, SimulationError
+from rsoup_lightning.evaluation import evaluate
+from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
+from rsoup_lightning.modalities.control.simulators import Backend
+from tasks.locomotion.rewards import Cautious, Risky
+
+
+def _pair(env_id: str = "HalfCheetah-v5", **kwargs: object) -> tuple[SimulatorEnvironment, GaussianMLP]:
+    environment = SimulatorEnvironment(env_id, **{"num_envs": 4, "horizon": 8, "eval_episodes": 3, **kwargs})  # type: ignore
+    torch.manual_seed(0)
+    return environment, GaussianMLP(environment.observation_size, environment.action_size, hidden=(8,))
+
+
+@pytest.mark.parametrize("backend", ["gymnasium", "envpool"])
+def test_rollouts_replay_from_their_seed(backend: Backend) -> None:
+    environment, policy = _pair(backend=backend)
+    runs = []
+    for seed in (5, 5, 6):
+        torch.manual_seed(seed)
+        environment.begin(seed)
+        runs.append([environment.rollout(policy, 0) for _ in range(2)])
+    for first, second in zip(runs[0], runs[1], strict=True):
+        assert torch.equal(first["observations"], second["observations"])
+    assert not torch.equal(runs[0][0]["observations"], runs[2][0]["observations"])
+    assert torch.equal(runs[0][0]["last_observations"], runs[0][1]["observations"][:, 0])
+    environment.close()
+
+
+def test_log_probs_are_those_of_the_policy_that_acted() -> None:
+    environment, policy = _pair()
+    environment.begin(0)
+    rollout = environment.rollout(policy, 0)
+    torch.testing.assert_close(policy(rollout).log_probs.detach(), rollout.log_probs, atol=1e-4, rtol=1e-4)
+    assert (rollout["applied"].abs() <= 1).all()
+    environment.close()
+
+
+def test_resets_do_not_count() -> None:
+    """A hopper with random actions falls often; after each fall one step only resets."""
+    environment, policy = _pair("Hopper-v5", horizon=120)
+    environment.begin(0)
+    rollout = environment.rollout(policy, 0)
+    ended = rollout.terminated | rollout.truncated
+    assert rollout.terminated.any()
+    assert torch.equal(~rollout.mask[:, 1:], ended[:, :-1])
+    environment.close()
+
+
+def test_time_limit_truncates() -> None:
+    environment, policy = _pair("HalfCheetah-v5", horizon=60, options={"max_episode_steps": 50})
+    environment.begin(0)
+    rollout = environment.rollout(policy, 0)
+    assert rollout.truncated[:, 49].all()
+    assert not rollout.terminated.any()
+    assert not rollout.mask[:, 50].any()
+    environment.close()
+
+
+def test_evaluation_plays_whole_episodes_of_every_member_from_the_same_seeds() -> None:
+    environment, policy = _pair("Hopper-v5")
+    weights = {name: tensor.clone() for name, tensor in policy.weights().items()}
+    other = {name: t + 0.3 * torch.randn_like(t) if t.is_floating_point() else t for name, t in weights.items()}
+    stacked = policy.soups([weights, other], [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+    (seeds,) = environment.eval_batches()
+    rollout = environment.evaluate(stacked, seeds)
+    played = rollout["observations"] * rollout.mask.unsqueeze(-1)  # what comes after an episode is nobody's
+    first, second, again = played.view(3, 3, *played.shape[1:])
+    torch.testing.assert_close(first, again, atol=1e-5, rtol=1e-5)  # vector tails round differently
+    assert torch.equal(first[:, 0], second[:, 0])
+    assert not torch.equal(first, second)
+    assert rollout["id"].tolist() == seeds.tolist() * 3
+    lengths = rollout.mask.sum(1)
+    assert ((rollout.terminated | rollout.truncated).sum(1) == 1).all()
+    assert torch.equal(rollout.mask, torch.arange(rollout.mask.shape[1]) < lengths.unsqueeze(1))
+
+
+def test_one_pass_scores_what_one_by_one_scores() -> None:
+    environment, policy = _pair("Hopper-v5")
+    weights = [{n: t.clone() for n, t in policy.weights().items()}]
+    weights.append({n: t + 0.3 * torch.randn_like(t) if t.is_floating_point() else t for n, t in weights[0].items()})
+    rewards = {"risky": Risky(), "cautious": Cautious()}
+    together = evaluate(
+        environment, rewards, policy.soups(weights, [(1.0, 0.0), (0.0, 1.0)]), environment.eval_batches()
+    )
+    for expert, scores in zip(weights, together, strict=True):
+        policy.load_weights(expert)
+        (alone,) = evaluate(environment, rewards, policy, environment.eval_batches())
+        assert alone.steps == scores.steps
+        for name in rewards:
+            torch.testing.assert_close(scores.rewards[name], alone.rewards[name], rtol=1e-3, atol=1e-3)
+
+
+def test_backends_agree_within_their_intervals() -> None:
+    """The same policy evaluated in both: equal means to sampling noise."""
+    intervals = {}
+    for backend in ("gymnasium", "envpool"):
+        environment, policy = _pair(backend=backend, eval_episodes=24, options={"max_episode_steps": 200})
+        (scores,) = evaluate(environment, {"cautious": Cautious()}, policy, environment.eval_batches())
+        intervals[backend] = fronts.bootstrap_interval(scores.rewards["cautious"].numpy())
+    (low_a, high_a), (low_b, high_b) = intervals.values()
+    assert low_a <= high_b
+    assert low_b <= high_a
+
+
+def test_samples_are_curves() -> None:
+    environment, policy = _pair(options={"max_episode_steps": 50})
+    rollout = environment.evaluate(policy, next(iter(environment.eval_batches())))
+    sample = environment.samples(rollout, 2)[1]
+    assert sample.text == "50 steps"
+    np.testing.assert_allclose(sample.series["velocity (m/s)"], rollout["x_velocity"][1], atol=1e-4)
+
+
+def test_what_a_simulator_cannot_do() -> None:
+    environment, policy = _pair()
+    with pytest.raises(ConfigError, match="asked the same thing twice"):
+        environment.rollout(policy, 0, samples=2)
+    with pytest.raises(ConfigError, match="begin"):
+        environment.rollout(policy, 0)
+    with pytest.raises(SimulationError, match="only boxes"):
+        SimulatorEnvironment("CartPole-v1")
+    with pytest.raises(ConfigError, match="at least 1"):
+        SimulatorEnvironment("HalfCheetah-v5", num_envs=0)

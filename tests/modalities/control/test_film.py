@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rsoup_lightning.modalities.control import film
+
+
+def _act(observation: np.ndarray) -> np.ndarray:
+    return np.full(6, 0.5, dtype=np.float32)
+
+
+def test_film_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if film.gl_backend() is None:
+        pytest.skip("no OpenGL on this machine")
+    monkeypatch.setattr(film, "FRAMES", 4)
+    assert film.film_episode("HalfCheetah-v5", {}, _act, tmp_path / "a.webp", seed=1)
+    with Image.open(tmp_path / "a.webp") as image:
+        assert image.n_frames == 4
+        first = np.asarray(image.convert("RGB")).astype(int)
+        image.seek(3)
+        assert np.abs(np.asarray(image.convert("RGB")) - first).max() > 50
+
+
+def test_without_gl_there_is_one_line_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(film, "gl_backend", lambda: None)
+    assert not film.film_episode("HalfCheetah-v5", {}, _act, tmp_path / "a.webp", seed=1)
+    assert "no working OpenGL" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_drawing_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film, "gl_backend", lambda: "nonsense")
+    assert not film.film_episode("HalfCheetah-v5", {}, _act, tmp_path / "a.webp", seed=1)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.errors import UnknownNameError
+from tasks.locomotion.module import LocomotionFineTuner
+from tests.conftest import quiet_trainer
+
+SMALL = {"hidden": (8,), "num_envs": 4, "horizon": 8, "rollouts_per_epoch": 2, "eval_episodes": 2}
+
+
+def test_ppo_trains_and_tests() -> None:
+    module = LocomotionFineTuner("Hopper-v5", **SMALL, preference={"risky": 1.0})
+    trainer = quiet_trainer(max_epochs=2)
+    trainer.fit(module)
+    assert {"reward/risky", "reward/default", "value_loss", "entropy"} <= trainer.callback_metrics.keys()
+    assert 0 < module.steps_taken.item() <= 2 * 2 * 4 * 8
+    (result,) = trainer.test(module, verbose=False)
+    assert set(result) == {"test/risky", "test/cautious", "test/default"}
+
+
+def test_reward_vector_becomes_named_rewards() -> None:
+    module = LocomotionFineTuner("mo-hopper-v5", **SMALL)
+    assert list(module.rewards) == ["forward", "height", "control"]
+    quiet_trainer(max_epochs=1).fit(module)
+
+
+def test_unknown_rewards() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'risky'"):
+        LocomotionFineTuner(**SMALL, rewards=["risk"])
+    with pytest.raises(UnknownNameError, match="reward of mo-hopper-v5 'heights': did you mean 'height'"):
+        LocomotionFineTuner("mo-hopper-v5", **SMALL, rewards=["heights"])

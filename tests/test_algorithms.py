@@ -1,0 +1,55 @@
+"""Every algorithm must climb: on the plane, to the goal that the preference asks for."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from rsoup_lightning import algorithms
+from rsoup_lightning.errors import ConfigError
+from tests.conftest import PointFineTuner, quiet_trainer
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        algorithms.REINFORCE(),
+        algorithms.RLOO(samples=4),
+        algorithms.RLOO(samples=2, epochs=2, minibatch_size=8),
+        algorithms.GRPO(samples=4, epochs=2),
+        algorithms.SCST(samples=2),
+        algorithms.RewardWeightedRegression(temperature=0.5),
+    ],
+    ids=lambda a: type(a).__name__,
+)
+def test_reaches_the_preferred_point(algorithm: algorithms.Algorithm) -> None:
+    module = PointFineTuner(
+        algorithm=algorithm, preference={"east": 0.75, "north": 0.25}, optimizer=partial(torch.optim.Adam, lr=0.05)
+    )
+    quiet_trainer(max_epochs=12).fit(module)
+    torch.testing.assert_close(module.policy.place.detach(), torch.tensor([0.75, 0.25]), atol=0.12, rtol=0)
+
+
+def test_ppo_without_a_critic_is_refused(point: PointFineTuner) -> None:
+    point.algorithm = algorithms.PPO()
+    with pytest.raises(ConfigError, match="has no critic"):
+        quiet_trainer(max_epochs=1).fit(point)
+
+
+def test_rloo_gradient_is_unbiased_for_the_closed_form() -> None:
+    """For r = -|a - g|² and a ~ N(θ, σ²), ∇θ E[r] = -2 (θ - g); the estimate's mean over many batches is that."""
+    module = PointFineTuner()
+    goal = torch.tensor([1.0, 0.0])
+    total = torch.zeros(2)
+    torch.manual_seed(0)
+    for _ in range(400):
+        rollout = module.environment.rollout(module.policy, 0, samples=8)
+        reward = module.rewards["east"](rollout).unsqueeze(1)
+        rollout = algorithms.RLOO(8).advantages(rollout, reward, module.policy, None)
+        loss, _ = module.algorithm.loss(module.policy(rollout), rollout)
+        module.policy.zero_grad()
+        loss.backward()
+        total += module.policy.place.grad
+    torch.testing.assert_close(total / 400, 2 * (module.policy.place.detach() - goal), atol=0.05, rtol=0)

@@ -1,0 +1,191 @@
+"""The whole run, through the public command: what it leaves, that it resumes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from rsoup_lightning.errors import CoefficientError, ConfigError, UnknownNameError
+from rsoup_lightning.experiment import SoupSettings, check_settings
+from rsoup_lightning.merging import read_weights
+from tests.commands import POINT_RECIPE, environment, front, rsoup
+
+CHEETAH = """
+task: locomotion
+model: {hidden: [16], num_envs: 8, horizon: 25, rollouts_per_epoch: 8, eval_episodes: 3,
+        env_options: {max_episode_steps: 100}}
+trainer: {accelerator: cpu, max_epochs: 4}
+soup: {experts: [risky, cautious], init_preference: {default: 1.0}, init_epochs: 3, grid: 3, films: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("point")
+    (folder / "point.yaml").write_text(POINT_RECIPE)
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=folder)
+    return folder / "run"
+
+
+def test_the_run_folder_is_complete(run: Path) -> None:
+    for name in ("config.yaml", "run.json", "front.json", "front.png", "report.html", "samples/000.json"):
+        assert (run / name).stat().st_size > 0, name
+    stages = json.loads((run / "run.json").read_text())["stages"]
+    assert list(stages) == ["init", "experts/east", "experts/north", "morl/0", "sweep"]
+    for name, stage in stages.items():
+        assert stage["state"] == "done"
+        assert name == "sweep" or (run / name / "policy.safetensors").exists()
+    assert stages["experts/east"]["steps"] == 3 * 10 * 8 * 4
+    assert len(stages["experts/east"]["history"]) == 3
+    assert not list(run.rglob("*.ckpt"))
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_the_front_is_what_the_maths_says(run: Path) -> None:
+    """On quadratic rewards the score of the merged place is known exactly; so is LMC."""
+    record = front(run)
+    assert record["rewards"] == record["experts"] == ["east", "north"]
+    assert [p["kind"] for p in record["points"]] == ["expert", "soup", "soup", "soup", "expert", "init", "morl"]
+    east, north = (read_weights(run / "experts" / name)["place"] for name in ("east", "north"))
+    noise = torch.stack([torch.randn(2, generator=torch.Generator().manual_seed(i)) for i in range(12)])
+    for point in record["points"][:5]:
+        weight = point["coefficients"]["east"]
+        actions = weight * east + (1 - weight) * north + 0.1 * noise
+        expected = -(actions - torch.tensor([1.0, 0.0])).square().sum(-1).mean().item()
+        assert point["scores"]["east"] == pytest.approx(expected, abs=1e-5)
+        low, high = point["ci95"]["east"]
+        assert low <= point["scores"]["east"] <= high
+        assert point["samples"] == 12
+    assert record["summary"]["lmc"]["holds"] == record["summary"]["lmc"]["of"] == 3
+    assert record["summary"]["training_cost"] == {"soup": (2 + 3 + 3) * 320, "morl": (2 + 3) * 320}
+
+
+def test_experts_start_from_the_same_init_and_improve_on_it(run: Path) -> None:
+    points = front(run)["points"]
+    init = next(point for point in points if point["kind"] == "init")
+    for point in points:
+        if point["kind"] == "expert":
+            (name,) = point["preference"]
+            assert point["ci95"][name][0] > init["ci95"][name][1]
+
+
+def test_again_is_nothing_new(run: Path) -> None:
+    before, stages = front(run), (run / "run.json").read_text()
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=run.parent)
+    assert front(run) == before
+    assert json.loads(stages)["stages"]["init"] == json.loads((run / "run.json").read_text())["stages"]["init"]
+
+
+def test_another_configuration_is_refused(run: Path) -> None:
+    done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", "--soup.grid", "7", cwd=run.parent, status=2)
+    assert "soup.grid: 5 in the folder, 7 now" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.copy(run.parent / "point.yaml", tmp_path)
+    file = tmp_path / "run" / "experts" / "north" / "policy.safetensors"
+    file.write_bytes(file.read_bytes()[:50])
+    done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path, status=2)
+    assert "north/policy.safetensors is no whole safetensors file" in done.stderr
+
+
+def test_several_seeds_give_one_front_with_spread(tmp_path: Path) -> None:
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", "--seeds", "3", "4", "5", cwd=tmp_path)
+    record, singles = front(tmp_path / "run"), [front(tmp_path / "run" / f"seed-{seed}") for seed in (3, 4, 5)]
+    for index, point in enumerate(record["points"]):
+        values = [single["points"][index]["scores"]["east"] for single in singles]
+        assert point["per_seed"]["east"] == values
+        assert point["scores"]["east"] == pytest.approx(sum(values) / 3)
+    assert len({tuple(point["per_seed"]["north"]) for point in record["points"]}) > 1
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_front(tmp_path: Path) -> None:
+    """SIGKILL at five random moments, then the same command: identical scores, on a simulator."""
+    (tmp_path / "cheetah.yaml").write_text(CHEETAH)
+    command = [sys.executable, "-m", "rsoup_lightning", "soup", "-c", "cheetah.yaml", "--run_dir"]
+    start = time.monotonic()
+    subprocess.run([*command, "whole"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    duration = time.monotonic() - start
+    moments = random.Random()
+    killed = 0
+    for _ in range(5):
+        process = subprocess.Popen(
+            [*command, "killed"], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=moments.uniform(0.3, 0.9) * duration)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+    subprocess.run([*command, "killed"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    assert killed > 0
+    assert front(tmp_path / "killed") == front(tmp_path / "whole")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    folder = tmp_path / "run" / "init"
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path)
+    state = json.loads((tmp_path / "run" / "run.json").read_text())
+    del state["stages"]["init"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(state))
+    (folder / "last.ckpt").write_bytes(b"cut off")
+    done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path, status=2)
+    assert "cannot resume" in done.stderr
+    assert "last.ckpt" in done.stderr
+
+
+def test_not_finite_reward_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    """A reward that turns NaN in the middle of a stage: named, and what was trained before can be resumed."""
+    (tmp_path / "late.py").write_text(
+        "import torch\n"
+        "from tests.conftest import Near, PointFineTuner\n"
+        "class Late(Near):\n"
+        "    calls = 0\n"
+        "    def __call__(self, rollout):\n"
+        "        Late.calls += 1\n"
+        "        return super().__call__(rollout) * (float('nan') if Late.calls > 15 else 1)\n"
+        "class LateFineTuner(PointFineTuner):\n"
+        "    def __init__(self, **kwargs):\n"
+        "        super().__init__(**kwargs)\n"
+        "        self.rewards['north'] = Late(0, 1)\n"
+    )
+    (tmp_path / "late.yaml").write_text(POINT_RECIPE.replace("tests.conftest:Point", "late:Late"))
+    done = rsoup("soup", "-c", "late.yaml", "--run_dir", "run", cwd=tmp_path, status=2, PYTHONPATH=str(tmp_path))
+    assert "reward 'north' is nan at training step 15, sample 0" in done.stderr
+    checkpoint = torch.load(tmp_path / "run" / "init" / "last.ckpt", weights_only=True)
+    assert checkpoint["epoch"] == 0
+    assert checkpoint["state_dict"]["policy.place"].isfinite().all()
+    assert not (tmp_path / "run" / "init" / "policy.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        (SoupSettings(experts=["eats"]), UnknownNameError),
+        (SoupSettings(experts=["east", "east"]), ConfigError),
+        (SoupSettings(reference_point={"east": 0.0}), ConfigError),
+        (SoupSettings(reference_point={"west": 0.0, "north": 1.0}), UnknownNameError),
+        (SoupSettings(init_preference={"east": 0.5}), CoefficientError),
+        (SoupSettings(morl=[{"east": 1.5, "north": -0.5}]), CoefficientError),
+        (SoupSettings(init_epochs=-1), ConfigError),
+        (SoupSettings(grid=1), CoefficientError),
+    ],
+)
+def test_impossible_settings(settings: SoupSettings, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check_settings(settings, ["east", "north"])

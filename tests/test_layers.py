@@ -1,0 +1,62 @@
+"""An import points down: the floors of the library, and what may never be imported."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+FLOORS = [
+    {"errors", "files"},
+    {"rollout", "simplex", "fronts", "registry"},
+    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation", "results"},
+    {"modalities", "module"},
+    {"callbacks", "experiment", "report", "run_folder", "progress"},
+    {"cli", "__main__"},
+]
+FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def _imports(file: Path, top: str) -> set[str]:
+    """Dotted names under the package ``top`` that ``file`` imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix(f"{top}.") for name in names if name.startswith(f"{top}.")}
+
+
+def _rooms() -> dict[str, set[str]]:
+    """Each room of the library, and the rooms it imports."""
+    package = ROOT / "rsoup_lightning"
+    graph: dict[str, set[str]] = {}
+    for file in package.rglob("*.py"):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        if room != "__init__":
+            used = {name.split(".")[0] for name in _imports(file, "rsoup_lightning")}
+            graph.setdefault(room, set()).update(used & FLOOR.keys() - {room})
+    return graph
+
+
+def test_every_room_has_a_floor() -> None:
+    assert _rooms().keys() == FLOOR.keys()
+
+
+def test_no_import_points_up() -> None:
+    upward = [(room, used) for room, rooms in _rooms().items() for used in rooms if FLOOR[used] > FLOOR[room]]
+    assert upward == []
+
+
+def test_no_circle() -> None:
+    graph, done = _rooms(), set[str]()
+    while len(done) < len(graph):
+        free = {room for room, rooms in graph.items() if room not in done and rooms <= done}
+        assert free, f"a circle among {sorted(graph.keys() - done)}"
+        done |= free
+
+
+def test_the_library_knows_no_task() -> None:
+    assert not [file for file in (ROOT / "rsoup_lightning").rglob("*.py") if _imports(file, "tasks")]

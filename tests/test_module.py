@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, RewardError, UnknownNameError
+from rsoup_lightning.merging import write_weights
+from rsoup_lightning.module import KLPenalty
+from tests.conftest import Near, PointFineTuner, quiet_trainer
+
+
+def test_all_rewards_are_logged_whatever_the_preference() -> None:
+    module = PointFineTuner(preference={"east": 1.0})
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(module)
+    assert {"reward/east", "reward/north"} <= trainer.callback_metrics.keys()
+    assert module.steps_taken.item() == 10 * 8 * 4
+
+
+def test_test_reports_the_mean_over_all_batches(point: PointFineTuner) -> None:
+    (result,) = quiet_trainer().test(point, verbose=False)
+    rollout = point.environment.evaluate(point.policy, torch.arange(12))
+    assert result["test/east"] == pytest.approx(point.rewards["east"](rollout).mean().item(), abs=1e-6)
+
+
+def test_bad_preferences() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'east'"):
+        PointFineTuner(preference={"eats": 1.0})
+    with pytest.raises(CoefficientError, match="sum to 1"):
+        PointFineTuner(preference={"east": 0.7, "north": 0.7})
+
+
+def test_init_weights_that_do_not_fit(tmp_path: Path) -> None:
+    write_weights(tmp_path, {"place": torch.zeros(3)})
+    with pytest.raises(MergeError, match="'place' has shape"):
+        PointFineTuner(init_weights=str(tmp_path))
+
+
+def test_training_is_a_function_of_the_seed() -> None:
+    places = []
+    for seed in (1, 1, 2):
+        module = PointFineTuner(seed=seed)
+        quiet_trainer(max_epochs=2).fit(module)
+        places.append(module.policy.place.detach())
+    assert torch.equal(places[0], places[1])
+    assert not torch.equal(places[0], places[2])
+
+
+def test_not_finite_reward_stops_before_any_update() -> None:
+    module = PointFineTuner()
+    module.rewards["east"] = Near(float("nan"), 0)
+    with pytest.raises(RewardError, match="'east' is nan at training step 0, sample 0"):
+        quiet_trainer(max_epochs=1).fit(module)
+    assert module.policy.place.tolist() == [0.0, 0.0]
+
+
+def test_kl_penalty_holds_the_policy_at_its_reference() -> None:
+    """For N(θ, σ²) the KL from the reference is |θ|²/2σ²; r - β KL then peaks at g / (1 + β / 2σ²)."""
+    beta = 0.02
+    module = PointFineTuner(preference={"east": 1.0}, kl=KLPenalty(beta))
+    quiet_trainer(max_epochs=15).fit(module)
+    expected = torch.tensor([1 / (1 + beta / (2 * 0.1**2)), 0.0])
+    torch.testing.assert_close(module.policy.place.detach(), expected, atol=0.05, rtol=0)
+
+
+def test_adaptive_kl_steers_to_its_target() -> None:
+    module = PointFineTuner(preference={"east": 1.0}, kl=KLPenalty(0.01, target=2.0, horizon=200))
+    trainer = quiet_trainer(max_epochs=30)
+    trainer.fit(module)
+    assert trainer.callback_metrics["kl"].item() == pytest.approx(2.0, rel=0.35)
+    assert module.kl_coefficient.item() != pytest.approx(0.01)
+
+
+def test_the_reference_is_the_start_also_after_a_resume(tmp_path: Path) -> None:
+    first = PointFineTuner(kl=KLPenalty(0.01))
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(first)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    second = PointFineTuner(kl=KLPenalty(0.01))
+    quiet_trainer(max_epochs=2).fit(second, ckpt_path=tmp_path / "x.ckpt", weights_only=True)
+    rollout = second.environment.rollout(second.policy, 0)
+    expected = torch.distributions.Normal(torch.zeros(2), 0.1).log_prob(rollout["actions"]).sum(-1)
+    torch.testing.assert_close(second.policy.reference_log_probs(rollout), expected)
+    assert not any("reference" in name for name in second.state_dict())
+
+
+@pytest.mark.parametrize("arguments", [{"coefficient": -1.0}, {"target": 0.0}, {"horizon": 0.0}])
+def test_impossible_penalties(arguments: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        KLPenalty(**arguments)
+
+
+def test_learning_rate_decays_to_the_last_epoch() -> None:
+    module = PointFineTuner(decay_learning_rate=True)
+    trainer = quiet_trainer(max_epochs=4)
+    trainer.fit(module)
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.02 / 4)

@@ -1,0 +1,101 @@
+"""What README says is run: its commands parse and work, its Python runs, its package installs and trains."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning.__main__ import COMMANDS
+from tests.commands import front, rsoup
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
+COMMAND_LINES = [
+    shlex.split(line)
+    for line in re.findall(r"(?:^|`)(rsoup [^`\n]+)", re.sub(r"\\\n\s*", "", README), re.M)
+    if "point" not in line
+]
+QUICK = (
+    "--model.num_envs 4 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 2 --trainer.max_epochs 1"
+)
+QUICK_SOUP = "--soup.init_epochs 1 --soup.grid 3 --soup.films false"
+SHORT = ["--model.env_options", "{max_episode_steps: 20}", *shlex.split(QUICK), "--trainer.max_epochs", "1"]
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"`?make (\w+)", README)
+    assert {"quickstart", "test"} <= set(targets)
+    assert all(f"\n{target}:" in makefile for target in targets)
+
+
+def test_picture_exists() -> None:
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).exists()
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the quickstart has run, small."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "conf").symlink_to(ROOT / "conf")
+    arguments = ["-c", "conf/locomotion/quickstart.yaml", "--run_dir", "runs/quickstart"]
+    rsoup("soup", *arguments, *SHORT, *shlex.split(QUICK_SOUP), cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES, ids=" ".join)
+def test_commands_run(line: list[str], experts: Path) -> None:
+    command, *arguments = line[1:]
+    assert command in COMMANDS
+    small = [] if command == "tasks" or "--help" in arguments else SHORT
+    if command == "soup":
+        small = [*small, *shlex.split(QUICK_SOUP), "--soup.morl", "[]"]
+        arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}"]
+    rsoup(command, *arguments, *small, cwd=experts)
+
+
+def test_python_runs() -> None:
+    (code,) = [text for language, text in BLOCKS if language == "python" and "Task(" not in text]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_third_partys_package(tmp_path: Path) -> None:
+    """README's own task, built outside the tree, installed, and run by the public commands."""
+    (code,) = [text for language, text in BLOCKS if language == "python" and "Task(" in text]
+    (project,) = [text for language, text in BLOCKS if language == "toml"]
+    (recipe,) = [text for language, text in BLOCKS if language == "yaml"]
+    assert len((code + project + recipe).splitlines()) < 80
+    assert len(code.splitlines()) < 60
+    source, site = tmp_path / "source", tmp_path / "site"
+    source.mkdir()
+    (source / "point_task.py").write_text(code)
+    (source / "pyproject.toml").write_text(project)
+    install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(site),
+        str(source),
+    ]
+    subprocess.run([sys.executable, *install], check=True)
+    (tmp_path / "point.yaml").write_text(recipe)
+    path = {"PYTHONPATH": str(site)}
+    listed = rsoup("tasks", cwd=tmp_path, **path).stdout
+    assert "point\n  a point in the plane" in listed
+    assert "locomotion" in listed
+    rsoup("soup", "-c", "point.yaml", cwd=tmp_path, **path)
+    record = front(tmp_path / "runs" / "point-point")
+    assert record["experts"] == ["east", "north"]
+    assert record["summary"]["lmc"]["holds"] == 3
+    assert "--model.kl" in rsoup("fit", "--task", "point", "--help", cwd=tmp_path, **path).stdout

@@ -1,0 +1,36 @@
+"""Every recipe parses against the real signatures, names real things, and says how to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rsoup_lightning import registry
+from rsoup_lightning.cli import soup_parser
+from rsoup_lightning.experiment import SoupSettings, check_settings
+from tests.conftest import ROOT
+
+RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))
+
+
+def test_there_are_recipes() -> None:
+    assert len(RECIPES) >= 4
+    for task in registry.tasks().values():
+        assert (ROOT / task.recipe).exists()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT / "conf")))
+def test_recipe(path: Path) -> None:
+    task = yaml.safe_load(path.read_text())["task"]
+    parser = soup_parser(registry.fine_tuner(task))
+    config = parser.parse_args(["-c", str(path)])
+    assert config.trainer.max_epochs >= 1
+    config.trainer.logger = False
+    module = parser.instantiate_classes(config).model
+    check_settings(SoupSettings(**config.soup.as_dict()), list(module.rewards))
+    module.configure_optimizers()
+    head = path.read_text().split("\ntask:")[0]
+    assert f"rsoup soup -c {path.relative_to(ROOT)}" in head
+    assert all(word in head for word in ("Time:", "Memory:", "Came out:"))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rsoup_lightning.results import Point, combine_seeds, front_record
+
+GENERATOR = np.random.default_rng(0)
+
+
+def _point(kind: str, weight: float | None, risky: float, cautious: float) -> Point:
+    noise = GENERATOR.normal(0, 0.01, 20)
+    coefficients = None if weight is None else {"risky": weight, "cautious": 1 - weight}
+    return Point(kind, coefficients, None, {"risky": risky + noise, "cautious": cautious + noise, "other": noise})  # type: ignore
+
+
+def _record(shift: float = 0.0, order: int = 1) -> dict:
+    points = [_point("expert", 0.0, 0, 4), _point("soup", 0.5, 3 + shift, 3), _point("expert", 1.0, 4, 0)][::order]
+    points += [_point("morl", None, 3, 3.5), _point("init", None, -1, -2)]
+    cost = {"soup": 30, "morl": 20}
+    return front_record("t", ["risky", "cautious"], points, reference_point=None, training_cost=cost)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_summary_does_not_depend_on_the_order_of_points(order: int) -> None:
+    summary = _record(order=order)["summary"]
+    assert summary["lmc"]["holds"] == summary["lmc"]["of"] == summary["lmc"]["confirmed"] == 1
+    assert summary["lmc"]["worst_gap"] == pytest.approx(1, abs=0.02)
+    assert summary["hypervolume_normalised"]["soup"] == pytest.approx(9 / 16, abs=0.01)
+    assert summary["hypervolume_normalised"]["morl"] == pytest.approx(10.5 / 16, abs=0.01)
+    low, high = summary["hypervolume_normalised_ci95"]["soup"]
+    assert low < summary["hypervolume_normalised"]["soup"] < high
+    assert summary["reference_point"] == {"risky": pytest.approx(-1, abs=0.01), "cautious": pytest.approx(-2, abs=0.01)}
+    assert summary["hypervolume"]["morl"] == pytest.approx(4 * 5.5, abs=0.1)
+
+
+def test_flat_box_has_no_normalised_hypervolume() -> None:
+    points = [_point("expert", 0.0, 1, 1), _point("expert", 1.0, 1, 1)]
+    points = [Point(p.kind, p.coefficients, None, {"risky": np.ones(3), "cautious": np.ones(3)}) for p in points]
+    record = front_record("t", ["risky", "cautious"], points, reference_point=None, training_cost={})
+    assert record["summary"]["hypervolume_normalised"] == {"soup": None}
+    assert record["summary"]["lmc"]["of"] == 0
+
+
+def test_combined_seeds() -> None:
+    combined = combine_seeds([_record(0.0), _record(0.5)])
+    soup = combined["points"][1]
+    assert soup["scores"]["risky"] == pytest.approx(3.25, abs=0.02)
+    assert soup["ci95"]["risky"][0] < 3 < 3.5 < soup["ci95"]["risky"][1]
+    assert combined["summary"]["training_cost"] == {"soup": 60, "morl": 40}
+    assert len(combined["summary"]["per_seed"]) == 2
