@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import torch
+from timing import in_turns, report
 
-from benchmarks.timing import in_turns, report
 from rsoup_lightning.callbacks import benchmark_soups
 from rsoup_lightning.modalities.control.environment import EVALUATION_SEED
 from rsoup_lightning.modalities.control.simulators import make_simulator
@@ -16,13 +16,15 @@ from tasks.locomotion.module import LocomotionFineTuner
 ENV, LAMBDAS, EPISODES, ROUNDS = "HalfCheetah-v5", 11, 32, 5
 
 
+def _shaken(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor + torch.rand_like(tensor) / 9 if tensor.is_floating_point() else tensor
+
+
 def main() -> None:
     """Measure and print."""
     module = LocomotionFineTuner(ENV, eval_episodes=EPISODES)
-    experts = [
-        {k: v + torch.rand_like(v) / 9 if v.is_floating_point() else v for k, v in module.policy.weights().items()}
-        for _ in range(2)
-    ]
+    weights = module.policy.weights()
+    experts = [{name: _shaken(tensor) for name, tensor in weights.items()} for _ in range(2)]
     points = grid(2, LAMBDAS)
 
     def ours() -> float:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO as PeerPPO
 from stable_baselines3.common.env_util import make_vec_env
+from timing import in_turns, report
 
-from benchmarks.timing import in_turns, report
 from rsoup_lightning.algorithms import PPO
 from rsoup_lightning.cli import QUIET_TRAINER
 from rsoup_lightning.modalities.control.simulators import make_simulator

@@ -18,7 +18,7 @@ from rsoup_lightning.files import atomic, write_json
 from rsoup_lightning.merging import check_layout, linear, read_weights
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.results import Point, front_record
+from rsoup_lightning.results import Kind, Point, front_record
 from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid
 
 
@@ -101,7 +101,7 @@ class SoupCallback(L.Callback):
         return [check_coefficients(point, len(self.experts)) for point in ordered]
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._benchmark(trainer, pl_module, trainer.test_dataloaders)
+        self._benchmark(trainer, pl_module, trainer.test_dataloaders or ())
         for point in self.points:
             label = ",".join(f"{name}={weight:.4g}" for name, weight in (point.coefficients or {}).items())
             means = {f"soup/{label}/{name}": float(values.mean()) for name, values in point.scores.items()}
@@ -130,7 +130,7 @@ class SoupCallback(L.Callback):
 def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:
     """An evaluated λ; one-hot λ are experts."""
     weights = dict(zip(experts, coefficients, strict=True))
-    kind = "expert" if 1.0 in coefficients else "soup"
+    kind: Kind = "expert" if 1.0 in coefficients else "soup"
     preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
     return Point(kind, weights, preference, _numpy(scores.rewards), scores.samples)
 

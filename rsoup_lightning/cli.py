@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -137,7 +138,11 @@ def _run(
 
 def soup_parser(model_class: type) -> LightningArgumentParser:
     """The parser of ``rsoup soup`` for a task's class."""
-    parser = LightningArgumentParser(prog="rsoup soup", description=soup.__doc__, exit_on_error=False)
+    parser = LightningArgumentParser(
+        prog="rsoup soup",
+        description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
+        exit_on_error=False,
+    )
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe; repeat it, and later ones win")
     parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
     parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
@@ -204,9 +209,10 @@ def _closing(run_dir: Path, record: Record) -> str:
 
 
 def _quiet() -> None:
-    """Silence what other packages say and a user cannot act on."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    """Silence what other packages say to developers: a user of the command line cannot act on it."""
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if not sys.warnoptions:
-        for message in (".*does not have many workers.*", ".*isinstance.treespec, LeafSpec.*", ".*litlogger.*"):
-            warnings.filterwarnings("ignore", message=message)
+        for message in ("many workers", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX"):
+            warnings.filterwarnings("ignore", message=f".*{message}")

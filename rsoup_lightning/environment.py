@@ -36,9 +36,9 @@ class Environment(ABC):
     """What one step is called in reports: "simulator steps", "tokens", "denoising steps"."""
 
     def begin(self, seed: int) -> None:
-        """Start an epoch: from here on, training rollouts depend on ``seed`` and the policy alone.
+        """Start an epoch: its training rollouts depend on ``seed``, the policy and torch's generator alone.
 
-        That is what makes a killed run resumable at the last epoch. Torch's generator is seeded by the caller.
+        That is what makes a killed run resumable at the last epoch. The caller seeds torch before each rollout.
         """
 
     @abstractmethod

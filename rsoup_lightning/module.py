@@ -11,6 +11,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from rsoup_lightning import losses
@@ -92,11 +93,14 @@ class RewardFineTuner(L.LightningModule):
         self.seed = seed
         self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
         self.register_buffer("steps_taken", torch.tensor(0))
-        self.test_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
+        self.evaluation_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
         if init_weights is not None:
             weights = read_weights(Path(init_weights))
             check_layout([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
             self.policy.start_from(weights)
+
+    kl_coefficient: Tensor
+    steps_taken: Tensor
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 
@@ -105,7 +109,7 @@ class RewardFineTuner(L.LightningModule):
         scores = score(self.rewards, rollout, step=self.global_step)
         reward = self._reward(rollout, scores)
         rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
-        optimizer = self.optimizers()
+        optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}
         for minibatch in self.algorithm.minibatches(rollout, independent_steps=self.policy.independent_steps):
             loss, logs = self.algorithm.loss(self.policy(minibatch), minibatch)
@@ -147,7 +151,8 @@ class RewardFineTuner(L.LightningModule):
     def _log(self, batch_idx: int, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += rollout.counted
         # Lightning's bookkeeping costs as much as a small network's update: not at every step of a fast simulator.
-        if batch_idx % self.trainer.log_every_n_steps == 0 or self.trainer.is_last_batch:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        if self.trainer.is_last_batch or (every and batch_idx % every == 0):
             means = {
                 f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
                 for name, values in scores.items()
@@ -164,11 +169,17 @@ class RewardFineTuner(L.LightningModule):
 
     def _evaluation_step(self, split: str, batch: Any) -> None:
         ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
-        for name, metric in zip(self.rewards, self.test_scores, strict=True):
+        for name, metric in zip(self.rewards, self.evaluation_scores, strict=True):
+            assert isinstance(metric, SampleScores)
             metric.update(ids[0], scores[name][0])
             self.log(f"{split}/{name}", metric, on_epoch=True, on_step=False, batch_size=ids.shape[1])
 
     # Lightning's hooks.
+
+    def _optimizer(self) -> LightningOptimizer:
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)  # configure_optimizers gives one
+        return optimizer
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
@@ -196,8 +207,8 @@ class RewardFineTuner(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         self.environment.begin(self._seed_of(self.current_epoch))
         if self.decay_learning_rate:
-            left = 1 - self.current_epoch / self.trainer.max_epochs
-            for group in self.optimizers().param_groups:
+            left = 1 - self.current_epoch / (self.trainer.max_epochs or self.current_epoch + 1)
+            for group in self._optimizer().param_groups:
                 group["lr"] = left * group.setdefault("initial_lr", group["lr"])
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

@@ -174,7 +174,7 @@ def _hover(point: Record) -> str:
 
 def _read_samples(folder: Path, index: int) -> Record:
     file = folder / f"{index:03d}.json"
-    entry = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"samples": [], "film": ""}
+    entry: Record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"samples": [], "film": ""}
     for sample in entry["samples"]:
         sample["media"] = _data_uri(folder / sample["media"]) if sample["media"] else ""
     entry["film"] = _data_uri(folder / entry["film"]) if entry["film"] else ""
@@ -197,14 +197,12 @@ def _films(record: Record, shown: Sequence[Record]) -> str:
 
 def _table(record: Record) -> str:
     rewards = list(record["points"][0]["scores"])
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in rewards)
-    rows = "".join(
-        f"<tr><td>{html.escape(point_label(point))}</td>"
-        + "".join(
-            f"<td>{point['scores'][name]:.4g} <small>[{point['ci95'][name][0]:.4g}, {point['ci95'][name][1]:.4g}]</small></td>"
-            for name in rewards
-        )
-        + "</tr>"
-        for point in record["points"]
-    )
-    return f"<table><tr><th>point</th>{head}</tr>{rows}</table>"
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ["point", *rewards])
+    rows = []
+    for point in record["points"]:
+        cells = [f"<td>{html.escape(point_label(point))}</td>"]
+        for name in rewards:
+            low, high = point["ci95"][name]
+            cells.append(f"<td>{point['scores'][name]:.4g} <small>[{low:.4g}, {high:.4g}]</small></td>")
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

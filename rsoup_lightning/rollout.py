@@ -50,9 +50,10 @@ class Rollout:
                 raise ValueError(
                     f"step payload {name!r} is {tuple(tensor.shape)}, expected [B, T, ...] with {tuple(shape)}"
                 )
-        for name, rows in {**self.context, **self.texts}.items():
-            if len(rows) != shape[0]:
-                raise ValueError(f"payload {name!r} has {len(rows)} rows, expected {shape[0]}")
+        sizes = {name: len(rows) for payload in (self.context, self.texts) for name, rows in payload.items()}
+        for name, size in sizes.items():
+            if size != shape[0]:
+                raise ValueError(f"payload {name!r} has {size} rows, expected {shape[0]}")
 
     def __len__(self) -> int:
         return self.mask.shape[0]

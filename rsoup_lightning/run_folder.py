@@ -76,7 +76,7 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
     if differences:
         listed = "\n  ".join(differences)
         raise RunFolderError(
-            f"{path} is the run of another configuration; choose another --run_dir, or delete it. What differs:\n  {listed}"
+            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs:\n  {listed}"
         )
 
 

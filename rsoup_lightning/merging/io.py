@@ -40,7 +40,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if file.suffix == ".ckpt":
         return _read_checkpoint(file)
     raise WeightsError(
-        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it first"
+        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it"
     )
 
 

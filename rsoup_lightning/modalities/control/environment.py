@@ -226,7 +226,9 @@ class _Recording:
             steps={name: torch.from_numpy(column).float() for name, column in steps.items()},
             signals={name: torch.from_numpy(column).float() for name, column in signals.items()},
             context={"last_observations": last, **context},
-            **flags,
+            mask=flags["mask"],
+            terminated=flags["terminated"],
+            truncated=flags["truncated"],
         ).to(log_probs.device)
 
 

@@ -69,7 +69,7 @@ class GymnasiumSimulator(Simulator):
     """Copies stepped one after the other in this process, through Gymnasium's (or MO-Gymnasium's) vector API."""
 
     def __init__(self, env_id: str, seeds: Sequence[int], options: dict[str, Any]) -> None:
-        self._seeds = [int(seed) for seed in seeds]
+        self._seeds: list[int | None] = [int(seed) for seed in seeds]
         if is_multi_objective(env_id):
             from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 

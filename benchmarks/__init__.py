@@ -1,1 +1,0 @@
-"""One script per question. Each prints a table for people and, last, one JSON line."""

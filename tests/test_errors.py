@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import inspect
+
+from rsoup_lightning import errors
+from rsoup_lightning.errors import RSoupError, UnknownNameError
+
+
+def test_one_family() -> None:
+    classes = [value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__]
+    assert len(classes) > 5
+    assert all(issubclass(value, RSoupError) and value.__doc__ for value in classes)
+
+
+def test_long_lists_are_cut_to_what_is_near() -> None:
+    message = str(UnknownNameError("environment", "Hopper-v9", [f"Hopper-v{i}" for i in range(9)] + ["x"] * 20))
+    assert "did you mean 'Hopper-v" in message
+    assert len(message) < 150
+    assert str(UnknownNameError("thing", "zzz", ["a", "b"])) == "unknown thing 'zzz'. Known: a, b"
