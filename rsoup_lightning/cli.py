@@ -18,13 +18,14 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.experiment import Experiment, SoupSettings, environment_record
+from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import write_json
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import RunProgress
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
-from rsoup_lightning.run_folder import RunFolder, claim
+from rsoup_lightning.run_folder import RunFolder, claim, environment_record
+from rsoup_lightning.settings import SoupSettings
 
 QUIET_TRAINER = {
     "logger": False,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 
 from rsoup_lightning.callbacks import StageCheckpoint, benchmark_soups, soup_point
-from rsoup_lightning.errors import ConfigError, UnknownNameError, WeightsError
+from rsoup_lightning.errors import WeightsError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
@@ -22,37 +19,8 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import ProgressCallback, RunProgress
 from rsoup_lightning.results import Point, Record, front_record
 from rsoup_lightning.run_folder import RunFolder
-from rsoup_lightning.simplex import GridKind, check_preference, grid, one_hot
-
-FILM_POINTS = 3  # two experts and the middle between them
-
-
-@dataclass
-class SoupSettings:
-    """What ``rsoup soup`` does around the trainings.
-
-    Args:
-        experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
-        init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
-        init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
-        grid: values of λ per edge of the simplex, both ends included.
-        kind: which points of the simplex to evaluate.
-        morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
-        reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
-        samples: how many samples per point the report shows.
-        films: whether to draw animations where the environment can.
-    """
-
-    experts: list[str] | None = None
-    init_preference: dict[str, float] | None = None
-    init_epochs: int = 0
-    grid: int = 11
-    kind: GridKind = "simplex"
-    morl: list[dict[str, float]] = field(default_factory=list)
-    reference_point: dict[str, float] | None = None
-    samples: int = 1
-    films: bool = True
-
+from rsoup_lightning.settings import SoupSettings, check_settings
+from rsoup_lightning.simplex import grid, one_hot
 
 Build = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[L.Trainer, RewardFineTuner]]
 """Makes trainer and module of the recipe, with (trainer, model) arguments overridden."""
@@ -245,31 +213,6 @@ class Experiment:
         return self.build({}, {**arguments, "seed": self.seed})[1]
 
 
-def check_settings(settings: SoupSettings, rewards: list[str]) -> list[str]:
-    """The experts' rewards, after every name and preference in the settings has been checked against ``rewards``.
-
-    Raises:
-        UnknownNameError: a reward that the model does not have.
-        ConfigError: no expert, a doubled one, or a front that cannot be.
-        CoefficientError: a preference off the simplex.
-    """
-    experts = settings.experts or rewards
-    for name in [*experts, *(settings.reference_point or {})]:
-        if name not in rewards:
-            raise UnknownNameError("reward", name, rewards)
-    if len(set(experts)) != len(experts):
-        raise ConfigError(f"soup.experts names a reward twice: {experts}")
-    if settings.reference_point is not None and set(settings.reference_point) != set(experts):
-        raise ConfigError(f"soup.reference_point must give one score for each of {experts}")
-    check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
-    for preference in settings.morl:
-        check_preference(preference, experts)
-    if settings.init_epochs < 0:
-        raise ConfigError(f"soup.init_epochs must not be negative, got {settings.init_epochs}")
-    grid(len(experts), settings.grid, settings.kind)
-    return list(experts)
-
-
 def check_checkpoint(path: Path) -> None:
     """Require ``path`` to be a whole training checkpoint.
 
@@ -280,17 +223,6 @@ def check_checkpoint(path: Path) -> None:
         read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"cannot resume: {error}; delete the file to train this stage anew") from error
-
-
-def environment_record(seed: int) -> Record:
-    """Versions, seed and device, for run.json."""
-    packages = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy")
-    return {
-        "schema": 1,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "seed": seed,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
-    }
 
 
 def _written(preference: Mapping[str, float]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from rsoup_lightning.errors import RunFolderError
@@ -78,6 +81,17 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         raise RunFolderError(
             f"{path} is another configuration's run: choose another --run_dir or delete it. What differs:\n  {listed}"
         )
+
+
+def environment_record(seed: int) -> dict[str, Any]:
+    """Versions, seed and device, for run.json."""
+    packages = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy")
+    return {
+        "schema": 1,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "seed": seed,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+    }
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

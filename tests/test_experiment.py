@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from rsoup_lightning.errors import CoefficientError, ConfigError, UnknownNameError
-from rsoup_lightning.experiment import SoupSettings, check_settings
 from rsoup_lightning.merging import read_weights
 from tests.commands import POINT_RECIPE, environment, front, rsoup
 
@@ -171,21 +169,3 @@ def test_not_finite_reward_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert checkpoint["epoch"] == 0
     assert checkpoint["state_dict"]["policy.place"].isfinite().all()
     assert not (tmp_path / "run" / "init" / "policy.safetensors").exists()
-
-
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        (SoupSettings(experts=["eats"]), UnknownNameError),
-        (SoupSettings(experts=["east", "east"]), ConfigError),
-        (SoupSettings(reference_point={"east": 0.0}), ConfigError),
-        (SoupSettings(reference_point={"west": 0.0, "north": 1.0}), UnknownNameError),
-        (SoupSettings(init_preference={"east": 0.5}), CoefficientError),
-        (SoupSettings(morl=[{"east": 1.5, "north": -0.5}]), CoefficientError),
-        (SoupSettings(init_epochs=-1), ConfigError),
-        (SoupSettings(grid=1), CoefficientError),
-    ],
-)
-def test_impossible_settings(settings: SoupSettings, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        check_settings(settings, ["east", "north"])

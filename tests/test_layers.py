@@ -10,7 +10,8 @@ from tests.conftest import ROOT
 FLOORS = [
     {"errors", "files"},
     {"rollout", "simplex", "fronts", "registry"},
-    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation", "results"},
+    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation"},
+    {"results", "settings"},
     {"modalities", "module"},
     {"callbacks", "experiment", "report", "run_folder", "progress"},
     {"cli", "__main__"},

@@ -98,3 +98,10 @@ def test_learning_rate_decays_to_the_last_epoch() -> None:
     trainer = quiet_trainer(max_epochs=4)
     trainer.fit(module)
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.02 / 4)
+
+
+def test_two_processes_train_one_policy() -> None:
+    """Under DDP each process samples on its own, and the averaged gradients lead to the same goal."""
+    module = PointFineTuner(preference={"east": 0.5, "north": 0.5})
+    quiet_trainer(max_epochs=8, devices=2, strategy="ddp_fork").fit(module)
+    torch.testing.assert_close(module.policy.place.detach(), torch.tensor([0.5, 0.5]), atol=0.1, rtol=0)

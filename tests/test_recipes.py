@@ -9,7 +9,7 @@ import yaml
 
 from rsoup_lightning import registry
 from rsoup_lightning.cli import soup_parser
-from rsoup_lightning.experiment import SoupSettings, check_settings
+from rsoup_lightning.settings import SoupSettings, check_settings
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))

@@ -1,0 +1,60 @@
+"""What ``rsoup soup`` does around the trainings, and whether that is possible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.simplex import GridKind, check_preference, grid
+
+
+@dataclass
+class SoupSettings:
+    """What ``rsoup soup`` does around the trainings.
+
+    Args:
+        experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
+        init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
+        init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
+        grid: values of λ per edge of the simplex, both ends included.
+        kind: which points of the simplex to evaluate.
+        morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
+        reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
+        samples: how many samples per point the report shows.
+        films: whether to draw animations where the environment can.
+    """
+
+    experts: list[str] | None = None
+    init_preference: dict[str, float] | None = None
+    init_epochs: int = 0
+    grid: int = 11
+    kind: GridKind = "simplex"
+    morl: list[dict[str, float]] = field(default_factory=list)
+    reference_point: dict[str, float] | None = None
+    samples: int = 1
+    films: bool = True
+
+
+def check_settings(settings: SoupSettings, rewards: list[str]) -> list[str]:
+    """The experts' rewards, after every name and preference in the settings has been checked against ``rewards``.
+
+    Raises:
+        UnknownNameError: a reward that the model does not have.
+        ConfigError: no expert, a doubled one, or a front that cannot be.
+        CoefficientError: a preference off the simplex.
+    """
+    experts = settings.experts or rewards
+    for name in [*experts, *(settings.reference_point or {})]:
+        if name not in rewards:
+            raise UnknownNameError("reward", name, rewards)
+    if len(set(experts)) != len(experts):
+        raise ConfigError(f"soup.experts names a reward twice: {experts}")
+    if settings.reference_point is not None and set(settings.reference_point) != set(experts):
+        raise ConfigError(f"soup.reference_point must give one score for each of {experts}")
+    check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
+    for preference in settings.morl:
+        check_preference(preference, experts)
+    if settings.init_epochs < 0:
+        raise ConfigError(f"soup.init_epochs must not be negative, got {settings.init_epochs}")
+    grid(len(experts), settings.grid, settings.kind)
+    return list(experts)
