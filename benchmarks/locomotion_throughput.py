@@ -19,8 +19,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from timing import in_turns, report
 
 from rsoup_lightning.algorithms import PPO
-from rsoup_lightning.cli import QUIET_TRAINER
 from rsoup_lightning.modalities.control.simulators import make_simulator
+from rsoup_lightning.recipe import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
 ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 32, 7

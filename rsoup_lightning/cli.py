@@ -6,35 +6,23 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentError, Namespace
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import write_json
-from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import RunProgress
+from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
 from rsoup_lightning.run_folder import RunFolder, claim, environment_record
-from rsoup_lightning.settings import SoupSettings
-
-QUIET_TRAINER = {
-    "logger": False,
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
-    "limit_val_batches": 0,
-}
-"""What the experiment does itself: progress, checkpoints, history."""
 
 
 class RecipeCLI(LightningCLI):
@@ -43,12 +31,6 @@ class RecipeCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_recipe_keys(parser)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
-
-
-def add_recipe_keys(parser: LightningArgumentParser) -> None:
-    """The keys of a recipe beside model, trainer and seed_everything."""
-    parser.add_argument("--task", type=str, help="name of a registered task, or module:Class of a RewardFineTuner")
-    parser.add_class_arguments(SoupSettings, "soup")
 
 
 def lightning(command: str, arguments: list[str]) -> int:
@@ -68,90 +50,30 @@ def soup(arguments: list[str]) -> int:
     """``rsoup soup``: the whole experiment, for one seed or several."""
     _quiet()
     task, model_class = task_class(arguments)
-    parser = soup_parser(model_class)
-    try:
-        config = parser.parse_args(arguments)
-    except ArgumentError as error:
-        raise ConfigError(str(error)) from error
+    parser = recipe_parser(model_class)
+    config = parse(parser, arguments)
     run_dir = Path(config.pop("run_dir") or Path("runs") / _run_name(config, task))
     seeds: list[int] = config.pop("seeds") or [config.seed_everything]
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"--seeds names a seed twice: {seeds}")
     config.pop("config")
-    settings = SoupSettings(**config.soup.as_dict())
-    if config.trainer.max_epochs is None or config.trainer.max_epochs < 1:
-        raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
-    if config.trainer.devices not in ("auto", 1, "1") or config.trainer.num_nodes != 1:
-        raise ConfigError(
-            "rsoup soup trains on one device; for several, use rsoup fit, then rsoup test with SoupCallback"
-        )
-    resolved = yaml.safe_load(parser.dump(config, skip_none=False))
-    if len(seeds) > 1:
-        claim(run_dir, {**resolved, "seeds": seeds})
-    trainings = (len(settings.experts or [0, 0]) + len(settings.morl)) * config.trainer.max_epochs
-    with RunProgress(run_dir.name, len(seeds) * (settings.init_epochs + trainings)) as progress:
+    recipe = Recipe.resolve(task, parser, config)
+    several = len(seeds) > 1
+    if several:
+        claim(run_dir, recipe.resolved(seeds=seeds))
+    with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress:
         records = []
         for seed in seeds:
-            config.seed_everything = seed
-            path = run_dir / f"seed-{seed}" if len(seeds) > 1 else run_dir
-            folder = RunFolder(path, {**resolved, "seed_everything": seed}, environment_record(seed))
-            records.append(_run(task, parser, config, settings, seed, folder, progress))
-        if len(seeds) > 1:
-            combined = combine_seeds(records)
-            write_json(run_dir / "front.json", combined)
-            write_report(run_dir, combined, samples=run_dir / f"seed-{seeds[0]}" / "samples")
-        progress.say(_closing(run_dir, combined if len(seeds) > 1 else records[0]))
+            path = run_dir / f"seed-{seed}" if several else run_dir
+            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record(seed))
+            records.append(Experiment(recipe, seed, folder, progress).run())
+            write_report(path, records[-1], samples=path / "samples")
+        if several:
+            records = [combine_seeds(records)]
+            write_json(run_dir / "front.json", records[0])
+            write_report(run_dir, records[0], samples=run_dir / f"seed-{seeds[0]}" / "samples")
+        progress.say(_closing(run_dir, records[0]))
     return 0
-
-
-def _run(
-    task: str,
-    parser: LightningArgumentParser,
-    config: Namespace,
-    settings: SoupSettings,
-    seed: int,
-    folder: RunFolder,
-    progress: RunProgress,
-) -> Record:
-    def build(trainer: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[L.Trainer, RewardFineTuner]:
-        stage = config.clone()
-        for key, value in {**QUIET_TRAINER, "default_root_dir": str(folder.path), **trainer}.items():
-            stage.trainer[key] = value
-        for key, value in model.items():
-            stage.model[key] = value
-        made = parser.instantiate_classes(stage)
-        return made.trainer, made.model
-
-    experiment = Experiment(
-        task,
-        settings,
-        build,
-        epochs=config.trainer.max_epochs,
-        init_weights=config.model.init_weights,
-        seed=seed,
-        folder=folder,
-        progress=progress,
-    )
-    record = experiment.run()
-    write_report(folder.path, record, samples=folder.path / "samples")
-    return record
-
-
-def soup_parser(model_class: type) -> LightningArgumentParser:
-    """The parser of ``rsoup soup`` for a task's class."""
-    parser = LightningArgumentParser(
-        prog="rsoup soup",
-        description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
-        exit_on_error=False,
-    )
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe; repeat it, and later ones win")
-    parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
-    parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
-    parser.add_class_arguments(model_class, "model")
-    add_recipe_keys(parser)
-    parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
-    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="several seeds: one front with their spread")
-    return parser
 
 
 def task_class(arguments: list[str]) -> tuple[str, type]:

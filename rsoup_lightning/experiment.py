@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,10 @@ from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import ProgressCallback, RunProgress
+from rsoup_lightning.recipe import Recipe
 from rsoup_lightning.results import Point, Record, front_record
 from rsoup_lightning.run_folder import RunFolder
-from rsoup_lightning.settings import SoupSettings, check_settings
 from rsoup_lightning.simplex import grid, one_hot
-
-Build = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[L.Trainer, RewardFineTuner]]
-"""Makes trainer and module of the recipe, with (trainer, model) arguments overridden."""
 
 
 @dataclass(frozen=True)
@@ -45,38 +42,20 @@ class Experiment:
     """Runs a recipe in a folder; run it again and it goes on where it stopped.
 
     Args:
-        task: name for front.json.
-        settings: what to do around the trainings.
-        build: makes trainer and module of the recipe.
-        epochs: training epochs of each expert and MORL baseline.
-        init_weights: existing shared initialisation, or None.
+        recipe: what to run.
         seed: of everything random.
-        folder: the run folder, already claimed for this configuration.
+        folder: the run folder, already claimed for this recipe and seed.
         progress: where to show how it goes.
     """
 
-    def __init__(
-        self,
-        task: str,
-        settings: SoupSettings,
-        build: Build,
-        *,
-        epochs: int,
-        init_weights: str | None,
-        seed: int,
-        folder: RunFolder,
-        progress: RunProgress,
-    ) -> None:
-        self.task = task
-        self.settings = settings
-        self.build = build
-        self.epochs = epochs
-        self.init_weights = init_weights
+    def __init__(self, recipe: Recipe, seed: int, folder: RunFolder, progress: RunProgress) -> None:
+        self.recipe = recipe
+        self.settings = recipe.settings
+        self.experts = recipe.experts
         self.seed = seed
         self.folder = folder
         self.progress = progress
-        self.module = self._module({})
-        self.experts = check_settings(settings, list(self.module.rewards))
+        self.module = self._build(1)[1]
 
     def run(self) -> Record:
         """All stages; returns the content of front.json, which is written with the samples.
@@ -88,7 +67,7 @@ class Experiment:
             self._train(stage)
         points = self._sweep()
         record = front_record(
-            self.task,
+            self.recipe.task,
             self.experts,
             points,
             reference_point=self.settings.reference_point,
@@ -104,9 +83,9 @@ class Experiment:
         uniform = dict.fromkeys(self.experts, 1 / len(self.experts))
         yield Stage("init", self.settings.init_preference or uniform, self.settings.init_epochs, None)
         for expert in self.experts:
-            yield Stage(f"experts/{expert}", {expert: 1.0}, self.epochs, init)
+            yield Stage(f"experts/{expert}", {expert: 1.0}, self.recipe.epochs, init)
         for index, preference in enumerate(self.settings.morl):
-            yield Stage(f"morl/{index}", preference, self.epochs, init)
+            yield Stage(f"morl/{index}", preference, self.recipe.epochs, init)
 
     def _train(self, stage: Stage) -> None:
         path = self.folder.path / stage.name
@@ -115,9 +94,8 @@ class Experiment:
             read_weights(path)  # a damaged file is reported now, not after hours of other stages
             self.progress.skip(stage.epochs)
             return
-        start = self.init_weights if stage.init is None else str(stage.init / FILE_NAME)
         checkpoint = StageCheckpoint(path / "last.ckpt")
-        module = self._fit(stage, checkpoint, start)
+        module = self._fit(stage, checkpoint)
         write_weights(path, module.policy.weights())
         self.folder.finish(
             stage.name,
@@ -131,11 +109,10 @@ class Experiment:
         )
         checkpoint.path.unlink(missing_ok=True)
 
-    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, start: str | None) -> RewardFineTuner:
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> RewardFineTuner:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
-        L.seed_everything(self.seed, verbose=False)
-        model = {"preference": stage.preference, "init_weights": start, "seed": self.seed}
-        trainer, module = self.build({"max_epochs": max(stage.epochs, 1)}, model)
+        start = {"init_weights": str(stage.init / FILE_NAME)} if stage.init else {}
+        trainer, module = self._build(max(stage.epochs, 1), preference=stage.preference, **start)
         if not stage.epochs:
             return module
         trainer.callbacks = [*trainer.callbacks, ProgressCallback(self.progress), checkpoint]  # type: ignore
@@ -201,16 +178,16 @@ class Experiment:
 
     def _cost(self) -> dict[str, int]:
         """Training steps of the soup (init and experts) and of MORL (init and its baselines)."""
-        steps = {stage.name: self.folder.stage(stage.name)["steps"] for stage in self.stages()}
-        families = {"soup": ("init", "experts"), "morl": ("init", "morl") if self.settings.morl else ()}
-        return {
-            kind: sum(count for name, count in steps.items() if name.split("/")[0] in members)
-            for kind, members in families.items()
-        }
+        steps = {"init": 0, "experts": 0, "morl": 0}
+        for stage in self.stages():
+            steps[stage.family] += self.folder.stage(stage.name)["steps"]
+        shared = steps["init"]
+        return {"soup": shared + steps["experts"], "morl": shared + steps["morl"] if self.settings.morl else 0}
 
-    def _module(self, arguments: Mapping[str, Any]) -> RewardFineTuner:
+    def _build(self, epochs: int, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
         L.seed_everything(self.seed, verbose=False)
-        return self.build({}, {**arguments, "seed": self.seed})[1]
+        trainer = {"max_epochs": epochs, "default_root_dir": str(self.folder.path)}
+        return self.recipe.build(trainer, {"seed": self.seed, **model})
 
 
 def check_checkpoint(path: Path) -> None:

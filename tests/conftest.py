@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rsoup_lightning.algorithms import RLOO
-from rsoup_lightning.cli import QUIET_TRAINER
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, PolicyOutput
+from rsoup_lightning.recipe import QUIET_TRAINER
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 

@@ -169,3 +169,12 @@ def test_not_finite_reward_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert checkpoint["epoch"] == 0
     assert checkpoint["state_dict"]["policy.place"].isfinite().all()
     assert not (tmp_path / "run" / "init" / "policy.safetensors").exists()
+
+
+def test_a_mistake_does_not_claim_the_folder(tmp_path: Path) -> None:
+    """What is mended can run in the same folder."""
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    command = ["soup", "-c", "point.yaml", "--run_dir", "run", "--soup.experts"]
+    done = rsoup(*command, "[eats, north]", cwd=tmp_path, status=2)
+    assert "did you mean 'east'" in done.stderr
+    assert not (tmp_path / "run").exists()

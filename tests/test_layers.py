@@ -13,7 +13,7 @@ FLOORS = [
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation"},
     {"results", "settings"},
     {"modalities", "module"},
-    {"callbacks", "experiment", "report", "run_folder", "progress"},
+    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from rsoup_lightning import registry
-from rsoup_lightning.cli import soup_parser
-from rsoup_lightning.settings import SoupSettings, check_settings
+from rsoup_lightning.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))
@@ -24,13 +23,12 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT / "conf")))
 def test_recipe(path: Path) -> None:
     task = yaml.safe_load(path.read_text())["task"]
-    parser = soup_parser(registry.fine_tuner(task))
+    parser = recipe_parser(registry.fine_tuner(task))
     config = parser.parse_args(["-c", str(path)])
     assert config.trainer.max_epochs >= 1
-    config.trainer.logger = False
-    module = parser.instantiate_classes(config).model
-    check_settings(SoupSettings(**config.soup.as_dict()), list(module.rewards))
-    module.configure_optimizers()
+    recipe = Recipe.resolve(task, parser, config)
+    assert len(recipe.experts) > 1
+    recipe.build()[1].configure_optimizers()
     head = path.read_text().split("\ntask:")[0]
     assert f"rsoup soup -c {path.relative_to(ROOT)}" in head
     assert all(word in head for word in ("Time:", "Memory:", "Came out:"))

@@ -1,0 +1,122 @@
+"""A recipe: a task's fine-tuner, a trainer and what the soup does with them, as the command line resolved them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentError, Namespace
+from lightning.pytorch.cli import LightningArgumentParser
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.settings import SoupSettings, check_settings
+
+QUIET_TRAINER = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "limit_val_batches": 0,
+}
+"""What the experiment does itself: progress, checkpoints, history."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything ``rsoup soup`` needs to know of a run, but where it goes and which seed it has.
+
+    Attributes:
+        task: name for front.json.
+        parser: builds trainer and module from ``config``.
+        config: the resolved recipe.
+        settings: what to do around the trainings.
+        experts: the rewards that get an expert.
+    """
+
+    task: str
+    parser: LightningArgumentParser
+    config: Namespace
+    settings: SoupSettings
+    experts: tuple[str, ...]
+
+    @classmethod
+    def resolve(cls, task: str, parser: LightningArgumentParser, config: Namespace) -> Recipe:
+        """Check a parsed recipe against the module it describes.
+
+        Raises:
+            RSoupError: whatever would stop the run later: names, preferences, an environment that is not there.
+        """
+        settings = SoupSettings(**config.soup.as_dict())
+        trainer = config.trainer
+        if trainer.max_epochs is None or trainer.max_epochs < 1:
+            raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
+        if trainer.devices not in ("auto", 1, "1") or trainer.num_nodes != 1:
+            raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
+        draft = cls(task, parser, config, settings, ())
+        experts = check_settings(settings, list(draft.build()[1].rewards))
+        return cls(task, parser, config, settings, tuple(experts))
+
+    def build(
+        self, trainer: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None
+    ) -> tuple[L.Trainer, RewardFineTuner]:
+        """A trainer and a module, with some of their arguments overridden."""
+        stage = self.config.clone()
+        for key, value in {**QUIET_TRAINER, **(trainer or {})}.items():
+            stage.trainer[key] = value
+        for key, value in (model or {}).items():
+            stage.model[key] = value
+        made = self.parser.instantiate_classes(stage)
+        return made.trainer, made.model
+
+    @property
+    def epochs(self) -> int:
+        """Training epochs of each expert and MORL baseline."""
+        return self.config.trainer.max_epochs
+
+    @property
+    def all_epochs(self) -> int:
+        """Training epochs of a whole run."""
+        return self.settings.init_epochs + self.epochs * (len(self.experts) + len(self.settings.morl))
+
+    def resolved(self, **changes: Any) -> dict[str, Any]:
+        """The configuration as plain values, for a run folder."""
+        return {**yaml.safe_load(self.parser.dump(self.config, skip_none=False)), **changes}
+
+
+def recipe_parser(model_class: type) -> LightningArgumentParser:
+    """The parser of ``rsoup soup`` for a task's fine-tuner."""
+    parser = LightningArgumentParser(
+        prog="rsoup soup",
+        description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
+        exit_on_error=False,
+    )
+    parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe; repeat it, and later ones win")
+    parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
+    parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
+    parser.add_class_arguments(model_class, "model")
+    add_recipe_keys(parser)
+    parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
+    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="several seeds: one front with their spread")
+    return parser
+
+
+def add_recipe_keys(parser: LightningArgumentParser) -> None:
+    """The keys of a recipe beside model, trainer and seed_everything."""
+    parser.add_argument("--task", type=str, help="name of a registered task, or module:Class of a RewardFineTuner")
+    parser.add_class_arguments(SoupSettings, "soup")
+
+
+def parse(parser: LightningArgumentParser, arguments: list[str]) -> Namespace:
+    """Parse a command line.
+
+    Raises:
+        ConfigError: an unknown option or a value of the wrong type.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise ConfigError(str(error)) from error
