@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rsoup: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("rsoup: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        hint = "; the same command goes on from the last checkpoint" if arguments[:1] == ["soup"] else ""
+        print(f"rsoup: interrupted{hint}", file=sys.stderr)
         return 130
 
 
@@ -43,7 +44,7 @@ def _dispatch(arguments: list[str]) -> int:
         width = max(map(len, COMMANDS))
         listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
         print(f"usage: rsoup COMMAND ...\n\nRewarded soups in PyTorch Lightning {__version__}\n\ncommands:\n{listed}\n")
-        print("`rsoup COMMAND --help` explains a command.\n\n" + EXAMPLES, end="")
+        print("`rsoup COMMAND --task NAME --help` explains a command.\n\n" + EXAMPLES, end="")
         return 0
     command, rest = arguments[0], arguments[1:]
     if command == "--version":

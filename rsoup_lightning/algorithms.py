@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning import losses
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.policy import Policy, PolicyOutput
 from rsoup_lightning.rollout import Rollout
 
@@ -162,7 +163,7 @@ class RLOO(Algorithm):
         self, samples: int = 4, epochs: int = 1, minibatch_size: int = 0, entropy_coefficient: float = 0.0
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
-        self.samples = samples
+        self.samples = _at_least_two(samples)
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         return _spread(rollout, losses.leave_one_out_advantages(reward.sum(1), self.samples))
@@ -188,7 +189,7 @@ class GRPO(Algorithm):
         entropy_coefficient: float = 0.0,
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
-        self.samples = samples
+        self.samples = _at_least_two(samples)
         self.clip = clip
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
@@ -235,6 +236,12 @@ class RewardWeightedRegression(Algorithm):
         returns = reward.sum(1)
         scaled = returns / (returns.std() + losses.EPSILON)
         return _spread(rollout, losses.reward_weights(scaled, temperature=self.temperature))
+
+
+def _at_least_two(samples: int) -> int:
+    if samples < 2:
+        raise ConfigError(f"a baseline of other completions needs samples of at least 2 per prompt, got {samples}")
+    return samples
 
 
 def _spread(rollout: Rollout, per_row: Tensor) -> Rollout:

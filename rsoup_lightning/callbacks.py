@@ -12,14 +12,14 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.evaluation import Scores, evaluate
 from rsoup_lightning.files import atomic, write_json
 from rsoup_lightning.merging import check_layout, linear, read_weights
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.results import Kind, Point, front_record
-from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid
+from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid, one_hot
 
 
 @contextmanager
@@ -68,13 +68,12 @@ class SoupCallback(L.Callback):
     Results are logged as ``soup/<λ>/<reward>`` and kept in ``points``.
 
     Args:
-        experts: expert name to its weights (.safetensors, .ckpt, or a folder). A name that is also a reward's is
-            taken as the expert of that reward; hypervolume and LMC need them all to be.
+        experts: expert name to its weights (.safetensors, .ckpt, or a folder).
         grid: values of λ per edge of the simplex, both ends included.
         kind: which points of the simplex.
         points: explicit λ, each a mapping of expert name to weight, instead of the grid.
         after_fit: also benchmark at the end of a training.
-        output: where to write front.json; null writes none.
+        output: where to write front.json; null writes none. Experts must then be named after their rewards.
     """
 
     def __init__(
@@ -91,6 +90,16 @@ class SoupCallback(L.Callback):
         self.after_fit = after_fit
         self.output = output
         self.points: list[Point] = []
+        if output and not set(one_hot(len(experts))) <= set(self.coefficients):
+            raise ConfigError(
+                "SoupCallback.output needs every expert alone among the points: the front is measured by them"
+            )
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, RewardFineTuner)
+        for name in self.experts if self.output else ():
+            if name not in pl_module.rewards:
+                raise UnknownNameError("reward (output wants experts named after them)", name, pl_module.rewards)
 
     def _coefficients(self, steps: int, kind: GridKind, points: list[dict[str, float]] | None) -> list[Coefficients]:
         if points is None:
@@ -121,9 +130,9 @@ class SoupCallback(L.Callback):
         scores = benchmark_soups(module, weights, self.coefficients, batches)
         self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
         if self.output and trainer.is_global_zero:
-            names = [name for name in self.experts if name in module.rewards]
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
-            record = front_record(type(module).__name__, names, self.points, reference_point=None, training_cost=cost)
+            names, task = list(self.experts), type(module).__name__
+            record = front_record(task, names, self.points, reference_point=None, training_cost=cost)
             write_json(Path(self.output), record)
 
 
@@ -132,10 +141,11 @@ def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Score
     weights = dict(zip(experts, coefficients, strict=True))
     kind: Kind = "expert" if 1.0 in coefficients else "soup"
     preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
-    return Point(kind, weights, preference, _numpy(scores.rewards), scores.samples)
+    return Point(kind, weights, preference, as_numpy(scores.rewards), scores.samples)
 
 
-def _numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:
+def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Scores of every reward as numpy arrays ``[S]`` in double precision."""
     return {name: values.double().cpu().numpy() for name, values in rewards.items()}
 
 

@@ -22,7 +22,7 @@ from rsoup_lightning.progress import RunProgress
 from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
-from rsoup_lightning.run_folder import RunFolder, claim, environment_record
+from rsoup_lightning.run_folder import RunFolder, environment_record
 
 
 class RecipeCLI(LightningCLI):
@@ -59,13 +59,16 @@ def soup(arguments: list[str]) -> int:
     config.pop("config")
     recipe = Recipe.resolve(task, parser, config)
     several = len(seeds) > 1
+    device = str(recipe.build()[0].strategy.root_device)
     if several:
-        claim(run_dir, recipe.resolved(seeds=seeds))
+        RunFolder(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, device))
     with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress:
         records = []
         for seed in seeds:
             path = run_dir / f"seed-{seed}" if several else run_dir
-            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record(seed))
+            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record([seed], device))
+            for name, change in folder.changed_versions.items():
+                progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
             records.append(Experiment(recipe, seed, folder, progress).run())
             write_report(path, records[-1], samples=path / "samples")
         if several:

@@ -44,7 +44,8 @@ def score_batch(
     """
     rollout = environment.evaluate(policy, batch)
     members = policy.members
-    scores = {name: per_row(values).view(members, -1) for name, values in score(rewards, rollout, step=0).items()}
+    checked = score(rewards, rollout, moment="evaluation")
+    scores = {name: per_row(values).view(members, -1) for name, values in checked.items()}
     rows = len(rollout) // members
     shown = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
     picked = rollout.rows(shown.reshape(-1).to(rollout.mask.device)) if show else None

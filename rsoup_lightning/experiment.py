@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 
-from rsoup_lightning.callbacks import StageCheckpoint, benchmark_soups, soup_point
-from rsoup_lightning.errors import WeightsError
+from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point
+from rsoup_lightning.errors import ConfigError, WeightsError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import ProgressCallback, RunProgress
 from rsoup_lightning.recipe import Recipe
-from rsoup_lightning.results import Point, Record, front_record
+from rsoup_lightning.results import Kind, Point, Record, front_record
 from rsoup_lightning.run_folder import RunFolder
 from rsoup_lightning.simplex import grid, one_hot
 
@@ -55,7 +57,9 @@ class Experiment:
         self.seed = seed
         self.folder = folder
         self.progress = progress
-        self.module = self._build(1)[1]
+        trainer, self.module = self._build(1)
+        self.device = trainer.strategy.root_device
+        self.module.to(self.device)
 
     def run(self) -> Record:
         """All stages; returns the content of front.json, which is written with the samples.
@@ -65,6 +69,10 @@ class Experiment:
         """
         for stage in self.stages():
             self._train(stage)
+        file = self.folder.path / "front.json"
+        if self.folder.is_recorded("sweep") and file.exists():
+            return json.loads(file.read_text(encoding="utf-8"))
+        start = time.perf_counter()
         points = self._sweep()
         record = front_record(
             self.recipe.task,
@@ -74,7 +82,8 @@ class Experiment:
             training_cost=self._cost(),
         )
         self._write_samples(points)
-        write_json(self.folder.path / "front.json", record)
+        write_json(file, record)
+        self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
         return record
 
     def stages(self) -> Iterator[Stage]:
@@ -119,70 +128,68 @@ class Experiment:
         resume = checkpoint.path if checkpoint.path.exists() else None
         if resume:
             check_checkpoint(resume)
-        trainer.fit(module, ckpt_path=resume, weights_only=True)
-        if trainer.interrupted or trainer.current_epoch < stage.epochs:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(module, ckpt_path=resume, weights_only=True)
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stop
+        if trainer.current_epoch < stage.epochs:
+            raise ConfigError(
+                f"{stage.name} ended at epoch {trainer.current_epoch} of {stage.epochs}: "
+                "remove trainer.max_steps, trainer.max_time or the callback that stops it"
+            )
         return module
 
     def _sweep(self) -> list[Point]:
-        """Evaluate init, every λ and the MORL baselines on the same samples, all in one go."""
+        """Evaluate every λ, init and the MORL baselines on the same samples, all in one go."""
         lattice = grid(len(self.experts), self.settings.grid, self.settings.kind)
-        others = ["init", *(f"morl/{index}" for index in range(len(self.settings.morl)))]
-        names = [*(f"experts/{expert}" for expert in self.experts), *others]
-        pad = (0.0,) * len(others)
-        rows = [(*point, *pad) for point in lattice] + one_hot(len(names))[len(self.experts) :]
-        weights = [read_weights(self.folder.path / name) for name in names]
+        stages = list(self.stages())
+        experts = [stage for stage in stages if stage.family == "experts"]
+        others = [stage for stage in stages if stage.family != "experts"]
+        weights = [self._weights(stage.name) for stage in experts + others]
+        rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
-        start = time.perf_counter()
-        scores = benchmark_soups(
-            self.module, weights, rows, self.module.environment.eval_batches(), show=self.settings.samples
-        )
-        seconds = time.perf_counter() - start
-        steps = sum(score.steps for score in scores)
-        self.folder.finish(
-            "sweep", {"seconds": round(seconds, 1), "steps": steps, "unit": self.module.environment.unit}
-        )
+        batches = self.module.environment.eval_batches()
+        scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.samples)
         points = [soup_point(self.experts, c, s) for c, s in zip(lattice, scores, strict=False)]
-        for kind, preference, score in zip(
-            ["init", *["morl"] * len(self.settings.morl)],
-            [self.settings.init_preference, *self.settings.morl],
-            scores[len(lattice) :],
-            strict=True,
-        ):
-            values = {name: reward.double().numpy() for name, reward in score.rewards.items()}
-            points.append(Point(kind, None, preference, values, score.samples))  # type: ignore[arg-type]
+        for stage, score in zip(others, scores[len(lattice) :], strict=True):
+            kind: Kind = "init" if stage.family == "init" else "morl"
+            trained = stage.preference if stage.epochs else None
+            points.append(Point(kind, None, trained, as_numpy(score.rewards), score.samples))
         return points
 
-    def _write_samples(self, points: list[Point]) -> None:
-        """Samples of every point as JSON, and films of the first expert, the middle and the last one."""
-        folder = self.folder.path / "samples"
-        films = self._films(folder) if self.settings.films and len(self.experts) > 1 else {}
-        for index, point in enumerate(points):
-            key = tuple((point.coefficients or {}).get(name, 0.0) for name in self.experts)
-            samples = [asdict(sample) for sample in point.samples]
-            write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(key, "")})
+    def _weights(self, stage: str) -> dict[str, Tensor]:
+        weights = read_weights(self.folder.path / stage)
+        return {name: tensor.to(self.device) for name, tensor in weights.items()}
 
-    def _films(self, folder: Path) -> dict[tuple[float, ...], str]:
-        count = len(self.experts)
-        corners = one_hot(count)
-        middle = tuple(0.5 if index in (0, count - 1) else 0.0 for index in range(count))
-        weights = [read_weights(self.folder.path / "experts" / expert) for expert in self.experts]
-        films = {}
-        for index, point in enumerate([corners[-1], middle, corners[0]]):
-            name = f"film-{index}.webp"
-            self.module.policy.load_weights(linear(weights, point))
-            if not self.module.environment.film(self.module.policy, folder / name):
-                break
-            films[point] = name
+    def _write_samples(self, points: list[Point]) -> None:
+        """Samples of every point as JSON, with films of the first expert, the last and the soup nearest the middle."""
+        folder = self.folder.path / "samples"
+        films = self._films(folder, points) if self.settings.films else {}
+        for index, point in enumerate(points):
+            samples = [asdict(sample) for sample in point.samples]
+            write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(index, "")})
+
+    def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
+        weights = [self._weights(f"experts/{expert}") for expert in self.experts]
+        first, last = self.experts[0], self.experts[-1]
+        places = {i: p.coefficients for i, p in enumerate(points) if p.coefficients}
+        wanted = [{last: 1.0}, {first: 0.5, last: 0.5}, {first: 1.0}]
+        films: dict[int, str] = {}
+        for target in wanted:
+            index = min(places, key=lambda i: sum(abs(λ - target.get(name, 0.0)) for name, λ in places[i].items()))
+            self.module.policy.load_weights(linear(weights, list(places[index].values())))
+            name = f"film-{index:03d}.webp"
+            if index not in films and self.module.environment.film(self.module.policy, folder / name):
+                films[index] = name
         return films
 
     def _cost(self) -> dict[str, int]:
-        """Training steps of the soup (init and experts) and of MORL (init and its baselines)."""
+        """Training steps of the soup (init, experts), and of MORL, which trains the same and one more for each μ."""
         steps = {"init": 0, "experts": 0, "morl": 0}
         for stage in self.stages():
             steps[stage.family] += self.folder.stage(stage.name)["steps"]
-        shared = steps["init"]
-        return {"soup": shared + steps["experts"], "morl": shared + steps["morl"] if self.settings.morl else 0}
+        soup = steps["init"] + steps["experts"]
+        return {"soup": soup, "morl": soup + steps["morl"] if self.settings.morl else 0}
 
     def _build(self, epochs: int, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
         L.seed_everything(self.seed, verbose=False)
@@ -200,6 +207,10 @@ def check_checkpoint(path: Path) -> None:
         read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"cannot resume: {error}; delete the file to train this stage anew") from error
+
+
+def _distance(coefficients: Mapping[str, float], target: Mapping[str, float]) -> float:
+    return sum(abs(weight - target.get(name, 0.0)) for name, weight in coefficients.items())
 
 
 def _written(preference: Mapping[str, float]) -> str:

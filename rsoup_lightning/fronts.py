@@ -11,7 +11,13 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rsoup_lightning.errors import RSoupError
+
 Array = NDArray[np.float64]
+
+
+class FlatBoxError(RSoupError):
+    """Experts that score the same on some reward span no box to normalise by."""
 
 
 def pareto_mask(points: ArrayLike) -> NDArray[np.bool_]:
@@ -43,19 +49,20 @@ def normalise(points: ArrayLike, experts: ArrayLike) -> Array:
         experts: ``[E, R]`` the experts' scores.
 
     Raises:
-        ValueError: a reward on which all experts score the same has no box.
+        FlatBoxError: a reward on which all experts score the same has no box.
     """
     corners = _points(experts)
     worst, best = corners.min(0), corners.max(0)
     if np.any(best <= worst):
         flat = ", ".join(str(index) for index in np.flatnonzero(best <= worst))
-        raise ValueError(f"all experts score the same on reward number {flat}: the experts' box is flat")
+        raise FlatBoxError(f"all experts score the same on reward number {flat}: the experts' box is flat")
     return (_points(points) - worst) / (best - worst)
 
 
 def normalised_hypervolume(points: ArrayLike, experts: ArrayLike) -> float:
     """Hypervolume in the experts' box above its worst corner: the chord of two experts has 0.5, the utopia point 1.
 
+    A sweep counts as a staircase: n evenly spread λ on the chord itself have 0.5 (1 - 1/(n - 1)), so 0.45 for 11.
     Points may lie outside the box: above a corner they add, below they do not count.
 
     >>> normalised_hypervolume([[0, 4], [1, 3], [2, 2]], [[0, 4], [2, 2]])
@@ -163,8 +170,10 @@ def bootstrap_means(values: ArrayLike, *, samples: int = 1000, seed: int = 0) ->
 
 def bootstrap_interval(values: ArrayLike, *, samples: int = 1000, seed: int = 0) -> Array:
     """``[..., 2]`` central 95 % bootstrap interval of the mean of ``values [..., S]``."""
-    means = bootstrap_means(values, samples=samples, seed=seed)
-    return np.moveaxis(np.quantile(means, [0.025, 0.975], axis=-1), 0, -1)
+    array = np.asarray(values, float)
+    mean = array.mean(-1, keepdims=True)  # bootstrap what varies, so that constants have an interval of exactly zero
+    means = bootstrap_means(array - mean, samples=samples, seed=seed)
+    return mean + np.moveaxis(np.quantile(means, [0.025, 0.975], axis=-1), 0, -1)
 
 
 def _points(points: ArrayLike) -> Array:

@@ -154,14 +154,8 @@ def reward_weights(returns: Tensor, *, temperature: float) -> Tensor:
 
 
 def kl_per_step(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
-    """``[B, T]`` single-sample estimate log π - log π_ref of the KL from the reference; unbiased, any sign ("k1")."""
+    """``[B, T]`` single-sample estimate log π - log π_ref of the KL from the reference; unbiased, of any sign."""
     return log_probs - reference_log_probs
-
-
-def kl_per_step_positive(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
-    """``[B, T]`` unbiased and never negative estimate r - 1 - log r, r = π_ref/π (Schulman's "k3")."""
-    log_ratio = reference_log_probs - log_probs
-    return log_ratio.expm1() - log_ratio
 
 
 def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizon: float, samples: int) -> float:
@@ -176,13 +170,6 @@ def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizo
     """
     error = max(-0.2, min(0.2, kl / target - 1))
     return coefficient * (1 + error * samples / horizon)
-
-
-def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
-    """1 - Var(returns - values) / Var(returns) over the counted steps: 1 is a perfect critic, 0 a constant one."""
-    spread = masked_mean((returns - masked_mean(returns, mask)).square(), mask)
-    error = returns - values
-    return 1 - masked_mean((error - masked_mean(error, mask)).square(), mask) / (spread + EPSILON)
 
 
 def _grouped(returns: Tensor, group: int) -> Tensor:

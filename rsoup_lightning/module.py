@@ -106,8 +106,9 @@ class RewardFineTuner(L.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         rollout = self.environment.rollout(self.policy, batch, samples=self.algorithm.samples)
-        scores = score(self.rewards, rollout, step=self.global_step)
-        reward = self._reward(rollout, scores)
+        scores = score(self.rewards, rollout, moment=f"training step {self.global_step}")
+        kl = self._kl(rollout)
+        reward = self._reward(rollout, scores, kl)
         rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
         optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}
@@ -118,35 +119,45 @@ class RewardFineTuner(L.LightningModule):
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             optimizer.step()
         self.policy.observe(rollout)
+        self._adapt_kl(kl)
         self._log(batch_idx, rollout, scores, logs)
 
-    def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> Tensor:
-        """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
-        scalar = losses.per_step(scalarise(scores, self.preference, rollout.mask), last_counted(rollout.mask))
-        scalar = scalar * self.reward_scale
+    def _kl(self, rollout: Rollout) -> Tensor | None:
+        """``[B, T]`` divergence from the reference at each counted step, or None where there is no penalty."""
         if not self.kl.coefficient:
-            return scalar
-        kl = losses.kl_per_step(rollout.log_probs, self.policy.reference_log_probs(rollout)) * rollout.mask
-        reward = scalar - self.kl_coefficient * kl
-        self.log("kl", kl.sum(1).mean())
-        if self.kl.target is not None:
-            coefficient = losses.adapt_kl_coefficient(
-                self.kl_coefficient.item(),
-                kl.sum(1).mean().item(),
-                target=self.kl.target,
-                horizon=self.kl.horizon,
-                samples=len(rollout),
-            )
-            self.kl_coefficient.fill_(coefficient)
-            self.log("kl_coefficient", self.kl_coefficient)
-        return reward
+            return None
+        return losses.kl_per_step(rollout.log_probs, self.policy.reference_log_probs(rollout)) * rollout.mask
+
+    def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
+        """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
+        scalar = scalarise(scores, self.preference, rollout.mask)
+        reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
+        return reward if kl is None else reward - self.kl_coefficient * kl
 
     def _greedy_returns(self, batch: Any) -> Tensor | None:
         """``[prompts]`` scalar reward of the greedy completions, for the algorithms that want it as baseline."""
         if not self.algorithm.greedy_baseline:
             return None
         greedy = self.environment.rollout(self.policy, batch, greedy=True)
-        return self._reward(greedy, score(self.rewards, greedy, step=self.global_step)).sum(1)
+        scores = score(self.rewards, greedy, moment=f"training step {self.global_step} (greedy)")
+        return self._reward(greedy, scores, self._kl(greedy)).sum(1)
+
+    def _adapt_kl(self, kl: Tensor | None) -> None:
+        """Log the divergence, and move an adaptive coefficient towards its target."""
+        if kl is None:
+            return
+        mean = kl.sum(1).mean()
+        self.log("kl", mean)
+        if self.kl.target is not None:
+            coefficient = losses.adapt_kl_coefficient(
+                self.kl_coefficient.item(),
+                mean.item(),
+                target=self.kl.target,
+                horizon=self.kl.horizon,
+                samples=len(kl),
+            )
+            self.kl_coefficient.fill_(coefficient)
+            self.log("kl_coefficient", self.kl_coefficient)
 
     def _log(self, batch_idx: int, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += rollout.counted
@@ -199,6 +210,13 @@ class RewardFineTuner(L.LightningModule):
             self.policy.freeze_reference()
 
     def on_fit_start(self) -> None:
+        if self.decay_learning_rate and (self.trainer.max_epochs or -1) < 1:
+            raise ConfigError("decay_learning_rate needs to know the end: set trainer.max_epochs")
+        if self.trainer.world_size > 1 and self.policy.independent_steps and self.algorithm.minibatch_size:
+            raise ConfigError(
+                "episodes end at different steps in different processes, and so would their minibatches: "
+                "with several devices set algorithm.init_args.minibatch_size to 0 (the whole rollout)"
+            )
         if not torch.cuda.is_available():
             # Lightning's fork-safe device count opens the NVIDIA library anew each time it is asked, and torch asks
             # at each optimiser step: a tenth of a small network's update, for a device that is not there.
@@ -207,7 +225,7 @@ class RewardFineTuner(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         self.environment.begin(self._seed_of(self.current_epoch))
         if self.decay_learning_rate:
-            left = 1 - self.current_epoch / (self.trainer.max_epochs or self.current_epoch + 1)
+            left = 1 - self.current_epoch / (self.trainer.max_epochs or 1)
             for group in self._optimizer().param_groups:
                 group["lr"] = left * group.setdefault("initial_lr", group["lr"])
 

@@ -81,7 +81,7 @@ class ProgressCallback(L.Callback):
     def __init__(self, progress: RunProgress) -> None:
         self.progress = progress
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.progress.skip(trainer.current_epoch)
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:

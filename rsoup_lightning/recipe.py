@@ -65,7 +65,7 @@ class Recipe:
     ) -> tuple[L.Trainer, RewardFineTuner]:
         """A trainer and a module, with some of their arguments overridden."""
         stage = self.config.clone()
-        for key, value in {**QUIET_TRAINER, **(trainer or {})}.items():
+        for key, value in {**QUIET_TRAINER, "devices": 1, **(trainer or {})}.items():
             stage.trainer[key] = value
         for key, value in (model or {}).items():
             stage.model[key] = value

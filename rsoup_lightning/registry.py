@@ -70,9 +70,14 @@ def tasks() -> dict[str, Task]:
     """
     found: dict[str, Task] = {}
     for entry in entry_points(group=GROUP):
-        task = entry.load()
-        if not isinstance(task, Task):
-            raise ConfigError(f"entry point {entry.name!r} of {GROUP} is {type(task).__name__}, not a Task")
+        try:
+            task = entry.load()
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"entry point {entry.name!r} of {GROUP} cannot be loaded ({error}): mend or uninstall it"
+            ) from error
+        if not isinstance(task, Task) or task.name != entry.name:
+            raise ConfigError(f"entry point {entry.name!r} of {GROUP} is {task!r:.60}, not a Task of that name")
         found[entry.name] = task
     return dict(sorted(found.items()))
 

@@ -91,7 +91,9 @@ def summarise(
     """Hypervolumes with bootstrap intervals, linear mode connectivity and cost; see :func:`front_record`."""
     soups = [point for point in points if point.kind in ("soup", "expert")]
     corners = [next(p for p in soups if p.kind == "expert" and (p.coefficients or {})[name] == 1) for name in experts]
-    families = {"soup": soups, "experts": corners, "morl": [point for point in points if point.kind == "morl"]}
+    baselines = [point for point in points if point.kind == "morl"]
+    # The experts are what MORL trains for one-hot μ: both families have them, and so the same corners.
+    families = {"soup": soups, "experts": corners, "morl": corners + baselines if baselines else []}
     samples = {kind: _stack(members, experts) for kind, members in families.items()}
     means = {kind: values.mean(-1) for kind, values in samples.items() if len(values)}
     everything = _stack(points, experts).mean(-1)
@@ -142,14 +144,15 @@ def _or_none(function: Any, *args: Any) -> Any:
     """``function(*args)``, or None where the experts' box is flat (one expert, or experts that score the same)."""
     try:
         return function(*args)
-    except ValueError:
+    except fronts.FlatBoxError:
         return None
 
 
 def combine_seeds(records: Sequence[Record]) -> Record:
     """Fronts of the same recipe under several seeds as one: means over seeds, every seed's own numbers beside.
 
-    ``ci95`` is then Student's interval of the mean over seeds, and each point has ``per_seed`` scores.
+    ``ci95`` is then Student's interval of the mean over seeds, of the normalised hypervolume too, and each point has
+    ``per_seed`` scores. Raw hypervolume, LMC and sparsity are those of the mean front.
     """
     first = records[0]
     points = []
@@ -180,7 +183,9 @@ def combine_seeds(records: Sequence[Record]) -> Record:
     summary = summarise(means, first["experts"], reference_point=reference, training_cost=cost)
     for kind in summary["hypervolume_normalised"]:
         values = [record["summary"]["hypervolume_normalised"][kind] for record in records]
-        summary["hypervolume_normalised_ci95"][kind] = None if None in values else student_interval(values)
+        if None not in values:
+            summary["hypervolume_normalised"][kind] = float(np.mean(values))
+            summary["hypervolume_normalised_ci95"][kind] = student_interval(values)
     summary["lmc"].pop("confirmed")
     summary["lmc"].pop("refuted")
     return {**first, "points": points, "summary": {**summary, "per_seed": [record["summary"] for record in records]}}

@@ -20,13 +20,13 @@ class Reward(ABC):
         """The reward per row ``[B]``, or per step ``[B, T]`` where credit is known step by step."""
 
 
-def score(rewards: Mapping[str, Reward], rollout: Rollout, *, step: int) -> dict[str, Tensor]:
+def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> dict[str, Tensor]:
     """Every reward of a rollout, checked: ``{name: [B] or [B, T]}``, zero where a step does not count.
 
     Args:
         rewards: name to reward.
         rollout: what to score.
-        step: the training step, named in the error.
+        moment: when this is, for the error: "training step 17".
 
     Raises:
         RewardError: wrong shape, or a value that is NaN or infinite; names the reward, the step and the sample.
@@ -45,12 +45,18 @@ def score(rewards: Mapping[str, Reward], rollout: Rollout, *, step: int) -> dict
         if len(bad):
             row = int(bad[0, 0])
             where = f", its step {int(bad[0, 1])}" if values.dim() == 2 else ""
+            value, sample = values[tuple(bad[0])].item(), _identify(rollout, row)
             raise RewardError(
-                f"reward {name!r} is {values[tuple(bad[0])].item()} at training step {step}, sample {row}{where}: "
-                f"training stops here and the last checkpoint is intact"
+                f"reward {name!r} is {value} at {moment}, sample {sample}{where}: "
+                f"nothing was updated with it, and what was saved before is intact"
             )
         scores[name] = values
     return scores
+
+
+def _identify(rollout: Rollout, row: int) -> str:
+    """A row's number, and the identifier of its prompt or seed where it has one."""
+    return f"{row} (id {int(rollout['id'][row])})" if "id" in rollout else str(row)
 
 
 def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float], mask: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rsoup_lightning.errors import UnknownNameError
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -59,8 +61,15 @@ class Rollout:
         return self.mask.shape[0]
 
     def __getitem__(self, name: str) -> Tensor:
-        """The payload called ``name``, from ``steps``, ``signals`` or ``context``."""
-        return next(payload for payload in (self.steps, self.signals, self.context) if name in payload)[name]
+        """The payload called ``name``, from ``steps``, ``signals`` or ``context``.
+
+        Raises:
+            UnknownNameError: there is none; suggests the nearest name.
+        """
+        for payload in (self.steps, self.signals, self.context):
+            if name in payload:
+                return payload[name]
+        raise UnknownNameError("field of this rollout", name, [*self.steps, *self.signals, *self.context])
 
     def __contains__(self, name: str) -> bool:
         return name in self.steps or name in self.signals or name in self.context

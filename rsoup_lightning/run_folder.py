@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from rsoup_lightning.errors import RunFolderError
@@ -32,8 +31,15 @@ class RunFolder:
     def __init__(self, path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         self.path = path
         claim(path, config)
+        for leftover in path.rglob(".*.tmp"):  # of a run that was killed while it wrote
+            leftover.unlink()
         if not self._file.exists():
             write_json(self._file, {**about, "stages": {}})
+        before = self._read()["versions"]
+        self.changed_versions = {
+            name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
+        }
+        """Packages that differ from those the run began with: what follows may not equal an uninterrupted run."""
 
     @property
     def _file(self) -> Path:
@@ -51,7 +57,11 @@ class RunFolder:
 
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
-        return name in self._read()["stages"] and (self.path / name / FILE_NAME).exists()
+        return self.is_recorded(name) and (self.path / name / FILE_NAME).exists()
+
+    def is_recorded(self, name: str) -> bool:
+        """Whether a stage was recorded as finished."""
+        return name in self._read()["stages"]
 
     def finish(self, name: str, record: Mapping[str, Any]) -> None:
         """Record a stage as finished."""
@@ -74,7 +84,10 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
             )
         write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
         return
-    there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise RunFolderError(f"{file} is not readable ({error}): choose another --run_dir") from error
     differences = list(_differences(there, dict(config)))
     if differences:
         listed = "\n  ".join(differences)
@@ -83,15 +96,18 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def environment_record(seed: int) -> dict[str, Any]:
-    """Versions, seed and device, for run.json."""
-    packages = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy")
-    return {
-        "schema": 1,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "seed": seed,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
-    }
+PACKAGES = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy", "gymnasium", "mujoco", "envpool")
+
+
+def environment_record(seeds: Sequence[int], device: str) -> dict[str, Any]:
+    """Versions (null where a package is absent), seeds and device, for run.json."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = None
+    return {"schema": 1, "versions": versions, "seeds": list(seeds), "device": device}
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

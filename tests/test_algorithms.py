@@ -53,3 +53,9 @@ def test_rloo_gradient_is_unbiased_for_the_closed_form() -> None:
         loss.backward()
         total += module.policy.place.grad
     torch.testing.assert_close(total / 400, 2 * (module.policy.place.detach() - goal), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [algorithms.RLOO, algorithms.GRPO])
+def test_one_completion_has_no_others(kind: type[algorithms.Algorithm]) -> None:
+    with pytest.raises(ConfigError, match="at least 2"):
+        kind(samples=1)  # type: ignore[call-arg]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint, benchmark_soups, swapped_in
-from rsoup_lightning.errors import CoefficientError, MergeError, UnknownNameError
+from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from tests.conftest import PointFineTuner, quiet_trainer
 
@@ -82,6 +82,14 @@ def test_experts_that_do_not_fit(point: PointFineTuner, experts: dict[str, str],
     write_weights(tmp_path / "odd", {"plaice": torch.zeros(2)})
     callback = SoupCallback({**experts, "odd": str(tmp_path / "odd")}, grid=2)
     with pytest.raises(MergeError, match="odd lacks the tensor 'place'"):
+        quiet_trainer(callbacks=[callback]).test(point, verbose=False)
+
+
+def test_a_front_file_needs_named_experts_and_their_corners(point: PointFineTuner, experts: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="every expert alone"):
+        SoupCallback(experts, points=[{"east": 0.5, "north": 0.5}], output="front.json")
+    callback = SoupCallback({"a": experts["east"], "north": experts["north"]}, output="front.json")
+    with pytest.raises(UnknownNameError, match="experts named after them"):
         quiet_trainer(callbacks=[callback]).test(point, verbose=False)
 
 

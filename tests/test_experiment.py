@@ -64,7 +64,7 @@ def test_the_front_is_what_the_maths_says(run: Path) -> None:
         assert low <= point["scores"]["east"] <= high
         assert point["samples"] == 12
     assert record["summary"]["lmc"]["holds"] == record["summary"]["lmc"]["of"] == 3
-    assert record["summary"]["training_cost"] == {"soup": (2 + 3 + 3) * 320, "morl": (2 + 3) * 320}
+    assert record["summary"]["training_cost"] == {"soup": (2 + 3 + 3) * 320, "morl": (2 + 3 + 3 + 3) * 320}
 
 
 def test_experts_start_from_the_same_init_and_improve_on_it(run: Path) -> None:

@@ -49,7 +49,7 @@ def test_chord_scores_half_and_utopia_one() -> None:
 
 
 def test_flat_box_is_refused() -> None:
-    with pytest.raises(ValueError, match="reward number 1"):
+    with pytest.raises(fronts.FlatBoxError, match="reward number 1"):
         fronts.normalised_hypervolume([[1, 1]], [[0, 2], [1, 2]])
 
 
@@ -95,3 +95,13 @@ def test_bootstrap_interval_covers_as_it_should() -> None:
         low, high = fronts.bootstrap_interval(generator.normal(1, 1, 60), samples=400, seed=trial)
         covered += low <= 1 <= high
     assert 0.90 <= covered / 300 <= 0.98
+
+
+def test_a_constant_has_an_interval_of_exactly_itself() -> None:
+    for value in (16.0, 0.1, -1e9 / 3):
+        assert fronts.bootstrap_interval(np.full(200, value)).tolist() == [value, value]
+
+
+def test_chord_of_eleven_points_is_a_staircase() -> None:
+    chord = [[t, 1 - t] for t in np.linspace(0, 1, 11)]
+    assert fronts.normalised_hypervolume(chord, [[0, 1], [1, 0]]) == pytest.approx(0.5 * (1 - 1 / 10))

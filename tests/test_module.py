@@ -8,6 +8,7 @@ import torch
 from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, RewardError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from rsoup_lightning.module import KLPenalty
+from rsoup_lightning.rollout import Rollout
 from tests.conftest import Near, PointFineTuner, quiet_trainer
 
 
@@ -98,6 +99,23 @@ def test_learning_rate_decays_to_the_last_epoch() -> None:
     trainer = quiet_trainer(max_epochs=4)
     trainer.fit(module)
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.02 / 4)
+
+
+def test_decay_needs_an_end() -> None:
+    with pytest.raises(ConfigError, match=r"set trainer\.max_epochs"):
+        quiet_trainer(max_epochs=-1, max_steps=3).fit(PointFineTuner(decay_learning_rate=True))
+
+
+def test_a_missing_field_stops_the_training(point: PointFineTuner) -> None:
+    """Lightning takes a StopIteration for the end of the data: ours must be another error."""
+
+    class Misspelt(Near):
+        def __call__(self, rollout: Rollout) -> torch.Tensor:
+            return rollout["acctions"][:, 0, 0]
+
+    point.rewards["east"] = Misspelt(1, 0)
+    with pytest.raises(UnknownNameError, match="did you mean 'actions'"):
+        quiet_trainer(max_epochs=1).fit(point)
 
 
 def test_two_processes_train_one_policy() -> None:

@@ -35,6 +35,6 @@ def test_an_entry_point_that_is_no_task(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
     registry.tasks.cache_clear()
-    with pytest.raises(ConfigError, match=r"'odd'.* is int, not a Task"):
+    with pytest.raises(ConfigError, match=r"'odd'.* is 3, not a Task"):
         registry.tasks()
     registry.tasks.cache_clear()

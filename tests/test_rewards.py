@@ -21,27 +21,27 @@ class Fixed(Reward):
 
 
 def test_uncounted_steps_score_nothing() -> None:
-    got = score({"a": Fixed(torch.full((2, 3), 2.0))}, ROLLOUT, step=0)["a"]
+    got = score({"a": Fixed(torch.full((2, 3), 2.0))}, ROLLOUT, moment="evaluation")["a"]
     assert per_row(got).tolist() == [4.0, 6.0]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_not_finite_names_reward_step_and_sample(bad: float) -> None:
     with pytest.raises(RewardError, match=r"'quality' is (nan|inf) at training step 17, sample 1"):
-        score({"quality": Fixed(torch.tensor([0.0, bad]))}, ROLLOUT, step=17)
+        score({"quality": Fixed(torch.tensor([0.0, bad]))}, ROLLOUT, moment="training step 17")
     with pytest.raises(RewardError, match="sample 1, its step 2"):
-        score({"q": Fixed(torch.tensor([[0.0, 0, bad], [0, 0, bad]]))}, ROLLOUT, step=0)
+        score({"q": Fixed(torch.tensor([[0.0, 0, bad], [0, 0, bad]]))}, ROLLOUT, moment="evaluation")
 
 
 def test_not_finite_where_nothing_counts_is_no_error() -> None:
     values = torch.zeros(2, 3)
     values[0, 2] = float("nan")
-    assert score({"a": Fixed(values)}, ROLLOUT, step=0)["a"].isfinite().all()
+    assert score({"a": Fixed(values)}, ROLLOUT, moment="evaluation")["a"].isfinite().all()
 
 
 def test_wrong_shape() -> None:
     with pytest.raises(RewardError, match=r"'a' returned shape \(3,\)"):
-        score({"a": Fixed(torch.zeros(3))}, ROLLOUT, step=0)
+        score({"a": Fixed(torch.zeros(3))}, ROLLOUT, moment="evaluation")
 
 
 def test_scalarise_mixes_rows_and_steps() -> None:

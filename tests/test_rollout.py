@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rsoup_lightning.errors import UnknownNameError
 from rsoup_lightning.rollout import Rollout, last_counted
 
 MASK = torch.tensor([[True, True, False], [True, True, True]])
@@ -56,3 +57,8 @@ def test_payload_of_another_shape_is_refused(field: str) -> None:
 def test_log_probs_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[B, T\]"):
         Rollout(torch.zeros(2, 2), MASK)
+
+
+def test_a_field_that_is_not_there_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="unknown field of this rollout 'idd': did you mean 'id'"):
+        _rollout()["idd"]

@@ -17,7 +17,8 @@ def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> T
     Experts that weigh zero are left out, so a one-hot λ is that expert bit for bit; other dtypes than floating
     are the first expert's, as :func:`check_match` has seen them agree.
     """
-    used = [(tensor, weight) for tensor, weight in zip(tensors, coefficients, strict=True) if weight != 0]
+    pairs = list(zip(tensors, coefficients, strict=True))
+    used = [(tensor, weight) for tensor, weight in pairs if weight != 0] or pairs[:1]
     first, weight = used[0]
     if not first.is_floating_point() or (len(used) == 1 and weight == 1):
         return first.clone()

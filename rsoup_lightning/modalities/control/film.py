@@ -68,15 +68,16 @@ def film_episode(
         if terminated or truncated:
             break
     env.close()
-    with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
-        np.save(Path(folder) / "actions.npy", np.stack(actions))
-        job = {"env_id": env_id, "options": options, "seed": seed, "actions": f"{folder}/actions.npy"}
-        command = [sys.executable, "-m", __name__, json.dumps(job), str(temporary)]
-        drawn = subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, check=False)
-        temporary.touch()  # atomic() moves it; an empty one is removed below
-    if drawn.returncode:
-        path.unlink()
-    return drawn.returncode == 0
+    try:
+        with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+            np.save(Path(folder) / "actions.npy", np.stack(actions))
+            job = {"env_id": env_id, "options": options, "seed": seed, "actions": f"{folder}/actions.npy"}
+            command = [sys.executable, "-m", __name__, json.dumps(job), str(temporary)]
+            subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, check=True)
+    except subprocess.CalledProcessError as error:
+        logger.warning("no film: drawing failed: %s", error.stderr.decode().strip().rpartition("\n")[2])
+        return False
+    return True
 
 
 def draw(job: dict[str, Any], path: Path) -> None:

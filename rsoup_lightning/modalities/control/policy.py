@@ -49,7 +49,7 @@ class GaussianMLP(ControlPolicy):
         observation_size: O.
         action_size: A.
         hidden: width of each hidden layer.
-        log_std: logarithm of the standard deviation at the start, in the action's unit.
+        log_std: logarithm of the actions' standard deviation at the start.
     """
 
     mean: Tensor
