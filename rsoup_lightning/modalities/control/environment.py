@@ -38,13 +38,10 @@ CURVE_POINTS = 100  # of a sample's curves in the report
 class SimulatorEnvironment(Environment):
     """N copies of a Gymnasium environment with a box of actions.
 
-    The simulator gets tanh of the policy's action, stretched to the action box (Haarnoja et al. 2018, appendix C, and
-    the paper's own Brax policies): unlike clipping, it leaves no flat region in which merged weights change nothing.
-    The Jacobian of tanh is the same under all policies, so likelihood ratios and divergences need none of it.
-
-    Rollouts carry, per step: ``observations [B, T, O]``, ``actions [B, T, A]`` before tanh, ``applied [B, T, A]``
-    after it, ``native_reward [B, T]`` or ``reward_vector [B, T, R]``, and ``x_velocity [B, T]`` in m/s
-    where the simulator reports it. An epoch starts all copies afresh, which counts as a truncation.
+    Rollouts carry, per step: ``observations [B, T, O]``, ``actions [B, T, A]`` as the policy chose them, ``applied
+    [B, T, A]`` as the simulator got them, clipped to the action box, ``native_reward [B, T]`` or ``reward_vector
+    [B, T, R]``, and ``x_velocity [B, T]`` in m/s where the simulator reports it. An epoch starts all copies afresh,
+    which counts as a truncation.
 
     Args:
         env_id: Gymnasium's or MO-Gymnasium's name.
@@ -86,12 +83,7 @@ class SimulatorEnvironment(Environment):
         if single.spec is None or single.spec.max_episode_steps is None:
             raise SimulationError(f"{env_id!r} has no step limit: its evaluation would not end; register it with one")
         self.observation_size = int(np.prod(single.observation_space.shape))
-        low, high = single.action_space.low, single.action_space.high
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            raise SimulationError(
-                f"{env_id!r} has actions without bounds {single.action_space}: wrap it in a bounded box"
-            )
-        self._center, self._reach = (high + low) / 2, (high - low) / 2
+        self._low, self._high = single.action_space.low, single.action_space.high
         self.reward_size = reward_size(single)
         single.close()
         self._simulator: Simulator | None = None
@@ -101,7 +93,7 @@ class SimulatorEnvironment(Environment):
     @property
     def action_size(self) -> int:
         """A."""
-        return len(self._center)
+        return len(self._low)
 
     def train_batches(self) -> Iterable[int]:
         return DataLoader(range(self.rollouts_per_epoch), batch_size=None)  # type: ignore[arg-type]
@@ -176,7 +168,7 @@ class SimulatorEnvironment(Environment):
         control = _control(policy)
         inputs = torch.as_tensor(observations, dtype=torch.float32).flatten(1).to(control.device)
         actions = (control.mean_actions(inputs) + offset).cpu().numpy()
-        return actions, self._center + self._reach * np.tanh(actions)
+        return actions, actions.clip(self._low, self._high)
 
 
 @contextmanager
