@@ -13,7 +13,7 @@ from rsoup_lightning.modalities.control.simulators import make_simulator
 from rsoup_lightning.simplex import grid
 from tasks.locomotion.module import LocomotionFineTuner
 
-ENV, LAMBDAS, EPISODES, ROUNDS = "HalfCheetah-v5", 11, 32, 5
+ENV, LAMBDAS, EPISODES, ROUNDS = "HalfCheetah-v5", 11, 32, 3
 
 
 def _shaken(tensor: torch.Tensor) -> torch.Tensor:
