@@ -62,7 +62,7 @@ def _write_picture(path: Path, record: Record) -> None:
         axes.set(xlabel=x, ylabel=y)
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8)
-    figure.suptitle(_headline(record).replace(" · LMC", "\nLMC"), fontsize=9)
+    figure.suptitle(_headline(record).replace(" · ", "\n").replace("\n", " · ", 1), fontsize=9)
     figure.tight_layout()
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
