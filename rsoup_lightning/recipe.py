@@ -69,7 +69,7 @@ class Recipe:
             stage.trainer[key] = value
         for key, value in (model or {}).items():
             stage.model[key] = value
-        made = self.parser.instantiate_classes(stage)
+        made = self.parser.instantiate(stage)
         return made.trainer, made.model
 
     @property
@@ -84,7 +84,7 @@ class Recipe:
 
     def resolved(self, **changes: Any) -> dict[str, Any]:
         """The configuration as plain values, for a run folder."""
-        return {**yaml.safe_load(self.parser.dump(self.config, skip_none=False)), **changes}
+        return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **changes}
 
 
 def recipe_parser(model_class: type) -> LightningArgumentParser:
