@@ -59,14 +59,13 @@ def soup(arguments: list[str]) -> int:
     config.pop("config")
     recipe = Recipe.resolve(task, parser, config)
     several = len(seeds) > 1
-    device = str(recipe.build()[0].strategy.root_device)
     if several:
-        RunFolder(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, device))
+        RunFolder(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, recipe.device))
     with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress:
         records = []
         for seed in seeds:
             path = run_dir / f"seed-{seed}" if several else run_dir
-            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record([seed], device))
+            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record([seed], recipe.device))
             for name, change in folder.changed_versions.items():
                 progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
             records.append(Experiment(recipe, seed, folder, progress).run())

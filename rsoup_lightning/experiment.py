@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 from torch import Tensor
 
-from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point
+from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, swapped_in
 from rsoup_lightning.errors import ConfigError, WeightsError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging import linear, read_weights, write_weights
@@ -150,8 +150,9 @@ class Experiment:
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
         batches = self.module.environment.eval_batches()
         scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.samples)
-        points = [soup_point(self.experts, c, s) for c, s in zip(lattice, scores, strict=False)]
-        for stage, score in zip(others, scores[len(lattice) :], strict=True):
+        of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
+        points = [soup_point(self.experts, c, s) for c, s in zip(lattice, of_lattice, strict=True)]
+        for stage, score in zip(others, of_others, strict=True):
             kind: Kind = "init" if stage.family == "init" else "morl"
             trained = stage.preference if stage.epochs else None
             points.append(Point(kind, None, trained, as_numpy(score.rewards), score.samples))
@@ -176,11 +177,12 @@ class Experiment:
         wanted = [{last: 1.0}, {first: 0.5, last: 0.5}, {first: 1.0}]
         films: dict[int, str] = {}
         for target in wanted:
-            index = min(places, key=lambda i: sum(abs(λ - target.get(name, 0.0)) for name, λ in places[i].items()))
-            self.module.policy.load_weights(linear(weights, list(places[index].values())))
+            distances = {index: _distance(place, target) for index, place in places.items()}
+            index = min(distances, key=distances.__getitem__)
             name = f"film-{index:03d}.webp"
-            if index not in films and self.module.environment.film(self.module.policy, folder / name):
-                films[index] = name
+            with swapped_in(self.module.policy, linear(weights, list(places[index].values()))):
+                if index not in films and self.module.environment.film(self.module.policy, folder / name):
+                    films[index] = name
         return films
 
     def _cost(self) -> dict[str, int]:

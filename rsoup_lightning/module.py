@@ -62,6 +62,9 @@ class RewardFineTuner(L.LightningModule):
         seed: of rollouts; with the same seed, a run killed and resumed equals one that was not.
     """
 
+    kl_coefficient: Tensor
+    steps_taken: Tensor
+
     def __init__(
         self,
         environment: Environment,
@@ -98,9 +101,6 @@ class RewardFineTuner(L.LightningModule):
             weights = read_weights(Path(init_weights))
             check_layout([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
             self.policy.start_from(weights)
-
-    kl_coefficient: Tensor
-    steps_taken: Tensor
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
@@ -35,13 +35,15 @@ class Recipe:
         config: the resolved recipe.
         settings: what to do around the trainings.
         experts: the rewards that get an expert.
+        device: where it trains, such as "cpu" or "cuda:0".
     """
 
     task: str
     parser: LightningArgumentParser
     config: Namespace
     settings: SoupSettings
-    experts: tuple[str, ...]
+    experts: tuple[str, ...] = ()
+    device: str = ""
 
     @classmethod
     def resolve(cls, task: str, parser: LightningArgumentParser, config: Namespace) -> Recipe:
@@ -56,9 +58,10 @@ class Recipe:
             raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
         if trainer.devices not in ("auto", 1, "1") or trainer.num_nodes != 1:
             raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
-        draft = cls(task, parser, config, settings, ())
-        experts = check_settings(settings, list(draft.build()[1].rewards))
-        return cls(task, parser, config, settings, tuple(experts))
+        draft = cls(task, parser, config, settings)
+        made, module = draft.build()
+        experts = check_settings(settings, list(module.rewards))
+        return replace(draft, experts=tuple(experts), device=str(made.strategy.root_device))
 
     def build(
         self, trainer: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None
