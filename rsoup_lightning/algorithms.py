@@ -61,7 +61,8 @@ class Algorithm(ABC):
         if output.entropy is not None:
             entropy = losses.masked_mean(output.entropy, batch.mask)
             logs["entropy"] = entropy.detach()
-            loss = loss - self.entropy_coefficient * entropy
+            if self.entropy_coefficient:  # else its gradient, of the size of a vocabulary, is never computed
+                loss = loss - self.entropy_coefficient * entropy
         return loss, logs
 
     def minibatches(self, rollout: Rollout, *, independent_steps: bool) -> Iterator[Rollout]:

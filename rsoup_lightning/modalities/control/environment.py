@@ -117,14 +117,15 @@ class SimulatorEnvironment(Environment):
             )
         if self._simulator is None:
             raise ConfigError("call begin(seed) before the first rollout of an epoch")
-        log_std = _control(policy).log_std.detach()
+        play, log_std = _control(policy).player(), _control(policy).log_std.detach()
         noise = torch.randn(self.horizon, self.num_envs, self.action_size).to(log_std.device)
-        offsets = noise * log_std.exp()
+        offsets = (noise * log_std.exp()).cpu().numpy()
         recording = _Recording()
         with one_thread():
             for offset in offsets:
                 observations = self._observations
-                actions, applied = self._act(policy, observations, offset)
+                actions = play(observations) + offset
+                applied = actions.clip(self._low, self._high)
                 result = self._simulator.step(applied)
                 recording.add(observations, actions, applied, result, counted=~self._resetting)
                 self._observations, self._resetting = result.observations, result.terminated | result.truncated
@@ -135,11 +136,12 @@ class SimulatorEnvironment(Environment):
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         seeds = batch.repeat(policy.members)
         simulator = make_simulator(self.env_id, seeds.tolist(), self.backend, self.options)
-        recording = _Recording()
+        play, recording = _control(policy).player(), _Recording()
         observations, playing = simulator.reset(), np.ones(len(seeds), dtype=bool)
         with one_thread():
             while playing.any():
-                actions, applied = self._act(policy, observations)
+                actions = play(observations)
+                applied = actions.clip(self._low, self._high)
                 result = simulator.step(applied)
                 recording.add(observations, actions, applied, result, counted=playing)
                 observations, playing = result.observations, playing & ~(result.terminated | result.truncated)
@@ -152,9 +154,10 @@ class SimulatorEnvironment(Environment):
         return [_curves(rollout.rows(torch.tensor([row], device=rollout.mask.device))) for row in range(count)]
 
     def film(self, policy: Policy, path: Path) -> bool:
+        play = _control(policy).player()
+
         def act(observation: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
-                return self._act(policy, observation[None])[1][0]
+            return play(observation[None])[0].clip(self._low, self._high)
 
         return film_episode(self.env_id, self.options, act, path, seed=EVALUATION_SEED)
 
@@ -162,13 +165,6 @@ class SimulatorEnvironment(Environment):
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None
-
-    def _act(self, policy: Policy, observations: np.ndarray, offset: Tensor | float = 0.0) -> tuple[np.ndarray, ...]:
-        """``[N, A]`` the actions as the policy chose them, and as the simulator gets them."""
-        control = _control(policy)
-        inputs = torch.as_tensor(observations, dtype=torch.float32).flatten(1).to(control.device)
-        actions = (control.mean_actions(inputs) + offset).cpu().numpy()
-        return actions, actions.clip(self._low, self._high)
 
 
 @contextmanager

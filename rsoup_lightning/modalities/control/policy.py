@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rsoup_lightning.merging import linear
@@ -20,6 +22,13 @@ from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
 OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
+
+
+class Player(Protocol):
+    """A policy's weights as they are now, as a function of arrays: what plays in simulators."""
+
+    def __call__(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        """``[N, A]`` the most likely action at each of ``observations [N, O]``."""
 
 
 class ControlPolicy(Policy):
@@ -30,8 +39,8 @@ class ControlPolicy(Policy):
     """``[A]`` logarithm of the standard deviation of the actions; stacked policies have none."""
 
     @abstractmethod
-    def mean_actions(self, observations: Tensor) -> Tensor:
-        """``[..., A]`` the most likely action at each of ``observations [..., O]``."""
+    def player(self) -> Player:
+        """The present weights, to be asked once per simulator step."""
 
     @property
     @abstractmethod
@@ -72,20 +81,27 @@ class GaussianMLP(ControlPolicy):
         scaled = (observations - self.mean) * _inverse_deviation(self.variance)
         return scaled.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
 
-    def mean_actions(self, observations: Tensor) -> Tensor:
-        return self.actor(self.normalise(observations))
+    @property
+    def actor_layers(self) -> list[nn.Linear]:
+        """The actor's linear layers, tanh between them."""
+        return [layer for layer in self.actor if isinstance(layer, nn.Linear)]
+
+    def player(self) -> Player:
+        return MLPPlayer([self])
 
     @property
     def device(self) -> torch.device:
         return self.log_std.device
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
-        observations = self.normalise(rollout["observations"])
-        scaled = (rollout["actions"] - self.actor(observations)) * torch.exp(-self.log_std)
+        # Flat: a product of one matrix is faster than one of a batch of them.
+        observations = self.normalise(rollout["observations"].flatten(0, 1))
+        means = self.actor(observations).view(rollout["actions"].shape)
+        scaled = (rollout["actions"] - means) * torch.exp(-self.log_std)
         return PolicyOutput(
             log_probs=gaussian_log_prob(scaled, self.log_std),
             entropy=(self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(rollout.mask.shape),
-            values=self.critic(observations).squeeze(-1),
+            values=self.critic(observations).view(rollout.mask.shape),
         )
 
     @torch.no_grad()
@@ -122,50 +138,63 @@ class GaussianMLP(ControlPolicy):
 
 
 class StackedPolicy(ControlPolicy):
-    """M Gaussian MLPs as one batched product, played greedily; rows come in M groups, one per member, in order."""
+    """M Gaussian MLPs played as one, greedily; rows come in M groups, one per member, in order."""
 
     def __init__(self, policies: Sequence[GaussianMLP]) -> None:
         super().__init__()
         self.members = len(policies)
-        self._mean = torch.stack([policy.mean for policy in policies]).unsqueeze(1)
-        self._scale = torch.stack([_inverse_deviation(policy.variance) for policy in policies]).unsqueeze(1)
-        layers = zip(*([m for m in policy.actor if isinstance(m, nn.Linear)] for policy in policies), strict=True)
-        self._layers = [
-            (
-                torch.stack([linear.bias.detach() for linear in same]).unsqueeze(1),
-                torch.stack([linear.weight.detach() for linear in same]).mT.contiguous(),
-            )
-            for same in layers
-        ]
+        self._policies = policies
 
-    def mean_actions(self, observations: Tensor) -> Tensor:
-        grouped = observations.view(self.members, -1, observations.shape[-1])
-        hidden = ((grouped - self._mean) * self._scale).clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
-        for index, (bias, weight) in enumerate(self._layers):
-            hidden = torch.baddbmm(bias, _Tanh.forward(hidden) if index else hidden, weight)
-        return hidden.flatten(0, 1)
+    def player(self) -> Player:
+        return MLPPlayer(self._policies)
 
     @property
     def device(self) -> torch.device:
-        return self._mean.device
+        return self._policies[0].device
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("stacked policies are not re-scored: they are for evaluation")
+
+
+class MLPPlayer:
+    """M Gaussian MLPs as one batched product of arrays; rows come in M groups, one per policy, in order.
+
+    Simulators live on the processor, and there a call of numpy costs a third of one of torch.
+    """
+
+    def __init__(self, policies: Sequence[GaussianMLP]) -> None:
+        self._mean = _arrays(policy.mean for policy in policies)
+        self._scale = _arrays(_inverse_deviation(policy.variance) for policy in policies)
+        layers = zip(*(policy.actor_layers for policy in policies), strict=True)
+        self._layers = [
+            (_arrays(layer.weight.mT for layer in same), _arrays(layer.bias for layer in same)) for same in layers
+        ]
+
+    def __call__(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        grouped = observations.astype(np.float32).reshape(len(self._mean), -1, self._mean.shape[-1])
+        hidden = ((grouped - self._mean) * self._scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+        for index, (weight, bias) in enumerate(self._layers):
+            hidden = (np.tanh(hidden) if index else hidden) @ weight + bias
+        return hidden.reshape(len(observations), -1)
+
+
+def _arrays(tensors: Iterable[Tensor]) -> NDArray[np.float32]:
+    """M tensors stacked into one array; vectors ``[C]`` become ``[M, 1, C]``."""
+    stacked = torch.stack(list(tensors)).detach().cpu()
+    return np.ascontiguousarray((stacked if stacked.dim() == 3 else stacked.unsqueeze(1)).numpy())
 
 
 class _Tanh(torch.autograd.Function):
     """tanh as 2 sigmoid(2x) - 1 in one buffer: equal to float rounding, and on processors 4 times faster."""
 
     @staticmethod
-    def forward(inputs: Tensor) -> Tensor:
-        return torch.sigmoid(inputs * 2).mul_(2).sub_(1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:  # type: ignore[override]
+        output = (inputs * 2).sigmoid_().mul_(2).sub_(1)
         ctx.save_for_backward(output)
+        return output
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
         return torch.ops.aten.tanh_backward(gradient, ctx.saved_tensors[0])
 
 
@@ -173,8 +202,7 @@ class Tanh(nn.Module):
     """tanh, see :class:`_Tanh`."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        # Acting needs no gradient, and a custom function costs more than the arithmetic itself.
-        return _Tanh.apply(inputs) if torch.is_grad_enabled() else _Tanh.forward(inputs)
+        return _Tanh.apply(inputs)
 
 
 def _inverse_deviation(variance: Tensor) -> Tensor:

@@ -101,7 +101,6 @@ class EnvPoolSimulator(Simulator):
             env_type="gymnasium",
             num_envs=len(seeds),
             num_threads=threads,
-            thread_affinity_offset=0,
             seed=[int(seed) for seed in seeds],
             **options,
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,7 +29,7 @@ def _rollout(seed: int = 0) -> Rollout:
 def test_log_probs_and_entropy_are_torchs(policy: GaussianMLP) -> None:
     rollout = _rollout()
     output = policy(rollout)
-    normal = torch.distributions.Normal(policy.mean_actions(rollout["observations"]), policy.log_std.exp())
+    normal = torch.distributions.Normal(policy.actor(policy.normalise(rollout["observations"])), policy.log_std.exp())
     torch.testing.assert_close(output.log_probs, normal.log_prob(rollout["actions"]).sum(-1))
     torch.testing.assert_close(output.entropy, normal.entropy().sum(-1))
 
@@ -72,10 +73,12 @@ def test_stacked_soups_act_like_each_merged_policy(policy: GaussianMLP) -> None:
     stacked = policy.soups(experts, points)
     assert stacked.members == 3
     observations = torch.randn(3, 6, OBS)
-    actions = stacked.mean_actions(observations.flatten(0, 1)).view(3, 6, A)
+    actions = stacked.player()(observations.flatten(0, 1).numpy()).reshape(3, 6, A)
     for index, point in enumerate(points):
         policy.load_weights(linear(experts, point))
-        torch.testing.assert_close(actions[index], policy.mean_actions(observations[index]))
+        expected = policy.actor(policy.normalise(observations[index])).detach()
+        torch.testing.assert_close(torch.from_numpy(actions[index]), expected)
+        assert np.allclose(policy.player()(observations[index].numpy()), expected, atol=1e-6)
 
 
 def test_tanh_is_tanh() -> None:
