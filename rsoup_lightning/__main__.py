@@ -13,6 +13,8 @@ from rsoup_lightning.errors import RSoupError, UnknownNameError
 COMMANDS = {
     "tasks": "list the registered tasks: rewards, environments, default recipe",
     "soup": "init, one expert per reward, λ sweep, report; run again to resume",
+    "merge": "merge experts you already have: checkpoints, model folders, adapters",
+    "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
     "fit": "one training on one preference (Lightning CLI)",
     "validate": "score one policy on the evaluation batches (Lightning CLI)",
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
@@ -20,6 +22,8 @@ COMMANDS = {
 EXAMPLES = """examples:
   rsoup soup -c conf/locomotion/quickstart.yaml
   rsoup soup -c conf/locomotion/halfcheetah.yaml --seeds 0 1 2
+  rsoup pick runs/quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
+  rsoup merge --experts A B --coefficients .3 .7 --output AB
   rsoup fit -c conf/locomotion/quickstart.yaml --model.preference '{risky: 0.3, cautious: 0.7}'
   rsoup fit --task locomotion --help        every option of a task
 """
@@ -54,6 +58,14 @@ def _dispatch(arguments: list[str]) -> int:
         raise UnknownNameError("command", command, COMMANDS)
     if command == "tasks":
         return _tasks(rest)
+    if command == "pick":
+        from rsoup_lightning.pick import pick
+
+        return pick(rest)
+    if command == "merge":
+        from rsoup_lightning.merge import merge_command  # brings in torch
+
+        return merge_command(rest)
     from rsoup_lightning import cli  # brings in torch and lightning
 
     return cli.soup(rest) if command == "soup" else cli.lightning(command, rest)

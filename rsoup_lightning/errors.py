@@ -38,6 +38,10 @@ class WeightsError(RSoupError):
     """A weights file that is missing, truncated, or of a format that could run code when opened."""
 
 
+class OutputError(RSoupError):
+    """An output that exists already, cannot be written, or does not fit on the disk."""
+
+
 class RewardError(RSoupError):
     """A reward that is not finite, has the wrong shape, or needs what the environment does not give."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rsoup_lightning.errors import OutputError
 
 
 @contextmanager
@@ -33,3 +37,46 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write ``value`` as indented JSON; NaN is refused, as readers of JSON do."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+@contextmanager
+def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary path for a new file or folder; it becomes ``path`` if the block ends well, and vanishes if not.
+
+    What was at ``path`` stays until the new one is whole.
+
+    Raises:
+        OutputError: ``path`` exists and is not to be overwritten, cannot be written, or the disk is full.
+    """
+    if os.path.lexists(path) and not overwrite and not _is_empty_folder(path):
+        raise OutputError(f"{path} exists: choose another output, or --overwrite")
+    temporary, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("tmp", "old"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if os.path.lexists(path):
+            path.rename(old)
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OutputError(f"the disk is full: {path} was not written") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        raise
+    finally:
+        if os.path.lexists(old) and not os.path.lexists(path):
+            old.rename(path)
+        for leftover in (temporary, old):
+            _remove(leftover)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+
+def _remove(path: Path) -> None:
+    """Whatever is at ``path``; a link goes, what it points to stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

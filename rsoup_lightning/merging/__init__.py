@@ -2,6 +2,6 @@
 
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.merging.io import read_weights, write_weights
-from rsoup_lightning.merging.linear import linear
+from rsoup_lightning.merging.linear import linear, merge_weights
 
-__all__ = ["check_layout", "check_match", "linear", "read_weights", "write_weights"]
+__all__ = ["check_layout", "check_match", "linear", "merge_weights", "read_weights", "write_weights"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -51,15 +53,28 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         save_file({name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}, temporary)
 
 
-def _read_checkpoint(file: Path) -> dict[str, Tensor]:
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """The content of a Lightning checkpoint, its tensors mapped from the file.
+
+    Raises:
+        WeightsError: it is damaged, has no ``state_dict`` of tensors, or needs more than tensors and plain containers.
+    """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
+        mapped = zipfile.is_zipfile(file)  # not so files of old torch, which are read whole
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        if not all(isinstance(tensor, Tensor) for tensor in state["state_dict"].values()):
+            raise TypeError("state_dict holds other things than tensors")
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({error})") from error
-    except (RuntimeError, EOFError, KeyError, TypeError, OSError) as error:
+    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, OSError) as error:
         raise WeightsError(f"{file} is no whole Lightning checkpoint ({error})") from error
+    return state
+
+
+def _read_checkpoint(file: Path) -> dict[str, Tensor]:
     size = len(CHECKPOINT_PREFIX)
-    weights = {name[size:]: tensor for name, tensor in state.items() if name.startswith(CHECKPOINT_PREFIX)}
+    state = load_checkpoint(file)["state_dict"]
+    weights = {name[size:]: tensor.clone() for name, tensor in state.items() if name.startswith(CHECKPOINT_PREFIX)}
     if not weights:
         raise WeightsError(f"{file} holds no policy: none of its tensors is named {CHECKPOINT_PREFIX}*")
     return weights

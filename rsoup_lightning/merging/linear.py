@@ -1,32 +1,62 @@
-"""Linear interpolation, the soup itself: θ_λ = Σ λ_i θ_i (Ramé et al. 2023, section 2.2)."""
+"""Merging whole experts in memory; the linear soup itself is θ_λ = Σ λ_i θ_i (Ramé et al. 2023, section 2.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from rsoup_lightning.merging.check import check_match
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.merging.check import check_layout, check_match
+from rsoup_lightning.merging.engine import Plan, merge_tensor
+from rsoup_lightning.merging.methods import method
 from rsoup_lightning.simplex import check_coefficients
 
 
-def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
-    """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back.
+def merge_weights(
+    experts: Sequence[Mapping[str, Tensor]],
+    coefficients: Sequence[float],
+    *,
+    method_name: str = "linear",
+    init: Mapping[str, Tensor] | None = None,
+    names: Sequence[str] | None = None,
+    extrapolate: bool = False,
+    **options: Any,
+) -> dict[str, Tensor]:
+    """Whole experts merged into a new mapping of tensors, by any registered method.
 
-    Experts that weigh zero are left out, so a one-hot λ is that expert bit for bit; other dtypes than floating
-    are the first expert's, as :func:`check_match` has seen them agree.
+    Args:
+        experts: E mappings of tensors with the same keys, shapes and dtypes.
+        coefficients: λ, one per expert, on the simplex.
+        method_name: one of ``merging.methods.METHODS``.
+        init: the shared initialisation, where the method works on task vectors.
+        names: what to call the experts in errors.
+        extrapolate: allow any λ.
+        **options: settings of the method.
+
+    Raises:
+        CoefficientError: λ off the simplex.
+        MergeError: experts that do not fit each other, or weights that are not finite.
+        ConfigError: a method without its init, or with a setting it does not have.
     """
-    pairs = list(zip(tensors, coefficients, strict=True))
-    used = [(tensor, weight) for tensor, weight in pairs if weight != 0] or pairs[:1]
-    first, weight = used[0]
-    if not first.is_floating_point() or (len(used) == 1 and weight == 1):
-        return first.clone()
-    wide = torch.promote_types(first.dtype, torch.float32)
-    total = first.to(wide) * weight
-    for tensor, weight in used[1:]:
-        total.add_(tensor.to(wide), alpha=weight)
-    return total.to(first.dtype)
+    chosen = method(method_name, options)
+    weights = check_coefficients(coefficients, len(experts), extrapolate=extrapolate)
+    check_match(experts, names)
+    if chosen.needs_init:
+        if init is None:
+            raise ConfigError(f"the method {method_name!r} works on task vectors, expert minus init: give init")
+        check_layout([experts[0], init], [names[0] if names else "expert 0", "init"])
+    plan = Plan(chosen, weights)
+    return {
+        key: merge_tensor(plan, key, [expert[key] for expert in experts], init[key] if init else None)
+        for key in experts[0]
+    }
+
+
+def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
+    """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back."""
+    return merge_tensor(Plan(method("linear"), tuple(coefficients)), "tensor", tensors)
 
 
 def linear(
@@ -36,21 +66,10 @@ def linear(
     names: Sequence[str] | None = None,
     extrapolate: bool = False,
 ) -> dict[str, Tensor]:
-    """The soup of whole experts as a new mapping of tensors.
+    """The soup of whole experts: :func:`merge_weights` by the linear method.
 
-    Args:
-        experts: E mappings of tensors with the same keys, shapes and dtypes.
-        coefficients: λ, one per expert, on the simplex.
-        names: what to call the experts in errors.
-        extrapolate: allow any λ.
-
-    Raises:
-        CoefficientError: λ off the simplex.
-        MergeError: experts that do not fit each other.
-
+    >>> import torch
     >>> linear([{"w": torch.zeros(2)}, {"w": torch.ones(2)}], [0.25, 0.75])["w"].tolist()
     [0.75, 0.75]
     """
-    weights = check_coefficients(coefficients, len(experts), extrapolate=extrapolate)
-    check_match(experts, names)
-    return {key: linear_tensor([expert[key] for expert in experts], weights) for key in experts[0]}
+    return merge_weights(experts, coefficients, names=names, extrapolate=extrapolate)

@@ -1,0 +1,175 @@
+"""Applies a merge method to one named tensor at a time: whole mappings in memory, or experts on disk, streamed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import MergeError
+from rsoup_lightning.merging.methods import Ingredients, Method
+from rsoup_lightning.merging.stored import Readable
+from rsoup_lightning.simplex import Coefficients
+
+SLICE = 2**18  # elements worked on at a time where a method allows it: they stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to merge.
+
+    Attributes:
+        method: the way.
+        coefficients: λ of every tensor that no group names.
+        groups: regular expressions over tensor names to the λ of the tensors they match; the first match counts.
+        device: where to compute; None: where the experts are.
+    """
+
+    method: Method
+    coefficients: Coefficients
+    groups: Mapping[str, Coefficients] = field(default_factory=dict)
+    device: torch.device | None = None
+
+    def coefficients_of(self, name: str) -> Coefficients:
+        """λ of the tensor called ``name``."""
+        matching = (weights for pattern, weights in self.groups.items() if re.search(pattern, name))
+        return next(matching, self.coefficients)
+
+
+def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor | None = None) -> Tensor:
+    """One tensor merged in float32 (float64 stays so) and cast back: a new one.
+
+    Experts that weigh zero are left out where the method keeps experts, so that a one-hot λ is that expert bit for
+    bit; what holds no floating numbers must agree.
+
+    Raises:
+        MergeError: integers that differ, or a result that is not finite; names the tensor.
+    """
+    chosen = _chosen(plan, name, experts[0].dtype)
+    return _merge(plan, name, [experts[index] for index in chosen], chosen, init).clone()
+
+
+def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
+    """Which experts the result depends on; the others are not even read."""
+    weights = plan.coefficients_of(name)
+    if not (plan.method.keeps_experts and dtype.is_floating_point and any(weights)):
+        return list(range(len(weights)))
+    return [index for index, weight in enumerate(weights) if weight != 0]
+
+
+def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
+    """The ``chosen`` experts merged; maybe one of them itself."""
+    first = experts[0]
+    if not first.is_floating_point():
+        if not all(first.equal(other) for other in experts[1:]):
+            raise MergeError(f"{name!r} holds no floating numbers and differs between the experts")
+        return first
+    weights = [plan.coefficients_of(name)[index] for index in chosen]
+    alone = plan.method.keeps_experts and weights == [1.0]
+    wide = torch.promote_types(first.dtype, torch.float32)
+    device = plan.device or first.device
+    given = Ingredients(
+        name=name,
+        experts=[tensor.to(device, wide) for tensor in experts],
+        coefficients=weights,
+        init=None if init is None else init.to(device, wide),
+    )
+    merged = given.experts[0] if alone else plan.method.function(given)
+    if not merged.sum().isfinite() and not merged.isfinite().all():
+        _require_finite(name, dict(zip(chosen, experts, strict=True)), init)
+        return first
+    return first if alone else merged.to(first.device, first.dtype)
+
+
+def check_groups(plan: Plan, names: Sequence[str]) -> None:
+    """Require each group's expression to be one, and to match some tensor.
+
+    Raises:
+        MergeError: names the expression.
+    """
+    for pattern in plan.groups:
+        try:
+            matched = any(re.search(pattern, name) for name in names)
+        except re.error as error:
+            raise MergeError(f"the group {pattern!r} is no regular expression: {error}") from error
+        if not matched:
+            raise MergeError(f"the group {pattern!r} matches no tensor: names look like {names[0]!r}")
+
+
+def stream(
+    plan: Plan,
+    experts: Sequence[Mapping[str, Readable]],
+    init: Mapping[str, Readable] | None,
+    write: Callable[[str, int, Tensor], None],
+    advance: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Merge experts that lie on disk, slice by slice, several at a time; memory does not grow with their size.
+
+    Args:
+        plan: how.
+        experts: E mappings of the same names, shapes and dtypes.
+        init: the shared initialisation, likewise, where the method needs it.
+        write: called with a name, the first element, and the merged elements; from several threads, in no order.
+        advance: called with the bytes that are finished.
+    """
+
+    def work(piece: tuple[str, int, int | None]) -> None:
+        name, first, count = piece
+        chosen = _chosen(plan, name, experts[0][name].dtype)
+        parts = [experts[index][name].read(first, count) for index in chosen]
+        common = init[name].read(first, count) if init else None
+        if not plan.method.elementwise:
+            shape = experts[0][name].shape
+            parts, common = [part.view(shape) for part in parts], None if common is None else common.view(shape)
+        merged = _merge(plan, name, parts, chosen, common)
+        write(name, first, merged)
+        advance(merged.numel() * merged.dtype.itemsize)
+
+    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for _ in pool.map(work, list(_pieces(plan, experts[0]))):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _pieces(plan: Plan, tensors: Mapping[str, Readable]) -> Iterator[tuple[str, int, int | None]]:
+    """Name, first element and count of everything to do."""
+    for name, tensor in tensors.items():
+        if plan.method.elementwise:
+            elements = prod(tensor.shape)
+            for first in range(0, elements, SLICE):
+                yield name, first, min(SLICE, elements - first)
+        else:
+            yield name, 0, None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Torch on one thread per worker: they are as many as there are cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _require_finite(name: str, experts: Mapping[int, Tensor], init: Tensor | None) -> None:
+    """Say whose weights are not finite; buffers of -inf, as masks have, may pass where all experts agree."""
+    first = next(iter(experts.values()))
+    if not first.isnan().any() and all(first.equal(other) for other in experts.values()):
+        return
+    for index, tensor in experts.items():
+        if not tensor.isfinite().all():
+            raise MergeError(f"{name!r} of expert {index} holds NaN or infinite weights: that training diverged")
+    where = "init holds NaN or infinite weights" if init is not None and not init.isfinite().all() else "overflows"
+    raise MergeError(f"{name!r}: {where}")

@@ -1,0 +1,221 @@
+"""Ways to merge, each a pure function of one named tensor, registered through one door.
+
+Notation: E experts θ_1 ... θ_E, init θ_0, task vectors τ_i = θ_i - θ_0, coefficients λ_1 ... λ_E.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import ConfigError, MergeError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a method sees of one tensor.
+
+    Attributes:
+        name: of the tensor.
+        experts: E tensors of the same shape, float32 or float64.
+        coefficients: λ.
+        init: the tensor in the shared initialisation, or None where it was not given.
+    """
+
+    name: str
+    experts: Sequence[Tensor]
+    coefficients: Sequence[float]
+    init: Tensor | None
+
+    @property
+    def ancestor(self) -> Tensor:
+        """θ_0, which the engine has made sure of for methods that need it."""
+        assert self.init is not None
+        return self.init
+
+    @property
+    def task_vectors(self) -> list[Tensor]:
+        """τ_i = θ_i - θ_0."""
+        return [expert - self.ancestor for expert in self.experts]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered way to merge.
+
+    Attributes:
+        name: on the command line.
+        function: from ingredients to the merged tensor.
+        elementwise: it may be given any slice of a tensor, so that large ones need little memory.
+        needs_init: it works on task vectors.
+        keeps_experts: a one-hot λ gives that expert, bit for bit.
+    """
+
+    name: str
+    function: Callable[..., Tensor]
+    elementwise: bool
+    needs_init: bool
+    keeps_experts: bool
+
+    @property
+    def summary(self) -> str:
+        """The first line of what its function says of itself."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its own settings and their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {
+            parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
+        }
+
+    def bound(self, **options: Any) -> Method:
+        """The same method with some of its settings changed.
+
+        Raises:
+            ConfigError: a setting it does not have.
+        """
+        for option in options.keys() - self.options.keys():
+            known = ", ".join(self.options) or "none"
+            raise ConfigError(f"the method {self.name!r} has no setting {option!r}; its settings: {known}")
+        function = partial(self.function, **options)
+        return Method(self.name, function, self.elementwise, self.needs_init, self.keeps_experts)
+
+
+METHODS: dict[str, Method] = {}
+
+
+def register(
+    name: str, *, elementwise: bool, needs_init: bool, keeps_experts: bool
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Make a function known as a method: of :class:`Ingredients`, its settings keyword-only; see :class:`Method`."""
+
+    def door(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        METHODS[name] = Method(name, function, elementwise, needs_init, keeps_experts)
+        return function
+
+    return door
+
+
+def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
+    """The method called ``name`` with ``options``.
+
+    Raises:
+        UnknownNameError: there is none; suggests the nearest name.
+        ConfigError: an option it does not have.
+    """
+    if name not in METHODS:
+        raise UnknownNameError("merge method", name, METHODS)
+    return METHODS[name].bound(**options or {})
+
+
+@register("linear", elementwise=True, needs_init=False, keeps_experts=True)
+def linear(given: Ingredients) -> Tensor:
+    """Σ λ_i θ_i: the rewarded soup (Ramé et al. 2023, section 2.2)."""
+    return weighted_sum(given.experts, given.coefficients)
+
+
+@register("task_arithmetic", elementwise=True, needs_init=True, keeps_experts=True)
+def task_arithmetic(given: Ingredients) -> Tensor:
+    """θ_0 + Σ λ_i τ_i: differs from linear where Σ λ_i is not one (Ilharco et al. 2023)."""
+    return given.ancestor + weighted_sum(given.task_vectors, given.coefficients)
+
+
+@register("slerp", elementwise=False, needs_init=True, keeps_experts=True)
+def slerp(given: Ingredients) -> Tensor:
+    """θ_0 + spherical interpolation of two task vectors (Shoemake 1985; Ramé et al. 2024, WARP).
+
+    Unlike linear it keeps their length where they are far apart; nearly parallel ones are interpolated linearly.
+    """
+    if len(given.experts) != 2:
+        raise MergeError(f"slerp goes between two experts, got {len(given.experts)}: use linear")
+    first, second = given.task_vectors
+    cosine = torch.nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0, eps=1e-12)
+    angle = torch.arccos(cosine.clamp(-1, 1)).item()
+    a, b = given.coefficients
+    if abs(torch.tensor(angle).sin().item()) < 1e-4:
+        return given.ancestor + weighted_sum([first, second], [a, b])
+    arcs = torch.sin(torch.tensor([a * angle, b * angle], dtype=torch.float64)) / torch.tensor(angle).double().sin()
+    return given.ancestor + weighted_sum([first, second], arcs.tolist())
+
+
+@register("ties", elementwise=False, needs_init=True, keeps_experts=False)
+def ties(given: Ingredients, *, density: float = 0.2) -> Tensor:
+    """θ_0 + task vectors trimmed, their signs elected, the agreeing ones averaged (Yadav et al. 2023, section 4).
+
+    Args:
+        given: the tensor.
+        density: share of each task vector's entries to keep, the largest ones, in (0, 1].
+    """
+    _check_density(density)
+    pairs = list(zip(given.task_vectors, given.coefficients, strict=True))
+    weighted = [weight * _trim(vector, density) for vector, weight in pairs]
+    sign = torch.stack(weighted).sum(0).sign()
+    total, weight_sum = torch.zeros_like(sign), torch.zeros_like(sign)
+    for vector, (_, weight) in zip(weighted, pairs, strict=True):
+        agrees = (vector.sign() == sign) & (vector != 0)
+        total += torch.where(agrees, vector, 0)
+        weight_sum += agrees * abs(weight)
+    return given.ancestor + total / weight_sum.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+@register("dare", elementwise=False, needs_init=True, keeps_experts=False)
+def dare(given: Ingredients, *, density: float = 0.5, seed: int = 0) -> Tensor:
+    """θ_0 + Σ λ_i of task vectors randomly thinned and rescaled to the same mean (Yu et al. 2024, section 3).
+
+    Args:
+        given: the tensor.
+        density: share of each task vector's entries to keep, in (0, 1].
+        seed: of the choice; each tensor and expert draws its own from it, whatever the order of merging.
+    """
+    _check_density(density)
+    thinned = []
+    for index, vector in enumerate(given.task_vectors):
+        digest = hashlib.sha256(f"{seed}:{index}:{given.name}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+        kept = torch.rand(vector.shape, generator=generator).to(vector.device) < density
+        thinned.append(torch.where(kept, vector / density, 0))
+    return given.ancestor + weighted_sum(thinned, given.coefficients)
+
+
+@register("liti", elementwise=True, needs_init=True, keeps_experts=False)
+def liti(given: Ingredients, *, towards_init: float = 0.5) -> Tensor:
+    """(1 - η) Σ λ_i θ_i + η θ_0: the soup, part of the way back to init (Wortsman et al. 2022; Ramé et al. 2024).
+
+    Args:
+        given: the tensor.
+        towards_init: η, in [0, 1].
+    """
+    if not 0 <= towards_init <= 1:
+        raise ConfigError(f"towards_init must lie in [0, 1], got {towards_init}")
+    return torch.lerp(weighted_sum(given.experts, given.coefficients), given.ancestor, towards_init)
+
+
+def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """Σ w_i t_i, in the tensors' own dtype; one buffer."""
+    total = tensors[0] * weights[0]
+    for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
+        total.add_(tensor, alpha=weight)
+    return total
+
+
+def _trim(vector: Tensor, density: float) -> Tensor:
+    """``vector`` with all but its ``density`` share of largest magnitudes set to zero."""
+    keep = max(1, round(density * vector.numel()))
+    if keep >= vector.numel():
+        return vector
+    threshold = vector.abs().flatten().kthvalue(vector.numel() - keep + 1).values
+    return torch.where(vector.abs() >= threshold, vector, 0)
+
+
+def _check_density(density: float) -> None:
+    if not 0 < density <= 1:
+        raise ConfigError(f"density must lie in (0, 1], got {density}")

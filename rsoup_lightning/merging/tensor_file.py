@@ -1,0 +1,133 @@
+"""One safetensors file, read piece by piece: never mapped, so that memory does not grow with the model.
+
+The layout (https://github.com/huggingface/safetensors): 8 bytes, little-endian, the size of a JSON header; the header,
+name to dtype, shape and byte range; then the tensors' bytes. Everything the header claims is checked before use.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import WeightsError
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+LARGEST_HEADER = 100_000_000  # bytes, the format's own limit
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor in a file, not yet read.
+
+    Attributes:
+        file: where it is.
+        dtype: of its elements.
+        shape: as it will be.
+        start: its first byte in the file.
+    """
+
+    file: TensorFile
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    def read(self, first: int = 0, count: int | None = None) -> Tensor:
+        """Elements ``first`` to ``first + count`` as a flat tensor; all of them by default."""
+        count = self.elements - first if count is None else count
+        buffer = torch.empty(count * self.dtype.itemsize, dtype=torch.uint8)
+        self.file.read_into(buffer.numpy().data, self.start + first * self.dtype.itemsize)
+        return buffer.view(self.dtype)
+
+
+class TensorFile:
+    """An open safetensors file.
+
+    Args:
+        path: the file; it stays open until :meth:`close`.
+
+    Raises:
+        WeightsError: no file, or its header is damaged or claims what the file does not hold.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise WeightsError(f"cannot open {path}: {error.strerror}") from error
+        try:
+            self._size = os.fstat(self._descriptor).st_size
+            self.header = self._read_header()
+            self.tensors = self._tensors()
+        except BaseException:
+            self.close()
+            raise
+
+    def read_into(self, buffer: memoryview, start: int) -> None:
+        """Fill ``buffer`` with the bytes from ``start`` on; safe from several threads."""
+        done = 0
+        while done < len(buffer):
+            got = os.preadv(self._descriptor, [buffer[done:]], start + done)
+            if not got:
+                raise WeightsError(f"{self.path} became shorter while it was read")
+            done += got
+
+    def close(self) -> None:
+        """Free the file."""
+        os.close(self._descriptor)
+
+    def _read_header(self) -> bytes:
+        """The size field and the JSON, as they stand in the file."""
+        prefix = os.pread(self._descriptor, 8, 0)
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length > min(LARGEST_HEADER, self._size - 8):
+            raise self._damaged(f"its header claims {length:,} bytes, the file has {self._size:,}")
+        return prefix + os.pread(self._descriptor, length, 8)
+
+    def _tensors(self) -> dict[str, StoredTensor]:
+        try:
+            entries = json.loads(self.header[8:])
+            entries.pop("__metadata__", None)
+            ordered = sorted(entries.items(), key=lambda item: item[1]["data_offsets"])
+            return {name: self._tensor(name, entry) for name, entry in ordered}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(f"its header is not that of a safetensors file ({error})") from error
+
+    def _tensor(self, name: str, entry: dict[str, Any]) -> StoredTensor:
+        if entry["dtype"] not in DTYPES:
+            raise WeightsError(f"{self.path}: tensor {name!r} has dtype {entry['dtype']}, which cannot be merged")
+        begin, end = entry["data_offsets"]
+        tensor = StoredTensor(self, DTYPES[entry["dtype"]], tuple(entry["shape"]), len(self.header) + begin)
+        if end - begin != tensor.elements * tensor.dtype.itemsize:
+            raise self._damaged(f"tensor {name!r} claims {end - begin:,} bytes for shape {tensor.shape}")
+        if begin < 0 or len(self.header) + end > self._size:
+            raise self._damaged(f"tensor {name!r} ends after the file, which has {self._size:,} bytes")
+        return tensor
+
+    def _damaged(self, reason: str) -> WeightsError:
+        return WeightsError(f"{self.path} is damaged: {reason}. Was its writing or copying cut off?")

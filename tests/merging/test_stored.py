@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rsoup_lightning.errors import MergeError, RSoupError, WeightsError
+from rsoup_lightning.merging.stored import check_stored, open_expert
+
+SHARDS = {"a.safetensors": ["x", "y"], "b.safetensors": ["z"]}
+
+
+def sharded(folder: Path, seed: int = 0) -> Path:
+    """A folder as transformers writes it: shards, an index, a configuration."""
+    folder.mkdir(parents=True)
+    generator = torch.Generator().manual_seed(seed)
+    for shard, names in SHARDS.items():
+        save_file({name: torch.randn(4, 3, generator=generator).bfloat16() for name in names}, folder / shard)
+    where = {name: shard for shard, names in SHARDS.items() for name in names}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    (folder / "config.json").write_text("{}")
+    (folder / "training_args.bin").write_bytes(b"pickled")
+    return folder
+
+
+def test_a_sharded_folder(tmp_path: Path) -> None:
+    expert = open_expert(sharded(tmp_path / "e"))
+    assert list(expert.tensors) == ["x", "y", "z"]
+    assert expert.others.keys() == {"config.json", "model.safetensors.index.json"}
+    assert torch.equal(expert.tensors["z"].read().view(4, 3), load_file(tmp_path / "e/b.safetensors")["z"])
+    expert.close()
+
+
+def test_a_folder_of_several_models(tmp_path: Path) -> None:
+    for part in ("unet", "text_encoder"):
+        sharded(tmp_path / "pipe" / part)
+    (tmp_path / "pipe/model_index.json").write_text("{}")
+    expert = open_expert(tmp_path / "pipe")
+    assert {"unet/x", "text_encoder/x"} <= expert.tensors.keys()
+    assert "unet/config.json" in expert.others
+    expert.close()
+
+
+def test_links_are_followed_to_files(tmp_path: Path) -> None:
+    real = sharded(tmp_path / "cache")
+    (tmp_path / "e").mkdir()
+    for file in real.iterdir():
+        (tmp_path / "e" / file.name).symlink_to(file)
+    expert = open_expert(tmp_path / "e")
+    assert expert.others["config.json"] == (real / "config.json").resolve()
+    expert.close()
+    (real / "config.json").unlink()
+    with pytest.raises(WeightsError, match="is a link to .* which is not there"):
+        open_expert(tmp_path / "e")
+
+
+def _lie(folder: Path, **changes: str) -> None:
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    content["weight_map"].update(changes)
+    index.write_text(json.dumps(content))
+
+
+def _forget(folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    del content["weight_map"]["x"]
+    index.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda e: (e / "b.safetensors").unlink(), "lacks the shard b.safetensors"),
+        (lambda e: _lie(e, x="b.safetensors"), "says that 'x' is in b.safetensors, and it is not"),
+        (_forget, "does not name 'x'"),
+        (lambda e: (e / "model.safetensors.index.json").write_text("[]"), "no index of shards"),
+        (lambda e: shutil.copy(e / "a.safetensors", e / "c.safetensors"), "two files in .* hold 'x'"),
+        (lambda e: [file.unlink() for file in e.glob("*.safetensors*")], r"training_args.bin can run code"),
+        (lambda e: shutil.rmtree(e), "no expert at"),
+    ],
+)
+def test_damaged_folders(tmp_path: Path, damage: object, message: str) -> None:
+    folder = sharded(tmp_path / "e")
+    damage(folder)  # type: ignore[operator]
+    with pytest.raises(RSoupError, match=message):
+        open_expert(folder)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"")
+    with pytest.raises(WeightsError, match="no .safetensors file, no Lightning .ckpt and no folder"):
+        open_expert(tmp_path / "x.gguf")
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"lm_head.weight": torch.zeros(2)}, r"b lacks the tensor 'w' that a has"),
+        ({"w": torch.zeros(2), "lm_head.weight": torch.zeros(2)}, "a lacks the tensor 'lm_head.weight'.*one ties it"),
+        ({"w": torch.zeros(3)}, r"'w' has shape \(2,\) in a but \(3,\) in b"),
+        ({"w": torch.zeros(2).half()}, r"'w' is torch.float32 in a but torch.float16 in b"),
+    ],
+)
+def test_experts_that_do_not_fit(tmp_path: Path, other: dict[str, torch.Tensor], message: str) -> None:
+    save_file({"w": torch.zeros(2)}, tmp_path / "a.safetensors")
+    save_file(other, tmp_path / "b.safetensors")
+    with pytest.raises(MergeError, match=message):
+        check_stored({name: open_expert(tmp_path / f"{name}.safetensors") for name in "ab"})
