@@ -63,7 +63,7 @@ def _dispatch(arguments: list[str]) -> int:
 
         return pick(rest)
     if command == "merge":
-        from rsoup_lightning.merge import merge_command  # brings in torch
+        from rsoup_lightning.merge_command import merge_command  # brings in torch
 
         return merge_command(rest)
     from rsoup_lightning import cli  # brings in torch and lightning

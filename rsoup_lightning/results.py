@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rsoup_lightning import fronts
 from rsoup_lightning.environment import Sample
+from rsoup_lightning.errors import CoefficientError, UnknownNameError
+from rsoup_lightning.simplex import check_coefficients, one_hot
 
 Kind = Literal["init", "expert", "soup", "morl"]
 Record = dict[str, Any]
@@ -79,6 +81,44 @@ def front_record(
         "points": [point.record() for point in points],
         "summary": summarise(points, experts, reference_point=reference_point, training_cost=training_cost),
     }
+
+
+def record_of(
+    task: str, experts: Sequence[str], coefficients: Sequence[Sequence[float]], scores: Mapping[str, ArrayLike]
+) -> Record:
+    """The record of a front whose mean scores are already known: published ones, or somebody's own sweep.
+
+    Means have no samples behind them: no point has an interval, and LMC is counted on the means alone.
+
+    Args:
+        task: what to call it.
+        experts: E names of experts, each the reward it was trained on.
+        coefficients: ``[P, E]`` λ of each point; each expert's own one-hot λ must be there.
+        scores: ``{reward: [P]}`` mean scores, of the experts' rewards and of any others to show.
+
+    Raises:
+        CoefficientError: a λ of the wrong length, no point for some expert, or not one score per λ.
+        UnknownNameError: an expert without scores.
+    """
+    rows = [check_coefficients(row, len(experts), extrapolate=True) for row in coefficients]
+    columns = {name: np.asarray(values, float) for name, values in scores.items()}
+    for name, corner in zip(experts, one_hot(len(experts)), strict=True):
+        if name not in columns:
+            raise UnknownNameError("reward", name, columns)
+        if corner not in rows:
+            raise CoefficientError(f"no point is the expert {name!r}: a front needs λ = {corner}")
+    for name, values in columns.items():
+        if values.shape != (len(rows),):
+            raise CoefficientError(f"{name!r} has scores of shape {values.shape} for {len(rows)} λ: give one each")
+    points = []
+    for index, row in enumerate(rows):
+        kind: Kind = "expert" if row in one_hot(len(experts)) else "soup"
+        means = {name: values[[index]] for name, values in columns.items()}
+        points.append(Point(kind, dict(zip(experts, row, strict=True)), None, means))
+    record = front_record(task, experts, points, reference_point=None, training_cost={})
+    summary = _without_samples(record["summary"])
+    summary["hypervolume_normalised_ci95"] = dict.fromkeys(summary["hypervolume_normalised_ci95"])
+    return {**record, "points": [{**point, "ci95": {}} for point in record["points"]], "summary": summary}
 
 
 def summarise(
@@ -180,15 +220,19 @@ def combine_seeds(records: Sequence[Record]) -> Record:
     cost = {
         kind: sum(r["summary"]["training_cost"][kind] for r in records) for kind in first["summary"]["training_cost"]
     }
-    summary = summarise(means, first["experts"], reference_point=reference, training_cost=cost)
+    summary = _without_samples(summarise(means, first["experts"], reference_point=reference, training_cost=cost))
     for kind in summary["hypervolume_normalised"]:
         values = [record["summary"]["hypervolume_normalised"][kind] for record in records]
         if None not in values:
             summary["hypervolume_normalised"][kind] = float(np.mean(values))
             summary["hypervolume_normalised_ci95"][kind] = student_interval(values)
-    summary["lmc"].pop("confirmed")
-    summary["lmc"].pop("refuted")
     return {**first, "points": points, "summary": {**summary, "per_seed": [record["summary"] for record in records]}}
+
+
+def _without_samples(summary: Record) -> Record:
+    """A summary without the counts that only samples can support."""
+    counts = {name: value for name, value in summary["lmc"].items() if name not in ("confirmed", "refuted")}
+    return {**summary, "lmc": counts}
 
 
 def student_interval(values: Sequence[float]) -> list[float]:

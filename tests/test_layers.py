@@ -11,10 +11,11 @@ FLOORS = [
     {"errors", "files"},
     {"rollout", "simplex", "fronts", "registry"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation"},
-    {"results", "settings"},
-    {"modalities", "module"},
-    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress"},
-    {"cli", "__main__"},
+    {"results", "settings", "preferences"},
+    {"modalities", "module", "plots"},
+    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge"},
+    {"cli", "merge_command", "pick"},
+    {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rsoup_lightning.results import Point, combine_seeds, front_record
+from rsoup_lightning.errors import CoefficientError, UnknownNameError
+from rsoup_lightning.results import Point, combine_seeds, front_record, record_of
 
 GENERATOR = np.random.default_rng(0)
 
@@ -49,3 +50,26 @@ def test_combined_seeds() -> None:
     assert soup["ci95"]["risky"][0] < 3 < 3.5 < soup["ci95"]["risky"][1]
     assert combined["summary"]["training_cost"] == {"soup": 60, "morl": 40}
     assert len(combined["summary"]["per_seed"]) == 2
+
+
+def test_record_of_known_means_claims_no_interval() -> None:
+    scores = {"a": [0.0, 3, 4], "b": [4.0, 3, 0], "other": [1.0, 2, 3]}
+    record = record_of("t", ["a", "b"], [(0, 1), (0.5, 0.5), (1, 0)], scores)
+    assert [point["kind"] for point in record["points"]] == ["expert", "soup", "expert"]
+    assert record["points"][1]["scores"] == {"a": 3, "b": 3, "other": 2}
+    assert [point["ci95"] for point in record["points"]] == [{}, {}, {}]
+    summary = record["summary"]
+    assert summary["hypervolume_normalised"] == {"soup": pytest.approx(9 / 16)}
+    assert summary["hypervolume_normalised_ci95"] == {"soup": None}
+    assert summary["lmc"] == {"holds": 1, "of": 1, "worst_gap": 1}
+
+
+def test_record_of_says_what_is_missing() -> None:
+    with pytest.raises(CoefficientError, match=r"no point is the expert 'b'"):
+        record_of("t", ["a", "b"], [(1, 0), (0.5, 0.5)], {"a": [1, 0.5], "b": [0, 0.5]})
+    with pytest.raises(CoefficientError, match=r"1 coefficients for 2 experts"):
+        record_of("t", ["a", "b"], [(1,)], {"a": [1], "b": [0]})
+    with pytest.raises(CoefficientError, match=r"'b' has scores of shape \(1,\) for 2 λ"):
+        record_of("t", ["a", "b"], [(1, 0), (0, 1)], {"a": [1, 0], "b": [0]})
+    with pytest.raises(UnknownNameError, match="'bb': did you mean 'b'"):
+        record_of("t", ["a", "bb"], [(1, 0), (0, 1)], {"a": [1, 0], "b": [0, 1]})

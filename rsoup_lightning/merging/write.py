@@ -47,7 +47,7 @@ def write_merged(
         MergeError: weights that cannot be merged.
     """
     first = experts[0]
-    _check_output(output, [expert.path for expert in [*experts, *([init] if init else [])]])
+    check_output(output, [expert.path for expert in [*experts, *([init] if init else [])]])
     _check_space(output, sum(len(file.header) for file in first.files.values()) + weight_bytes(first))
     tensors = [expert.tensors for expert in experts], init.tensors if init else None
     as_file = not first.path.is_dir() and output.suffix == first.path.suffix
@@ -113,7 +113,12 @@ def _write_at(descriptor: int, data: memoryview, start: int) -> None:
         done += os.pwrite(descriptor, data[done:], start + done)
 
 
-def _check_output(output: Path, sources: Sequence[Path]) -> None:
+def check_output(output: Path, sources: Sequence[Path]) -> None:
+    """Require that ``output`` is none of ``sources``, in none of them, and around none of them.
+
+    Raises:
+        OutputError: it is.
+    """
     target = output.resolve()
     for source in sources:
         real = source.resolve()

@@ -54,7 +54,7 @@ def test_links_are_followed_to_files(tmp_path: Path) -> None:
     assert expert.others["config.json"] == (real / "config.json").resolve()
     expert.close()
     (real / "config.json").unlink()
-    with pytest.raises(WeightsError, match="is a link to .* which is not there"):
+    with pytest.raises(WeightsError, match=r"is a link to .* which is not there"):
         open_expert(tmp_path / "e")
 
 
@@ -93,7 +93,7 @@ def test_damaged_folders(tmp_path: Path, damage: object, message: str) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"")
-    with pytest.raises(WeightsError, match="no .safetensors file, no Lightning .ckpt and no folder"):
+    with pytest.raises(WeightsError, match=r"no \.safetensors file, no Lightning \.ckpt and no folder"):
         open_expert(tmp_path / "x.gguf")
 
 

@@ -1,0 +1,97 @@
+"""Writing a soup of LoRA adapters: as one adapter, or folded into the base model they were trained on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rsoup_lightning.errors import MergeError
+from rsoup_lightning.files import atomic_output, write_json
+from rsoup_lightning.merging.adapters import Adapter, check_adapters, folded, merge_adapters, unmatched, write_adapter
+from rsoup_lightning.merging.engine import Plan
+from rsoup_lightning.merging.lora import LayerReport, Mode
+from rsoup_lightning.merging.methods import Ingredients, Method
+from rsoup_lightning.merging.peft_config import CONFIG_NAME
+from rsoup_lightning.merging.stored import StoredExpert
+from rsoup_lightning.merging.write import PROVENANCE, check_output, write_merged
+from rsoup_lightning.simplex import Coefficients
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether ``path`` is a folder that PEFT wrote."""
+    return (path / CONFIG_NAME).is_file()
+
+
+def write_adapter_soup(
+    output: Path,
+    adapters: Mapping[Path, Adapter],
+    coefficients: Coefficients,
+    mode: Mode,
+    rank: int | None,
+    *,
+    others: Mapping[str, Path],
+    provenance: Mapping[str, Any],
+    extrapolate: bool,
+    overwrite: bool,
+) -> list[LayerReport]:
+    """Merge adapters into one adapter folder, whole or not at all; see :func:`adapters.merge_adapters`.
+
+    Args:
+        output: the folder to write.
+        adapters: the experts by where they lie.
+        coefficients: λ.
+        mode: exact or factor.
+        rank: the most ranks a module may keep; None keeps all.
+        others: further files to carry along, by their path in the folder.
+        provenance: of ``merge.json``, to which the layers' gaps and errors are added.
+        extrapolate: allow any λ.
+        overwrite: replace an existing output.
+
+    Returns:
+        What merging did to each adapted module.
+    """
+    check_output(output, list(adapters))
+    names = [str(path) for path in adapters]
+    merged, layers = merge_adapters(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
+    with atomic_output(output, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        for relative, source in others.items():
+            (temporary / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary / relative)
+        write_adapter(temporary, merged)
+        write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
+    return layers
+
+
+def write_folded(
+    output: Path,
+    base: StoredExpert,
+    adapters: Mapping[Path, Adapter],
+    coefficients: Coefficients,
+    *,
+    provenance: Mapping[str, Any],
+    extrapolate: bool,
+    overwrite: bool,
+    advance: Callable[[int], None],
+) -> None:
+    """Write the base model with the soup of the adapters folded in: W + Σ λ_i s_i B_i A_i, tensor by tensor.
+
+    Raises:
+        MergeError: adapters that do not fit each other or the base.
+    """
+    experts = list(adapters.values())
+    check_adapters(experts, [str(path) for path in adapters])
+    if missing := unmatched(base.tensors, experts):
+        raise MergeError(f"the base {base.path} lacks {missing[0]!r}, which the adapters change: is it another model?")
+
+    def fold(given: Ingredients) -> Tensor:
+        return folded(given.name, given.experts[0], experts, coefficients, extrapolate=extrapolate)
+
+    method = Method("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
+    write_merged(
+        output, Plan(method, (1.0,)), [base], None, provenance=provenance, overwrite=overwrite, advance=advance
+    )

@@ -1,0 +1,82 @@
+"""PEFT's adapter_config.json: which adapters are plain LoRA, a module's own settings, and the settings of a soup."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.errors import MergeError, WeightsError
+
+CONFIG_NAME = "adapter_config.json"
+
+# Settings under which an adapter is more, or other, than s B A on a whole weight of its own:
+OTHER_UPDATE = ("kasa_config", "lora_bias", "monteclora_config", "use_bdlora", "use_dora", "use_qalora")
+OTHER_TARGET = ("ensure_weight_tying", "layer_replication", "target_parameters", "trainable_token_indices")
+NOT_ALWAYS_ON = ("alora_invocation_tokens", "arrow_config")
+BASE_CHANGING = ("pissa", "olora", "loftq", "corda", "lora_ga")  # initialisations that subtract from the base weight
+SELECTORS = ("exclude_modules", "layers_to_transform", "layers_pattern")  # what narrows target_modules down
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The settings in ``file``, of an adapter that is plain LoRA on an unchanged base.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+        MergeError: another kind of adapter; names the setting and the cure.
+    """
+    if not file.is_file():
+        raise WeightsError(f"no {file}: expected a folder that PEFT's save_pretrained wrote")
+    try:
+        config = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{file} is no whole JSON object ({error})") from error
+    if config.get("peft_type") != "LORA":
+        raise MergeError(f"{file} has peft_type {config.get('peft_type')!r}: only 'LORA' adapters can be merged")
+    for key in ("r", "lora_alpha"):
+        if not isinstance(config.get(key), int | float):
+            raise WeightsError(f"{file} lacks a number {key!r}: save the adapter again with PEFT's save_pretrained")
+    for key in (*OTHER_UPDATE, *OTHER_TARGET, *NOT_ALWAYS_ON):
+        if config.get(key):
+            raise MergeError(
+                f"{file} sets {key!r}, so it is more than s B A added to a weight: fold it into the base with PEFT's "
+                "merge_and_unload and merge whole models"
+            )
+    init = str(config.get("init_lora_weights")).lower()
+    if init.startswith(BASE_CHANGING):
+        raise MergeError(
+            f"{file} has init_lora_weights {init!r}, which changed the base weights: convert the adapter with PEFT's "
+            "save_pretrained(..., path_initial_model_for_weight_conversion=...), or fold it and merge whole models"
+        )
+    return config
+
+
+def setting(config: Mapping[str, Any], pattern: str, module: str, default: str) -> Any:
+    """PEFT's rule: the first pattern to match the module's name, or a dotted end of it, as a regular expression."""
+    patterns = config.get(pattern) or {}
+    return next((value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", module)), config[default])
+
+
+def merged_config(configs: Sequence[Mapping[str, Any]], modules: list[str], rank: int) -> dict[str, Any]:
+    """The first configuration, with the soup's rank, scaling 1, no patterns, and targets that cover all experts."""
+    targets = [plain(config.get("target_modules")) for config in configs]
+    alike = all(plain(config.get(key)) == plain(configs[0].get(key)) for config in configs for key in SELECTORS)
+    changes: dict[str, Any] = {"r": rank, "lora_alpha": rank, "rank_pattern": {}, "alpha_pattern": {}}
+    # What is left of an initialisation would run, and could fail at this rank, when PEFT loads the adapter.
+    changes |= {"use_rslora": False, "init_lora_weights": True, "eva_config": None}
+    if alike and all(target == targets[0] for target in targets):
+        changes["target_modules"] = targets[0]
+    elif alike and all(isinstance(target, list) for target in targets):
+        changes["target_modules"] = sorted({name for target in targets for name in target})
+    else:
+        changes |= {"target_modules": modules, **dict.fromkeys(SELECTORS)}
+    return {**configs[0], **changes}
+
+
+def plain(value: Any) -> Any:
+    """A setting without what is left to chance or habit: the order in which PEFT saves a set, a trailing slash."""
+    if isinstance(value, list):
+        return sorted(value)
+    return value.rstrip("/") if isinstance(value, str) else value

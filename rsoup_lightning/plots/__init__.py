@@ -1,0 +1,1 @@
+"""Pictures and tables of a front; :mod:`rsoup_lightning.report` puts them together."""
