@@ -21,6 +21,7 @@ bench: install
 	$(INSTALL) -e '.[bench]'
 	$(VENV)/bin/python benchmarks/locomotion_throughput.py
 	$(VENV)/bin/python benchmarks/locomotion_sweep.py
+	$(VENV)/bin/python benchmarks/merge_speed.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt

@@ -54,7 +54,7 @@ def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_commands_run(line: list[str], experts: Path) -> None:
     command, *arguments = line[1:]
     assert command in COMMANDS
-    small = [] if command == "tasks" or "--help" in arguments else SHORT
+    small = [] if command in ("tasks", "merge", "pick") or "--help" in arguments else SHORT
     if command == "soup":
         small = [*small, *shlex.split(QUICK_SOUP), "--soup.morl", "[]"]
         arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}"]

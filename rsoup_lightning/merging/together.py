@@ -216,7 +216,7 @@ def _lora_layers(model: nn.Module, adapters: Sequence[str]) -> list[Any]:
         from peft.tuners.tuners_utils import BaseTunerLayer
         from peft.utils.other import AuxiliaryTrainingWrapper
     except ImportError as error:
-        raise ConfigError("experts named as LoRA adapters need PEFT: pip install peft") from error
+        raise ConfigError("experts named as LoRA adapters need PEFT: pip install 'rsoup_lightning[lora]'") from error
     layers = []
     for name, layer in model.named_modules():
         if not isinstance(layer, BaseTunerLayer | AuxiliaryTrainingWrapper):

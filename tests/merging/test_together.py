@@ -220,5 +220,5 @@ def test_unknown_adapter() -> None:
 
 def test_without_peft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft.tuners.lora", None)
-    with pytest.raises(ConfigError, match="pip install peft"):
+    with pytest.raises(ConfigError, match=r"pip install 'rsoup_lightning\[lora\]'"):
         together(nn.Linear(2, 2), ["north"])
