@@ -1,7 +1,8 @@
 """Is merging as fast as the disk and as small as it can be? Against mergekit's linear, and against copying the bytes.
 
 Llama-shaped bf16 folders made on the spot, 0.5 GB per expert in shards. Every measurement is a process of its own:
-``call`` is the merge inside it, ``command`` the whole process with its imports. Needs the extra ``bench``.
+``call`` is the merge inside it, ``command`` the whole process with its imports. Needs the extra ``bench``, and Linux,
+which tells a process its own peak memory.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from rsoup_lightning.merge import merge
 output, *experts = sys.argv[1:]
 start = time.perf_counter()
 merge(experts, output, [1 / len(experts)] * len(experts))
-print(time.perf_counter() - start)
+seconds = time.perf_counter() - start
 """
 PEER = """
 import sys, time
@@ -51,7 +52,10 @@ models = [{"model": path, "parameters": {"weight": 1 / len(experts)}} for path i
 start = time.perf_counter()
 config = MergeConfiguration.model_validate({"models": models, "merge_method": "linear", "dtype": "bfloat16"})
 run_merge(config, output, MergeOptions(copy_tokenizer=False, quiet=True))
-print(time.perf_counter() - start)
+seconds = time.perf_counter() - start
+"""
+TELL = """
+print(seconds, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -65,17 +69,12 @@ class Cost:
 
 
 def run(code: str, *arguments: str) -> Cost:
-    """Run Python code in a process of its own."""
+    """Run Python code that sets ``seconds`` in a process of its own."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"a contestant failed with status {status}")
-    return Cost(float(output.split()[-1]), time.perf_counter() - start, usage.ru_maxrss / 1024)
+    command = [sys.executable, "-c", code + TELL, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    seconds, peak = done.stdout.split()[-2:]
+    return Cost(float(seconds), time.perf_counter() - start, float(peak) / 1024)
 
 
 def copy(experts: list[Path], output: Path) -> float:

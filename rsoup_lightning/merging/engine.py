@@ -18,7 +18,7 @@ from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.stored import Readable
 from rsoup_lightning.simplex import Coefficients
 
-SLICE = 2**18  # elements worked on at a time where a method allows it: they stay in the processor's cache
+SLICE = 2**17  # elements worked on at a time where a method allows it: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
