@@ -48,6 +48,7 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: ``path`` exists and is not to be overwritten, cannot be written, or the disk is full.
     """
+    path = path.absolute()
     if os.path.lexists(path) and not overwrite and not _is_empty_folder(path):
         raise OutputError(f"{path} exists: choose another output, or --overwrite")
     temporary, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("tmp", "old"))
@@ -55,19 +56,26 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if os.path.lexists(path):
+            _sync(temporary)  # the old one goes for good: the new one must be on the disk by then
             path.rename(old)
         temporary.rename(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OutputError(f"the disk is full: {path} was not written") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
-        raise
+        raise OutputError(f"{path} was not written: {error.strerror}: {error.filename}") from error
     finally:
         if os.path.lexists(old) and not os.path.lexists(path):
             old.rename(path)
         for leftover in (temporary, old):
             _remove(leftover)
+
+
+def _sync(path: Path) -> None:
+    """Wait until ``path``, and all in it, is on the disk."""
+    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
 
 
 def _is_empty_folder(path: Path) -> bool:
@@ -78,5 +86,5 @@ def _remove(path: Path) -> None:
     """Whatever is at ``path``; a link goes, what it points to stays."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif os.path.lexists(path):
+        path.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from rsoup_lightning import __version__
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import atomic_output
 from rsoup_lightning.merging.adapter_output import write_adapter_soup, write_folded
 from rsoup_lightning.merging.adapters import read_adapter
 from rsoup_lightning.merging.engine import Plan, check_groups
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.methods import METHODS, method
 from rsoup_lightning.merging.stored import StoredExpert, check_stored, open_expert
-from rsoup_lightning.merging.write import weight_bytes, write_merged
+from rsoup_lightning.merging.write import check_output, check_space, weight_bytes, write_merged
 from rsoup_lightning.simplex import Coefficients, check_coefficients, grid
 
 LoRAMode = Literal["exact", "factor", "dense"]
@@ -66,7 +68,9 @@ def merge(
             f"the method {method_name!r} works on task vectors, expert minus init: name the experts' common "
             "ancestor with --init (only linear can do without)"
         )
-    targets = _targets(output, len(experts), coefficients, grid_steps, extrapolate)
+    if init and not chosen.needs_init:
+        raise ConfigError(f"the method {method_name!r} takes no --init: leave it out")
+    targets = _targets(output, experts, coefficients, grid_steps, extrapolate)
     by_pattern = {
         name: check_coefficients(weights, len(experts), extrapolate=extrapolate)
         for name, weights in (groups or {}).items()
@@ -77,12 +81,16 @@ def merge(
         opened = [_open(stack, path) for path in experts]
         ancestor = _open(stack, init) if init else None
         check_stored(dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {}))
-        advance = stack.enter_context(_progress(len(targets) * weight_bytes(opened[0])))
-        for target, point in targets.items():
-            plan = Plan(chosen, point, by_pattern, torch.device(device))
-            check_groups(plan, list(opened[0].tensors))
+        total = len(targets) * weight_bytes(opened[0])
+        check_space(Path(output), total)
+        advance = stack.enter_context(_progress(total))
+        plan = Plan(chosen, next(iter(targets.values())), by_pattern, _device(device), experts)
+        check_groups(plan, list(opened[0].tensors))
+        sources = [*experts, *([init] if init else [])]
+        for target, point in stack.enter_context(_whole(output, targets, sources, overwrite)).items():
             about = _provenance(experts, point, **shared)
-            write_merged(target, plan, opened, ancestor, provenance=about, overwrite=overwrite, advance=advance)
+            now = replace(plan, coefficients=point)
+            write_merged(target, now, opened, ancestor, provenance=about, overwrite=overwrite, advance=advance)
     return list(targets)
 
 
@@ -121,20 +129,22 @@ def merge_adapters(
         raise ConfigError("--lora dense and --base FOLDER, the model to fold into, go together")
     if lora == "dense" and rank is not None:
         raise ConfigError("--rank is of an adapter, and --lora dense writes a whole model: leave it out")
-    targets = _targets(output, len(experts), coefficients, grid_steps, extrapolate)
+    targets = _targets(output, experts, coefficients, grid_steps, extrapolate)
     adapters = {Path(path): read_adapter(Path(path)) for path in experts}
     reports: dict[Path, list[LayerReport]] = {}
     with ExitStack() as stack:
         first = _open(stack, base or experts[0])
         advance = stack.enter_context(_progress(len(targets) * weight_bytes(first)))
-        for target, point in targets.items():
+        sources = [*experts, *([base] if base else [])]
+        places = stack.enter_context(_whole(output, targets, sources, overwrite))
+        for (final, point), target in zip(targets.items(), places, strict=True):
             about = _provenance(experts, point, lora=lora, rank=rank, base=base)
             common: dict[str, Any] = {"provenance": about, "extrapolate": extrapolate, "overwrite": overwrite}
             if lora == "dense":
                 write_folded(target, first, adapters, point, **common, advance=advance)
-                reports[target] = []
+                reports[final] = []
             else:
-                reports[target] = write_adapter_soup(target, adapters, point, lora, rank, others=first.others, **common)
+                reports[final] = write_adapter_soup(target, adapters, point, lora, rank, others=first.others, **common)
     return reports
 
 
@@ -148,14 +158,40 @@ def label(point: Sequence[float]) -> str:
 
 
 def _targets(
-    output: str, experts: int, coefficients: list[float] | None, grid_steps: int | None, extrapolate: bool
+    output: str, experts: Sequence[str], coefficients: list[float] | None, grid_steps: int | None, extrapolate: bool
 ) -> dict[Path, Coefficients]:
     """What to write, and its λ."""
+    resolved = [Path(path).resolve() for path in experts]
+    for path in experts:
+        if resolved.count(Path(path).resolve()) > 1:
+            raise ConfigError(f"the expert {path} is named twice: give it the sum of both coefficients")
+    count = len(experts)
     if (coefficients is None) == (grid_steps is None):
         raise ConfigError("give either --coefficients, one per expert, or --grid, how many values of λ")
     if grid_steps is None:
-        return {Path(output): check_coefficients(coefficients or [], experts, extrapolate=extrapolate)}
-    return {Path(output) / label(point): point for point in grid(experts, grid_steps)}
+        return {Path(output): check_coefficients(coefficients or [], count, extrapolate=extrapolate)}
+    return {Path(output) / label(point): point for point in grid(count, grid_steps)}
+
+
+@contextmanager
+def _whole(
+    output: str, targets: dict[Path, Coefficients], sources: Sequence[str], overwrite: bool
+) -> Iterator[dict[Path, Coefficients]]:
+    """Where to write ``targets`` so that a sweep too appears as a whole or not at all."""
+    if set(targets) == {Path(output)}:
+        yield targets
+        return
+    check_output(Path(output), [Path(source) for source in sources])
+    with atomic_output(Path(output), overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        yield {temporary / target.name: point for target, point in targets.items()}
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"no device {name!r} here: {str(error).partition(chr(10))[0]}") from error
 
 
 def _provenance(experts: Sequence[str], point: Coefficients, **more: Any) -> dict[str, Any]:

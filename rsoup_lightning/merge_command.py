@@ -64,7 +64,8 @@ def merge_command(arguments: list[str]) -> int:
     if all(adapters):
         reports = merge_adapters(**given)
         written = list(reports)
-        _print_layers(written[0], reports[written[0]])
+        widest = max(written, key=lambda path: max((layer.gap or 0.0 for layer in reports[path]), default=0.0))
+        _print_layers(widest, reports[widest])
     else:
         written = merge(**given)
     print(f"wrote {written[0]}" if len(written) == 1 else f"wrote {len(written)} merges to {written[0].parent}")
@@ -72,8 +73,8 @@ def merge_command(arguments: list[str]) -> int:
 
 
 def _print_layers(target: Path, layers: Sequence[LayerReport]) -> None:
-    """A table of what merging did to each adapted module."""
-    table = Table("module", "rank", "gap of factor", "error of rank", title=str(target), title_justify="left")
+    """A table of what merging did to each adapted module; of a sweep, where factors would have been worst."""
+    table = Table("module", "rank", "gap of factor", "error of rank", title=target.name, title_justify="left")
     for layer in layers:
         gap = "none" if layer.gap is None else f"{layer.gap:.2%}"
         table.add_row(layer.module, str(layer.rank), gap, f"{layer.error:.2%}")

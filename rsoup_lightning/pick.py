@@ -1,6 +1,6 @@
 """``rsoup pick``: a user's preference, or choices they made, turned into one merged policy.
 
-What it writes: ``policy.safetensors``, the merged weights, and ``pick.json``, the λ and why.
+It writes ``policy.safetensors``, the merged weights, and ``pick.json``, the λ and why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from numpy.typing import NDArray
 
 from rsoup_lightning.errors import ConfigError, RunFolderError
-from rsoup_lightning.files import write_json
+from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.fronts import FlatBoxError, normalise
 from rsoup_lightning.preferences import QUANTILE, ChoicesError, Learnt, Pick, best_coefficients, learn_preference
 from rsoup_lightning.simplex import check_preference
@@ -32,9 +32,7 @@ class Front:
     """A front.json as arrays, P linear merges of E experts scored by R rewards; Q points in all.
 
     Attributes:
-        task: its name.
-        rewards: R names.
-        experts: E names.
+        task, rewards, experts: their names.
         index: P places of the merges among the points of front.json.
         coefficients: ``[P, E]`` λ.
         scores: ``[P, R]`` means.
@@ -76,9 +74,10 @@ def pick(arguments: list[str]) -> int:
     given = _named(front.rewards, learnt.preference) if learnt else options.preference
     preference = check_preference(given, front.rewards)
     chosen = best_coefficients(front.coefficients, front.scores, front.sd, list(preference.values()))
-    _write_weights(output, experts, front.experts, chosen)
     origin = {"task": front.task, "run": str(run), "seed": seed, "preference": preference}
-    write_json(output / "pick.json", {"schema": 1, **origin, **_record(front, chosen, learnt)})
+    with atomic_output(output, overwrite=options.overwrite) as temporary:
+        _write_weights(temporary, experts, front.experts, chosen)
+        write_json(temporary / "pick.json", {"schema": 1, **origin, **_record(front, chosen, learnt)})
     print(_because(front, chosen, learnt))
     print(f"wrote {output / 'policy.safetensors'}")
     return 0
@@ -127,9 +126,8 @@ def experts_folder(run: Path, seed: int | None) -> tuple[int | None, Path]:
     seeds = record.get("seeds", []) if isinstance(record, dict) else []
     chosen = seed if seed is not None else next(iter(seeds), None)
     if chosen is None or chosen not in seeds:
-        raise ConfigError(
-            f"{run} has no experts of seed {chosen}: its seeds are {', '.join(map(str, seeds)) or 'none'}"
-        )
+        known = ", ".join(map(str, seeds)) or "none"
+        raise ConfigError(f"{run} has no experts of seed {chosen}: its seeds are {known}")
     return chosen, run / f"seed-{chosen}" / "experts"
 
 
@@ -196,7 +194,6 @@ def _write_weights(output: Path, folder: Path, experts: list[str], chosen: Pick)
 
     weights = [read_weights(folder / name) for name in experts]
     merged = linear(weights, chosen.coefficients.tolist(), names=experts)
-    (output / "pick.json").unlink(missing_ok=True)  # an earlier one must not describe the new weights
     write_weights(output, merged)
 
 

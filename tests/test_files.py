@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.files import atomic, write_json, write_text
+from rsoup_lightning.errors import OutputError
+from rsoup_lightning.files import atomic, atomic_output, write_json, write_text
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -19,3 +20,24 @@ def test_json_without_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_outputs_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match=r"was not written"), atomic_output(tmp_path / "file/inside") as temporary:
+        temporary.mkdir()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with atomic_output(Path()) as temporary:
+        temporary.mkdir()
+        (temporary / "x").write_text("y")
+    assert (tmp_path / "empty/x").read_text() == "y"
+
+
+def test_a_failed_overwrite_keeps_the_old(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old").write_text("x")
+    with pytest.raises(RuntimeError, match="stop"), atomic_output(tmp_path / "out", overwrite=True) as temporary:
+        temporary.mkdir()
+        raise RuntimeError("stop")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]

@@ -53,16 +53,18 @@ def test_streamed_methods_are_those_in_memory(
     experts: list[Path], tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rsoup_lightning.merging.engine.SLICE", 5)  # several slices per tensor
-    a, b, init = experts
-    merge([str(a), str(b)], str(tmp_path / "out"), [0.4, 0.6], method_name=name, init=str(init))
-    expected = merge_weights([_all(a), _all(b)], [0.4, 0.6], method_name=name, init=_all(init))
+    a, b, last = experts
+    init = last if METHODS[name].needs_init else None
+    merge([str(a), str(b)], str(tmp_path / "out"), [0.4, 0.6], method_name=name, init=init and str(init))
+    expected = merge_weights([_all(a), _all(b)], [0.4, 0.6], method_name=name, init=init and _all(init))
     assert all(torch.equal(tensor, expected[key]) for key, tensor in _all(tmp_path / "out").items())
 
 
 @pytest.mark.parametrize("name", [name for name, known in METHODS.items() if known.keeps_experts])
 def test_one_hot_copies_the_expert(experts: list[Path], tmp_path: Path, name: str) -> None:
     a, b, init = map(str, experts)
-    merge([a, b], str(tmp_path / "out"), [0.0, 1.0], method_name=name, init=init)
+    needed = init if METHODS[name].needs_init else None
+    merge([a, b], str(tmp_path / "out"), [0.0, 1.0], method_name=name, init=needed)
     for shard in SHARDS:
         assert (tmp_path / "out" / shard).read_bytes() == (experts[1] / shard).read_bytes()
 
@@ -168,7 +170,7 @@ def test_nan_is_named_and_nothing_is_left(experts: list[Path], tmp_path: Path, c
     bad["z"][1, 1] = float("nan")
     save_file({"z": bad["z"]}, experts[1] / "b.safetensors")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(RSoupError, match="'z' of expert 1 holds NaN"):
+    with pytest.raises(RSoupError, match=r"'z' of .*e1 holds NaN"):
         merge([str(experts[0]), str(experts[1])], str(tmp_path / "out"), coefficients)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -300,3 +302,83 @@ def test_adapters_of_another_base_and_mixed_kinds(adapters: list[Path], experts:
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "other"}))
     with pytest.raises(RSoupError, match="experts must share their base model"):
         merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
+
+
+def test_folding_spares_the_adapters_and_their_folder(adapters: list[Path], tmp_path: Path) -> None:
+    base = str(tmp_path / "base")
+    for target in (adapters[0], tmp_path):
+        with pytest.raises(RSoupError, match="lie in each other"):
+            merge_adapters(list(map(str, adapters)), str(target), [0.5, 0.5], lora="dense", base=base, overwrite=True)
+    assert all((adapter / "adapter_model.safetensors").is_file() for adapter in adapters)
+
+
+def test_a_quantised_base_is_refused(adapters: list[Path], tmp_path: Path) -> None:
+    file = tmp_path / "base/model.safetensors"
+    tensors = load_file(file)
+    save_file({name: tensor.to(torch.int8) if "q_proj" in name else tensor for name, tensor in tensors.items()}, file)
+    with pytest.raises(RSoupError, match=r"q_proj.weight' is torch.int8 in the base .*before its quantisation"):
+        merge_adapters(
+            list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(tmp_path / "base")
+        )
+
+
+def test_factors_outside_their_folder_are_refused(adapters: list[Path], tmp_path: Path) -> None:
+    files = [str(adapter / "adapter_model.safetensors") for adapter in adapters]
+    with pytest.raises(RSoupError, match="is a factor of a LoRA update"):
+        merge(files, str(tmp_path / "out"), [0.5, 0.5])
+
+
+def test_a_sweep_appears_whole_or_not_at_all(experts: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(RSoupError, match="between two experts"):
+        merge(
+            [str(path) for path in experts[:2]] + [str(sharded(tmp_path / "e3", 3))],
+            str(tmp_path / "sweep"),
+            grid_steps=3,
+            method_name="slerp",
+            init=str(experts[2]),
+        )
+    assert not (tmp_path / "sweep").exists()
+    with pytest.raises(RSoupError, match="lie in each other"):
+        merge([str(experts[0]), str(experts[1])], str(tmp_path), grid_steps=3, overwrite=True)
+
+
+def test_a_sweeps_table_shows_the_widest_gap(
+    adapters: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import peft
+    import transformers
+
+    base = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "base")
+    torch.manual_seed(5)
+    lora = peft.LoraConfig(r=4, lora_alpha=16, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    peft.get_peft_model(base, lora).save_pretrained(tmp_path / "lora2")
+    both = [str(adapters[0]), str(tmp_path / "lora2")]
+    merge_command(["--experts", *both, "--grid", "3", "--output", str(tmp_path / "sweep")])
+    table = capsys.readouterr().out
+    assert "0.5-0.5" in table
+    assert "wrote 3 merges" in table
+
+
+def test_convolutions_in_channels_last(tmp_path: Path) -> None:
+    tensors = [torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last) for _ in range(2)]
+    for index, tensor in enumerate(tensors):
+        torch.save({"state_dict": {"w": tensor}}, tmp_path / f"{index}.ckpt")
+    merge([str(tmp_path / "0.ckpt"), str(tmp_path / "1.ckpt")], str(tmp_path / "m.ckpt"), [0.5, 0.5])
+    merged = torch.load(tmp_path / "m.ckpt", weights_only=True)["state_dict"]["w"]
+    torch.testing.assert_close(merged, (tensors[0] + tensors[1]) / 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"init": "2"}, "'linear' takes no --init"),
+        ({"device": "gpu"}, "no device 'gpu' here"),
+        ({"experts": ["0", "0"]}, "is named twice"),
+    ],
+)
+def test_other_slips(experts: list[Path], tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    named = [str(experts[int(index)]) for index in arguments.pop("experts", ["0", "1"])]
+    if "init" in arguments:
+        arguments["init"] = str(experts[int(arguments["init"])])
+    with pytest.raises(RSoupError, match=message):
+        merge(named, str(tmp_path / "out"), [0.5, 0.5], **arguments)

@@ -11,9 +11,17 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
-from rsoup_lightning.merging.adapters import Adapter, check_adapters, folded, merge_adapters, unmatched, write_adapter
+from rsoup_lightning.merging.adapters import (
+    Adapter,
+    changed,
+    check_adapters,
+    folded,
+    merge_adapters,
+    unmatched,
+    write_adapter,
+)
 from rsoup_lightning.merging.engine import Plan
-from rsoup_lightning.merging.lora import LayerReport, Mode
+from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.stored import StoredExpert
@@ -83,10 +91,15 @@ def write_folded(
     Raises:
         MergeError: adapters that do not fit each other or the base.
     """
+    check_output(output, list(adapters))
     experts = list(adapters.values())
     check_adapters(experts, [str(path) for path in adapters])
     if missing := unmatched(base.tensors, experts):
         raise MergeError(f"the base {base.path} lacks {missing[0]!r}, which the adapters change: is it another model?")
+    for name in changed(experts):
+        if base.tensors[name].dtype not in FOLDABLE:
+            kind = base.tensors[name].dtype
+            raise MergeError(f"{name!r} is {kind} in the base {base.path}: fold into the model before its quantisation")
 
     def fold(given: Ingredients) -> Tensor:
         return folded(given.name, given.experts[0], experts, coefficients, extrapolate=extrapolate)

@@ -211,9 +211,13 @@ def folded(
 
 def unmatched(names: Iterable[str], adapters: Sequence[Adapter]) -> list[str]:
     """The tensors that the adapters change but the base model, whose tensors are ``names``, does not have."""
-    changed = {f"{module}.weight" for adapter in adapters for module in adapter.modules}
-    changed |= {_base_name(key) for adapter in adapters for key in adapter.others}
-    return sorted(changed - set(names))
+    return sorted(changed(adapters) - set(names))
+
+
+def changed(adapters: Sequence[Adapter]) -> set[str]:
+    """The base model's names of all tensors that some adapter changes."""
+    updated = {f"{module}.weight" for adapter in adapters for module in adapter.modules}
+    return updated | {_base_name(key) for adapter in adapters for key in adapter.others}
 
 
 def _base_name(key: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
 
 import torch
@@ -20,6 +21,8 @@ from rsoup_lightning.simplex import Coefficients
 
 SLICE = 2**17  # elements worked on at a time where a method allows it: they stay in the processor's cache
 
+PIECES_PER_WORKER = 64
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -30,17 +33,24 @@ class Plan:
         coefficients: λ of every tensor that no group names.
         groups: regular expressions over tensor names to the λ of the tensors they match; the first match counts.
         device: where to compute; None: where the experts are.
+        names: what to call the experts in errors.
     """
 
     method: Method
     coefficients: Coefficients
     groups: Mapping[str, Coefficients] = field(default_factory=dict)
     device: torch.device | None = None
+    names: Sequence[str] = ()
 
     def coefficients_of(self, name: str) -> Coefficients:
         """λ of the tensor called ``name``."""
         matching = (weights for pattern, weights in self.groups.items() if re.search(pattern, name))
         return next(matching, self.coefficients)
+
+    @property
+    def labels(self) -> list[str]:
+        """What to call the experts in errors."""
+        return list(self.names) or [f"expert {index}" for index in range(len(self.coefficients))]
 
 
 def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor | None = None) -> Tensor:
@@ -59,9 +69,13 @@ def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor 
 def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
     """Which experts the result depends on; the others are not even read."""
     weights = plan.coefficients_of(name)
-    if not (plan.method.keeps_experts and dtype.is_floating_point and any(weights)):
-        return list(range(len(weights)))
-    return [index for index, weight in enumerate(weights) if weight != 0]
+    used = [index for index, weight in enumerate(weights) if weight != 0]
+    drops = plan.method.elementwise or [weights[index] for index in used] == [
+        1.0
+    ]  # slerp needs both of its experts, also the one at zero
+    return (
+        used if used and drops and plan.method.keeps_experts and dtype.is_floating_point else list(range(len(weights)))
+    )
 
 
 def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
@@ -69,7 +83,7 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
     first = experts[0]
     if not first.is_floating_point():
         if not all(first.equal(other) for other in experts[1:]):
-            raise MergeError(f"{name!r} holds no floating numbers and differs between the experts")
+            raise MergeError(f"{name!r} holds no floating numbers and differs between {', '.join(plan.labels)}")
         return first
     weights = [plan.coefficients_of(name)[index] for index in chosen]
     alone = plan.method.keeps_experts and weights == [1.0]
@@ -81,11 +95,21 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
         coefficients=weights,
         init=None if init is None else init.to(device, wide),
     )
-    merged = given.experts[0] if alone else plan.method.function(given)
-    if not merged.sum().isfinite() and not merged.isfinite().all():
-        _require_finite(name, dict(zip(chosen, experts, strict=True)), init)
+    if not plan.method.elementwise and not all(_finite(tensor) for tensor in given.experts):
+        _explain(
+            name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init
+        )  # such methods may mask what is not finite
         return first
-    return first if alone else merged.to(first.device, first.dtype)
+    merged = first if alone else plan.method.function(given).to(first.device, first.dtype)
+    if not _finite(merged):
+        _explain(name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init)
+        return first
+    return merged
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite: seen at their sum, and at each of them where that is not finite."""
+    return bool(tensor.sum(dtype=torch.float32).isfinite() or tensor.isfinite().all())
 
 
 def check_groups(plan: Plan, names: Sequence[str]) -> None:
@@ -110,7 +134,9 @@ def stream(
     write: Callable[[str, int, Tensor], None],
     advance: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Merge experts that lie on disk, slice by slice, several at a time; memory does not grow with their size.
+    """Merge experts that lie on disk piece by piece, one at a time per processor core.
+
+    Pieces are slices where the method is elementwise, so that memory does not grow with the model; else whole tensors.
 
     Args:
         plan: how.
@@ -132,10 +158,14 @@ def stream(
         write(name, first, merged)
         advance(merged.numel() * merged.dtype.itemsize)
 
-    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    workers = os.cpu_count() or 1
+    pieces = _pieces(plan, experts[0])
+    with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
         try:
-            for _ in pool.map(work, list(_pieces(plan, experts[0]))):
-                pass
+            # A few pieces at a time: all of a large model's would fill the memory that slicing saves.
+            while batch := list(islice(pieces, PIECES_PER_WORKER * workers)):
+                for _ in pool.map(work, batch):
+                    pass
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -163,13 +193,13 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _require_finite(name: str, experts: Mapping[int, Tensor], init: Tensor | None) -> None:
+def _explain(name: str, experts: Mapping[str, Tensor], init: Tensor | None) -> None:
     """Say whose weights are not finite; buffers of -inf, as masks have, may pass where all experts agree."""
     first = next(iter(experts.values()))
     if not first.isnan().any() and all(first.equal(other) for other in experts.values()):
         return
-    for index, tensor in experts.items():
+    for label, tensor in experts.items():
         if not tensor.isfinite().all():
-            raise MergeError(f"{name!r} of expert {index} holds NaN or infinite weights: that training diverged")
+            raise MergeError(f"{name!r} of {label} holds NaN or infinite weights: that training diverged")
     where = "init holds NaN or infinite weights" if init is not None and not init.isfinite().all() else "overflows"
     raise MergeError(f"{name!r}: {where}")

@@ -43,11 +43,13 @@ def merge_weights(
     chosen = method(method_name, options)
     weights = check_coefficients(coefficients, len(experts), extrapolate=extrapolate)
     check_match(experts, names)
-    if chosen.needs_init:
+    if not chosen.needs_init:
+        init = None
+    else:
         if init is None:
             raise ConfigError(f"the method {method_name!r} works on task vectors, expert minus init: give init")
         check_layout([experts[0], init], [names[0] if names else "expert 0", "init"])
-    plan = Plan(chosen, weights)
+    plan = Plan(chosen, weights, names=names or ())
     return {
         key: merge_tensor(plan, key, [expert[key] for expert in experts], init[key] if init else None)
         for key in experts[0]

@@ -138,6 +138,8 @@ def slerp(given: Ingredients) -> Tensor:
     if len(given.experts) != 2:
         raise MergeError(f"slerp goes between two experts, got {len(given.experts)}: use linear")
     first, second = given.task_vectors
+    if not first.any() or not second.any():  # without a direction there is no arc
+        return given.ancestor + weighted_sum([first, second], given.coefficients)
     cosine = torch.nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0, eps=1e-12)
     angle = torch.arccos(cosine.clamp(-1, 1)).item()
     a, b = given.coefficients

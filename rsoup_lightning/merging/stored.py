@@ -17,6 +17,8 @@ from rsoup_lightning.merging.io import load_checkpoint
 from rsoup_lightning.merging.tensor_file import TensorFile
 
 INDEX_SUFFIX = ".safetensors.index.json"
+PIPELINE_INDEX = "model_index.json"  # of a diffusers folder, whose models lie in folders of their own
+LOW_RANK = ("lora_A", "lora_B", "lora_embedding_", "lora_up", "lora_down", "lora.up", "lora.down")
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
@@ -89,7 +91,7 @@ def open_expert(path: Path) -> StoredExpert:
         return StoredExpert(path, file.tensors, {path.name: file}, {})
     if path.suffix == ".ckpt" and path.is_file():
         state = load_checkpoint(path)
-        tensors = {name: LoadedTensor(tensor) for name, tensor in state["state_dict"].items()}
+        tensors = {name: LoadedTensor(tensor.contiguous()) for name, tensor in state["state_dict"].items()}
         return StoredExpert(path, tensors, {}, {}, state)
     if not path.exists():
         raise WeightsError(f"no expert at {path}")
@@ -103,6 +105,12 @@ def check_stored(experts: Mapping[str, StoredExpert]) -> None:
         MergeError: names the first tensor that differs, and how.
     """
     (first_label, first), *rest = experts.items()
+    for name in first.tensors:
+        if any(mark in name for mark in LOW_RANK):
+            raise MergeError(
+                f"{name!r} in {first_label} is a factor of a LoRA update, and averaging factors does not average "
+                "updates: give the folders that PEFT wrote, with their adapter_config.json"
+            )
     for label, other in rest:
         for missing, has, lacks in (
             (first.tensors.keys() - other.tensors.keys(), first_label, label),
@@ -129,10 +137,11 @@ def _open_folder(root: Path) -> StoredExpert:
     tensors: dict[str, Readable] = {}
     try:
         for folder, names in _folders(root):
-            shards = {name: TensorFile(folder / name) for name in names if name.endswith(".safetensors")}
             inside = folder.relative_to(root).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
-            files |= {prefix + name: shard for name, shard in shards.items()}
+            shards = {}
+            for name in (name for name in names if name.endswith(".safetensors")):
+                files[prefix + name] = shards[name] = TensorFile(folder / name)
             for index in (name for name in names if name.endswith(INDEX_SUFFIX)):
                 _check_index(folder / index, shards)
             for name, shard in shards.items():
@@ -155,9 +164,17 @@ def _open_folder(root: Path) -> StoredExpert:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder under ``root`` with its file names; linked folders and hidden ones are left out."""
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+    """``root``, and the parts of a diffusers pipeline, with their file names; hidden ones are left out.
+
+    Other subfolders are not the expert's: a trainer keeps its checkpoints there.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise WeightsError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    whole = (root / PIPELINE_INDEX).is_file()
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):
+        subfolders[:] = sorted(name for name in subfolders if whole and not name.startswith("."))
         yield Path(folder), sorted(name for name in names if not name.startswith("."))
 
 

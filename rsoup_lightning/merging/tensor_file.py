@@ -23,8 +23,6 @@ DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
     "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
     "I64": torch.int64,
     "I32": torch.int32,
     "I16": torch.int16,
@@ -114,6 +112,11 @@ class TensorFile:
             entries = json.loads(self.header[8:])
             entries.pop("__metadata__", None)
             ordered = sorted(entries.items(), key=lambda item: item[1]["data_offsets"])
+            end = 0
+            for name, entry in ordered:
+                begin, previous, end = entry["data_offsets"][0], end, entry["data_offsets"][1]
+                if begin < previous:
+                    raise self._damaged(f"tensor {name!r} begins inside the one before it")
             return {name: self._tensor(name, entry) for name, entry in ordered}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._damaged(f"its header is not that of a safetensors file ({error})") from error
@@ -123,7 +126,7 @@ class TensorFile:
             raise WeightsError(f"{self.path}: tensor {name!r} has dtype {entry['dtype']}, which cannot be merged")
         begin, end = entry["data_offsets"]
         tensor = StoredTensor(self, DTYPES[entry["dtype"]], tuple(entry["shape"]), len(self.header) + begin)
-        if end - begin != tensor.elements * tensor.dtype.itemsize:
+        if min(tensor.shape, default=0) < 0 or end - begin != tensor.elements * tensor.dtype.itemsize:
             raise self._damaged(f"tensor {name!r} claims {end - begin:,} bytes for shape {tensor.shape}")
         if begin < 0 or len(self.header) + end > self._size:
             raise self._damaged(f"tensor {name!r} ends after the file, which has {self._size:,} bytes")

@@ -48,7 +48,7 @@ def write_merged(
     """
     first = experts[0]
     check_output(output, [expert.path for expert in [*experts, *([init] if init else [])]])
-    _check_space(output, sum(len(file.header) for file in first.files.values()) + weight_bytes(first))
+    check_space(output, weight_bytes(first))
     tensors = [expert.tensors for expert in experts], init.tensors if init else None
     as_file = not first.path.is_dir() and output.suffix == first.path.suffix
     with atomic_output(output, overwrite=overwrite) as temporary:
@@ -97,14 +97,20 @@ def _write_files(
 def _write_checkpoint(
     target: Path, plan: Plan, experts: Any, init: Any, checkpoint: Mapping[str, Any], advance: Advance
 ) -> None:
-    merged = {name: torch.empty_like(tensor) for name, tensor in checkpoint["state_dict"].items()}
+    merged = {
+        name: torch.empty_like(tensor, memory_format=torch.contiguous_format)
+        for name, tensor in checkpoint["state_dict"].items()
+    }
 
     def write(name: str, start: int, values: Tensor) -> None:
         merged[name].view(-1)[start : start + values.numel()] = values.reshape(-1).cpu()
 
     stream(plan, experts, init, write, advance)
     kept = {key: checkpoint[key] for key in KEPT_OF_CHECKPOINT if key in checkpoint}
-    torch.save({**kept, "epoch": 0, "global_step": 0, "state_dict": merged}, target)
+    try:
+        torch.save({**kept, "epoch": 0, "global_step": 0, "state_dict": merged}, target)
+    except RuntimeError as error:  # what torch makes of a disk that is full
+        raise OutputError(f"cannot write {target.name}: {str(error).partition('[')[0]}") from error
 
 
 def _write_at(descriptor: int, data: memoryview, start: int) -> None:
@@ -126,7 +132,12 @@ def check_output(output: Path, sources: Sequence[Path]) -> None:
             raise OutputError(f"the output {output} and {source} lie in each other: choose another output")
 
 
-def _check_space(output: Path, needed: int) -> None:
+def check_space(output: Path, needed: int) -> None:
+    """Require ``needed`` bytes of room.
+
+    Raises:
+        OutputError: there are fewer.
+    """
     existing = next(parent for parent in output.absolute().parents if parent.exists())
     free = shutil.disk_usage(existing).free
     if needed > free:

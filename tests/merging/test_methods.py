@@ -95,3 +95,27 @@ def test_bad_settings() -> None:
     for name, option in (("ties", "density"), ("dare", "density"), ("liti", "towards_init")):
         with pytest.raises(ConfigError, match=option):
             _merged(name, 0.5, 0.5, **{option: 1.5})
+
+
+def test_slerp_where_one_expert_did_not_move_or_weighs_nothing() -> None:
+    still = merge_weights([INIT, A], [0.5, 0.5], method_name="slerp", init=INIT)["w"]
+    torch.testing.assert_close(still, (INIT["w"] + A["w"]) / 2)
+    torch.testing.assert_close(_merged("slerp", 0.0, 0.9999999), B["w"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_diverged_experts_are_found_behind_every_mask(name: str) -> None:
+    bad = {"w": A["w"].clone()}
+    bad["w"][3, 3] = float("nan")
+    with pytest.raises(MergeError, match="'w' of bad holds NaN"):
+        merge_weights(
+            [B, bad], [0.5, 0.5], method_name=name, init=INIT if name != "linear" else None, names=["good", "bad"]
+        )
+
+
+def test_what_overflows_its_dtype_is_refused() -> None:
+    big, small = {"w": torch.tensor([60000.0]).half()}, {"w": torch.tensor([-60000.0]).half()}
+    with pytest.raises(MergeError, match="'w': overflows"):
+        merge_weights([big, small], [1.5, -0.5], extrapolate=True)
+    mask = {"w": torch.tensor([-math.inf, 0.0])}
+    assert torch.equal(merge_weights([mask, mask], [0.5, 0.5])["w"], mask["w"])

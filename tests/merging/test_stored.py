@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -111,3 +112,28 @@ def test_experts_that_do_not_fit(tmp_path: Path, other: dict[str, torch.Tensor],
     save_file(other, tmp_path / "b.safetensors")
     with pytest.raises(MergeError, match=message):
         check_stored({name: open_expert(tmp_path / f"{name}.safetensors") for name in "ab"})
+
+
+def test_linked_parts_of_a_pipeline_belong_to_it(tmp_path: Path) -> None:
+    shared = sharded(tmp_path / "elsewhere/vae")
+    sharded(tmp_path / "pipe/unet")
+    (tmp_path / "pipe/model_index.json").write_text("{}")
+    (tmp_path / "pipe/vae").symlink_to(shared)
+    expert = open_expert(tmp_path / "pipe")
+    assert {"unet/x", "vae/x"} <= expert.tensors.keys()
+    expert.close()
+
+
+def test_a_trainers_checkpoints_are_not_the_expert(tmp_path: Path) -> None:
+    sharded(sharded(tmp_path / "e") / "checkpoint-500")
+    expert = open_expert(tmp_path / "e")
+    assert list(expert.tensors) == ["x", "y", "z"]
+    expert.close()
+
+
+def test_a_damaged_shard_leaves_no_file_open(tmp_path: Path) -> None:
+    (sharded(tmp_path / "e") / "b.safetensors").write_bytes(b"short")
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(WeightsError, match=r"b\.safetensors is damaged"):
+        open_expert(tmp_path / "e")
+    assert len(os.listdir("/dev/fd")) == before

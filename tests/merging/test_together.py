@@ -222,3 +222,22 @@ def test_without_peft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft.tuners.lora", None)
     with pytest.raises(ConfigError, match=r"pip install 'rsoup_lightning\[lora\]'"):
         together(nn.Linear(2, 2), ["north"])
+
+
+def test_the_librarys_own_policy() -> None:
+    from rsoup_lightning.modalities.control import GaussianMLP
+
+    nets = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        policy = GaussianMLP(3, 2, hidden=(8,))
+        nn.init.normal_(policy.actor[-1].weight)
+        nets.append(policy.actor.eval())
+    weights = [{name: tensor.clone() for name, tensor in net.state_dict().items()} for net in nets]
+    rows = torch.randn(3, 3)
+    points = [[1.0, 0.0], [0.3, 0.7], [0.0, 1.0]]
+    with together(nets[0], weights).at(torch.tensor(points)) as soups:
+        played = soups(rows)
+    for index, point in enumerate(points):
+        nets[1].load_state_dict(linear(weights, point))
+        torch.testing.assert_close(played[index], nets[1](rows[index]).detach())

@@ -189,7 +189,7 @@ class _Tanh(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor) -> Tensor:  # type: ignore[override]
-        output = (inputs * 2).sigmoid_().mul_(2).sub_(1)
+        output = _tanh(inputs)
         ctx.save_for_backward(output)
         return output
 
@@ -198,11 +198,16 @@ class _Tanh(torch.autograd.Function):
         return torch.ops.aten.tanh_backward(gradient, ctx.saved_tensors[0])
 
 
+def _tanh(inputs: Tensor) -> Tensor:
+    return (inputs * 2).sigmoid_().mul_(2).sub_(1)
+
+
 class Tanh(nn.Module):
     """tanh, see :class:`_Tanh`."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return _Tanh.apply(inputs)
+        # Without a gradient the plain operations do, also under vmap, which the custom function does not know.
+        return _Tanh.apply(inputs) if torch.is_grad_enabled() else _tanh(inputs)
 
 
 def _inverse_deviation(variance: Tensor) -> Tensor:
