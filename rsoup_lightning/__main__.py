@@ -48,7 +48,8 @@ def _dispatch(arguments: list[str]) -> int:
         width = max(map(len, COMMANDS))
         listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
         print(f"usage: rsoup COMMAND ...\n\nRewarded soups in PyTorch Lightning {__version__}\n\ncommands:\n{listed}\n")
-        print("`rsoup COMMAND --task NAME --help` explains a command.\n\n" + EXAMPLES, end="")
+        print("`rsoup COMMAND --help` explains tasks, merge and pick, `rsoup COMMAND --task NAME --help` the others.\n")
+        print(EXAMPLES, end="")
         return 0
     command, rest = arguments[0], arguments[1:]
     if command == "--version":

@@ -145,6 +145,7 @@ def merge_adapters(
                 reports[final] = []
             else:
                 reports[final] = write_adapter_soup(target, adapters, point, lora, rank, others=first.others, **common)
+                advance(weight_bytes(first))
     return reports
 
 
