@@ -1,8 +1,8 @@
 """Is PPO here as fast as it can be? Training steps per second against stable-baselines3's PPO, same settings.
 
 HalfCheetah-v5, 64 environments × 64 steps, minibatch 1024, 4 epochs, 64-64 tanh, Adam; whole training loops with
-their logging. The peer steps its environments in one process, its default. Also the
-share of the simulator's own stepping rate. Needs the extra ``bench``.
+their logging. The peer steps its environments in one process, its default. Also the share of
+the simulator's own stepping rate. Needs the extra ``bench``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files"},
+    {"errors", "files", "threads"},
     {"rollout", "simplex", "fronts", "registry"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation"},
     {"results", "settings", "preferences"},

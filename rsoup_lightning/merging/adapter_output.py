@@ -106,5 +106,11 @@ def write_folded(
 
     method = Method("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
     write_merged(
-        output, Plan(method, (1.0,)), [base], None, provenance=provenance, overwrite=overwrite, advance=advance
+        output,
+        Plan(method, (1.0,), names=[str(base.path)]),
+        [base],
+        None,
+        provenance=provenance,
+        overwrite=overwrite,
+        advance=advance,
     )

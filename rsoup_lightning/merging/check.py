@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 
 
-def check_layout(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None = None) -> None:
+class HasLayout(Protocol):
+    """A tensor, or one that is not read yet."""
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+Layout = TypeVar("Layout", bound=HasLayout)
+
+
+def check_layout(experts: Sequence[Mapping[str, HasLayout]], names: Sequence[str] | None = None) -> None:
     """Require the same keys, shapes and dtypes in all experts.
 
     Args:
@@ -49,8 +64,8 @@ def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | 
 
 
 def _pairs(
-    experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None
-) -> Iterator[tuple[str, Mapping[str, Tensor], str, Mapping[str, Tensor]]]:
+    experts: Sequence[Mapping[str, Layout]], names: Sequence[str] | None
+) -> Iterator[tuple[str, Mapping[str, Layout], str, Mapping[str, Layout]]]:
     """The first expert with each of the others, by name."""
     labels = list(names) if names else [f"expert {index}" for index in range(len(experts))]
     for label, other in zip(labels[1:], experts[1:], strict=True):

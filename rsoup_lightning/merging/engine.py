@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
@@ -18,6 +17,7 @@ from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.stored import Readable
 from rsoup_lightning.simplex import Coefficients
+from rsoup_lightning.threads import one_thread
 
 SLICE = 2**19  # elements worked on at a time where a method allows it: a few megabytes
 
@@ -63,19 +63,18 @@ def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor 
         MergeError: integers that differ, or a result that is not finite; names the tensor.
     """
     chosen = _chosen(plan, name, experts[0].dtype)
-    return _merge(plan, name, [experts[index] for index in chosen], chosen, init).clone()
+    merged = _merge(plan, name, [experts[index] for index in chosen], chosen, init)
+    return merged.clone() if any(merged is expert for expert in experts) else merged
 
 
 def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
     """Which experts the result depends on; the others are not even read."""
     weights = plan.coefficients_of(name)
     used = [index for index, weight in enumerate(weights) if weight != 0]
-    drops = plan.method.elementwise or [weights[index] for index in used] == [
-        1.0
-    ]  # slerp needs both of its experts, also the one at zero
-    return (
-        used if used and drops and plan.method.keeps_experts and dtype.is_floating_point else list(range(len(weights)))
-    )
+    alone = [weights[index] for index in used] == [1.0]
+    # Slerp needs both of its experts, also one that weighs nothing, unless the other is the whole answer.
+    drops = plan.method.keeps_experts and (plan.method.elementwise or alone)
+    return used if used and drops and dtype.is_floating_point else list(range(len(weights)))
 
 
 def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
@@ -163,7 +162,7 @@ def stream(
     torch.empty(31 * 2**20, dtype=torch.uint8)
     workers = os.cpu_count() or 1
     pieces = _pieces(plan, experts[0])
-    with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
+    with one_thread(), ThreadPoolExecutor(workers) as pool:  # each worker on a core of its own
         try:
             # A few pieces at a time: all of a large model's would fill the memory that slicing saves.
             while batch := list(islice(pieces, PIECES_PER_WORKER * workers)):
@@ -183,17 +182,6 @@ def _pieces(plan: Plan, tensors: Mapping[str, Readable]) -> Iterator[tuple[str, 
                 yield name, first, min(SLICE, elements - first)
         else:
             yield name, 0, None
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Torch on one thread per worker: they are as many as there are cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _explain(name: str, experts: Mapping[str, Tensor], init: Tensor | None) -> None:

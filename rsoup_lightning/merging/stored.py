@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError, WeightsError
+from rsoup_lightning.merging.check import HasLayout, check_layout
 from rsoup_lightning.merging.io import load_checkpoint
 from rsoup_lightning.merging.tensor_file import TensorFile
 
@@ -22,14 +23,8 @@ LOW_RANK = ("lora_A", "lora_B", "lora_embedding_", "lora_up", "lora_down", "lora
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
-class Readable(Protocol):
+class Readable(HasLayout, Protocol):
     """A tensor that can be read in slices."""
-
-    @property
-    def dtype(self) -> torch.dtype: ...
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
 
     def read(self, first: int = 0, count: int | None = None) -> Tensor: ...
 
@@ -119,12 +114,7 @@ def check_stored(experts: Mapping[str, StoredExpert]) -> None:
             for name in sorted(missing):
                 hint = " (one ties it to another tensor: save both the same way)" if _tied(name) else ""
                 raise MergeError(f"{lacks} lacks the tensor {name!r} that {has} has{hint}")
-        for name, tensor in first.tensors.items():
-            twin = other.tensors[name]
-            if tensor.shape != twin.shape:
-                raise MergeError(f"{name!r} has shape {tensor.shape} in {first_label} but {twin.shape} in {label}")
-            if tensor.dtype != twin.dtype:
-                raise MergeError(f"{name!r} is {tensor.dtype} in {first_label} but {twin.dtype} in {label}")
+    check_layout([expert.tensors for expert in experts.values()], list(experts))
 
 
 def _tied(name: str) -> bool:

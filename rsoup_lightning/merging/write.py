@@ -33,14 +33,11 @@ def write_merged(
     provenance: Mapping[str, Any],
     overwrite: bool = False,
     advance: Advance = lambda count: None,
-) -> Path:
+) -> None:
     """Merge stored experts into ``output``, whole or not at all.
 
     A folder becomes a folder, with the first expert's configuration and tokenizer and a ``merge.json``. A single file
     becomes a file where ``output`` has its suffix, else a folder with that file.
-
-    Returns:
-        What was written.
 
     Raises:
         OutputError: it exists, cannot be written, does not fit on the disk, or is one of the experts.
@@ -65,7 +62,6 @@ def write_merged(
                 (folder / relative).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, folder / relative)
             write_json(folder / PROVENANCE, provenance)
-    return output
 
 
 def weight_bytes(expert: StoredExpert) -> int:

@@ -125,10 +125,11 @@ def _language_model(**options: Any) -> Any:
 
 def _folded(point: Tensor) -> Any:
     """The base model alone, its weights W + Σ λ_e s_e B_e A_e."""
+    lora = pytest.importorskip("peft.tuners.lora")
     model = _language_model()
     for layer in model.modules():
         for (name, (rank, alpha, _)), share in zip(ADAPTERS.items(), point.tolist(), strict=True):
-            if name in getattr(layer, "lora_A", {}):
+            if isinstance(layer, lora.LoraLayer) and name in layer.lora_A:
                 update = layer.lora_B[name].weight.data @ layer.lora_A[name].weight.data
                 layer.base_layer.weight.data += share * alpha / rank * update
     return model.unload().eval()

@@ -5,8 +5,7 @@ Notation: B = N simulator copies, T steps, O observation size, A action size, M 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from rsoup_lightning.modalities.control.simulators import (
 )
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.threads import one_thread
 
 EVALUATION_SEED = 2**30  # evaluation starts are seeded from here on, apart from those drawn for training
 CURVE_POINTS = 100  # of a sample's curves in the report
@@ -121,7 +121,7 @@ class SimulatorEnvironment(Environment):
         noise = torch.randn(self.horizon, self.num_envs, self.action_size).to(log_std.device)
         offsets = (noise * log_std.exp()).cpu().numpy()
         recording = _Recording()
-        with one_thread():
+        with one_thread():  # torch's idle workers spin for a while, and would take that time from the simulator's
             for offset in offsets:
                 observations = self._observations
                 actions = play(observations) + offset
@@ -165,17 +165,6 @@ class SimulatorEnvironment(Environment):
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: its idle workers spin for a while, and would take that time from the simulator's."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Recording:
