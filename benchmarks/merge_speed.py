@@ -1,7 +1,7 @@
 """Is merging as fast as the disk and as small as it can be? Against mergekit's linear, and against copying the bytes.
 
 Llama-shaped bf16 folders made on the spot, 0.5 GB per expert in shards. Every measurement is a process of its own:
-``call`` is the merge inside it, ``command`` the whole process with its imports. Needs the extra ``bench``, and Linux,
+``call`` is the merge inside one, ``command`` is ``rsoup merge`` and ``mergekit-yaml`` from their start to their end. Needs the extra ``bench``, and Linux,
 which tells a process its own peak memory.
 """
 
@@ -61,20 +61,51 @@ print(seconds, next(line.split()[1] for line in open("/proc/self/status") if lin
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one process: seconds of the merge in it, seconds of all of it, peak resident memory in MiB."""
+    """Seconds of the merge in a process, seconds of the command, peak resident memory of the process in MiB."""
 
     call: float
     command: float
     memory: float
 
 
-def run(code: str, *arguments: str) -> Cost:
-    """Run Python code that sets ``seconds`` in a process of its own."""
-    start = time.perf_counter()
-    command = [sys.executable, "-c", code + TELL, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+def call(code: str, *arguments: str) -> tuple[float, float]:
+    """Run Python code that sets ``seconds`` in a process of its own: these seconds, and its peak memory in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", code + TELL, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
     seconds, peak = done.stdout.split()[-2:]
-    return Cost(float(seconds), time.perf_counter() - start, float(peak) / 1024)
+    return float(seconds), float(peak) / 1024
+
+
+def command(*arguments: str) -> float:
+    """Seconds of a command that is installed beside this Python."""
+    program = Path(sys.executable).parent / arguments[0]
+    start = time.perf_counter()
+    subprocess.run([program, *arguments[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+def ours(output: Path, experts: list[Path]) -> Cost:
+    """By this library."""
+    seconds, memory = call(OURS, str(output), *map(str, experts))
+    subprocess.run(["rm", "-r", str(output)], check=True)
+    shares = [str(1 / len(experts))] * len(experts)
+    merge = ["rsoup", "merge", "--experts", *map(str, experts), "--coefficients", *shares, "--output", str(output)]
+    return Cost(seconds, command(*merge), memory)
+
+
+def peer(output: Path, experts: list[Path]) -> Cost:
+    """By mergekit."""
+    seconds, memory = call(PEER, str(output), *map(str, experts))
+    subprocess.run(["rm", "-r", str(output)], check=True)
+    models = [{"model": str(path), "parameters": {"weight": 1 / len(experts)}} for path in experts]
+    recipe = output.with_suffix(".yaml")
+    recipe.write_text(json.dumps({"models": models, "merge_method": "linear", "dtype": "bfloat16"}))
+    return Cost(seconds, command("mergekit-yaml", str(recipe), str(output), "--no-copy-tokenizer", "--quiet"), memory)
 
 
 def copy(experts: list[Path], output: Path) -> float:
@@ -111,8 +142,8 @@ def compare(folder: Path, experts: list[Path]) -> dict[str, float]:
     """Both contestants and the copy, in turns."""
     rounds: list[tuple[Cost, Cost, float]] = []
     for index in range(ROUNDS + 1):
-        mine = run(OURS, str(folder / f"ours{index}"), *map(str, experts))
-        theirs = run(PEER, str(folder / f"peer{index}"), *map(str, experts))
+        mine = ours(folder / f"ours{index}", experts)
+        theirs = peer(folder / f"peer{index}", experts)
         copied = copy(experts, folder / f"copy{index}")
         if index == 0:
             difference = largest_difference(folder / "ours0", folder / "peer0")
@@ -146,7 +177,7 @@ def memory_by_size(folder: Path) -> list[float]:
         experts = [folder / f"size{layers}-{seed}" for seed in range(2)]
         for seed, expert in enumerate(experts):
             subprocess.run([sys.executable, "-c", MAKE, str(expert), str(seed), str(layers)], check=True)
-        peaks.append(run(OURS, str(folder / f"merged{layers}"), *map(str, experts)).memory)
+        peaks.append(call(OURS, str(folder / f"merged{layers}"), *map(str, experts))[1])
         subprocess.run(["rm", "-r", *map(str, experts), str(folder / f"merged{layers}")], check=True)
     return peaks
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from rsoup_lightning import __version__, registry
 from rsoup_lightning.errors import RSoupError, UnknownNameError
@@ -41,6 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "; the same command goes on from the last checkpoint" if arguments[:1] == ["soup"] else ""
         print(f"rsoup: interrupted{hint}", file=sys.stderr)
         return 130
+
+
+def console() -> NoReturn:
+    """The command ``rsoup``: :func:`main`, and the end of the process.
+
+    A merge takes no longer than torch takes to leave in good order, and has nothing left to put in order then.
+    """
+    status = main()
+    if sys.argv[1:2] == ["merge"]:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -96,4 +111,4 @@ def _tasks(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from rsoup_lightning.merging.stored import Readable
 from rsoup_lightning.simplex import Coefficients
 from rsoup_lightning.threads import one_thread
 
-SLICE = 2**19  # elements worked on at a time where a method allows it: a few megabytes
+SLICE = 2**18  # elements worked on at a time where a method allows it: a few megabytes
 
 PIECES_PER_WORKER = 64
 
@@ -90,7 +91,7 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
     device = plan.device or first.device
     given = Ingredients(
         name=name,
-        experts=[tensor.to(device, wide) for tensor in experts],
+        experts=_Widened(experts, device, wide),
         coefficients=weights,
         init=None if init is None else init.to(device, wide),
     )
@@ -106,9 +107,26 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
     return merged
 
 
+class _Widened(Sequence[Tensor]):
+    """Tensors that take their wide form when they are asked for: a sum has one of them at a time in the cache."""
+
+    def __init__(self, tensors: Sequence[Tensor], device: torch.device, dtype: torch.dtype) -> None:
+        self._tensors, self._device, self._dtype = tensors, device, dtype
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._tensors[index]
+        if isinstance(index, slice):
+            return _Widened(found, self._device, self._dtype)
+        return found.to(self._device, self._dtype)
+
+
 def _finite(tensor: Tensor) -> bool:
     """Whether all numbers are finite: seen at their sum, and at each of them where that is not finite."""
-    return bool(tensor.sum(dtype=torch.float32).isfinite() or tensor.isfinite().all())
+    narrow = tensor.dtype == torch.float16  # whose sum overflows; that of bfloat16 has the range of float32
+    return bool(tensor.sum(dtype=torch.float32 if narrow else None).isfinite() or tensor.isfinite().all())
 
 
 def check_groups(plan: Plan, names: Sequence[str]) -> None:
