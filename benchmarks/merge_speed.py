@@ -1,8 +1,8 @@
 """Is merging as fast as the disk and as small as it can be? Against mergekit's linear, and against copying the bytes.
 
 Llama-shaped bf16 folders made on the spot, 0.5 GB per expert in shards. Every measurement is a process of its own:
-``call`` is the merge inside one, ``command`` is ``rsoup merge`` and ``mergekit-yaml`` from their start to their end. Needs the extra ``bench``, and Linux,
-which tells a process its own peak memory.
+``call`` is the merge inside one, ``command`` is ``rsoup merge`` and ``mergekit-yaml`` from their start to their end.
+Needs the extra ``bench``, and Linux, which tells a process its own peak memory.
 """
 
 from __future__ import annotations
