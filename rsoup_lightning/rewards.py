@@ -19,6 +19,10 @@ class Reward(ABC):
     def __call__(self, rollout: Rollout) -> Tensor:
         """The reward per row ``[B]``, or per step ``[B, T]`` where credit is known step by step."""
 
+    def inputs(self, rollout: Rollout) -> list[str] | None:
+        """What it reads of each row, as text for people to audit; None where it reads no text. Default so."""
+        return None
+
 
 def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> dict[str, Tensor]:
     """Every reward of a rollout, checked: ``{name: [B] or [B, T]}``, zero where a step does not count.

@@ -1,0 +1,120 @@
+"""What is asked and what was answered, as texts: where prompts come from, and how rewards read completions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.rewards import Reward
+from rsoup_lightning.rollout import Rollout
+
+Split = Literal["train", "eval"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to answer.
+
+    Attributes:
+        question: what is asked, without any template: what rewards see as the question.
+        reference: a good answer, where there is one.
+        prompt: what the policy reads, where that is more than the question; empty: the question.
+    """
+
+    question: str
+    reference: str = ""
+    prompt: str = ""
+
+
+class PromptData(ABC):
+    """Where entries come from. Two splits that share nothing."""
+
+    @abstractmethod
+    def entries(self, split: Split) -> Sequence[Entry]:
+        """All entries of a split, in the same order at each call.
+
+        Raises:
+            ConfigError: the data is absent (says which extra installs it), or empty.
+        """
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer as rewards see them.
+
+    Attributes:
+        question: as in :class:`Entry`.
+        answer: the completion up to its end token, without special tokens.
+        reference: as in :class:`Entry`.
+    """
+
+    question: str
+    answer: str
+    reference: str = ""
+
+
+class TextReward(Reward):
+    """Rates answers. Subclasses write :meth:`rate`.
+
+    Args:
+        template: what is rated, from {question}, {answer} and {reference}.
+        allow_empty_answers: rate empty answers too, instead of stopping; an empty question that is part of the
+            template always stops.
+    """
+
+    def __init__(self, template: str = "{answer}", allow_empty_answers: bool = False) -> None:
+        try:
+            template.format(question="", answer="", reference="")
+        except (KeyError, IndexError, ValueError) as error:
+            raise RewardError(
+                f"the template {template!r} may hold {{question}}, {{answer}} and {{reference}} only ({error})"
+            ) from error
+        self.template = template
+        self.allow_empty_answers = allow_empty_answers
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        exchanges = self._exchanges(rollout)
+        values = torch.as_tensor(self.rate(exchanges), dtype=torch.float32)
+        if values.shape != (len(exchanges),):
+            raise RewardError(f"{self.name} gave {tuple(values.shape)} ratings for {len(exchanges)} answers")
+        return values.to(rollout.mask.device)
+
+    @abstractmethod
+    def rate(self, exchanges: Sequence[Exchange]) -> Sequence[float] | Tensor:
+        """One number per exchange, the larger the better."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in errors."""
+        return type(self).__name__
+
+    def read(self, exchange: Exchange) -> str:
+        """The text that is rated."""
+        return self.template.format(question=exchange.question, answer=exchange.answer, reference=exchange.reference)
+
+    def inputs(self, rollout: Rollout) -> list[str]:
+        return [self.read(exchange) for exchange in self._exchanges(rollout)]
+
+    def _exchanges(self, rollout: Rollout) -> list[Exchange]:
+        """The rows of a rollout, checked.
+
+        Raises:
+            RewardError: an empty question or answer that is not allowed; names the row.
+        """
+        texts = rollout.texts
+        exchanges = [Exchange(*row) for row in zip(texts["question"], texts["answer"], texts["reference"], strict=True)]
+        for index, exchange in enumerate(exchanges):
+            if "{question}" in self.template and not exchange.question.strip():
+                raise RewardError(f"{self.name} would rate row {index} by an empty question: check the data's entries")
+            if not exchange.answer.strip() and not self.allow_empty_answers:
+                raise RewardError(
+                    f"row {index} has an empty answer to {exchange.question!r:.80}: "
+                    f"give {self.name} allow_empty_answers: true to rate such answers too"
+                )
+        return exchanges
