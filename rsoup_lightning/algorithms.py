@@ -35,6 +35,9 @@ class Algorithm(ABC):
     greedy_baseline: bool = False
     """Whether the advantage needs the return of the greedy completion of each prompt."""
 
+    needs_critic: bool = False
+    """Whether the policy must have values."""
+
     def __init__(self, epochs: int = 1, minibatch_size: int = 0, entropy_coefficient: float = 0.0) -> None:
         self.epochs = epochs
         self.minibatch_size = minibatch_size
@@ -58,6 +61,8 @@ class Algorithm(ABC):
     def loss(self, output: PolicyOutput, batch: Rollout) -> tuple[Tensor, Logs]:
         """The policy loss less the entropy bonus."""
         loss, logs = self.policy_loss(output, batch)
+        if output.entropy is None and self.entropy_coefficient:
+            raise ConfigError("this policy does not know its entropy: set algorithm.init_args.entropy_coefficient to 0")
         if output.entropy is not None:
             entropy = losses.masked_mean(output.entropy, batch.mask)
             logs["entropy"] = entropy.detach()
@@ -87,6 +92,8 @@ class PPO(Algorithm):
         value_clip: keep values within this of the old ones (in the reward's unit); null: no clipping.
         entropy_coefficient: weight of the entropy bonus, per nat.
     """
+
+    needs_critic = True
 
     def __init__(
         self,

@@ -13,6 +13,19 @@ from rsoup_lightning.rollout import Rollout
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a reward made of one sample.
+
+    Attributes:
+        text: exactly what it read; None where it reads no text.
+        score: what it gave, summed over steps.
+    """
+
+    text: str | None
+    score: float
+
+
+@dataclass(frozen=True)
 class Sample:
     """One thing a policy produced, for people to look at.
 
@@ -21,12 +34,14 @@ class Sample:
         text: what it answered, if that is text.
         series: named curves over the steps, if it moved.
         media: a picture or an animation in the samples folder, by file name.
+        read: what each reward read of it and gave; filled when it is evaluated, not by the environment.
     """
 
     title: str
     text: str = ""
     series: dict[str, list[float]] = field(default_factory=dict)
     media: str = ""
+    read: dict[str, Reading] = field(default_factory=dict)
 
 
 class Environment(ABC):
@@ -69,7 +84,7 @@ class Environment(ABC):
         """
 
     def samples(self, rollout: Rollout, count: int) -> list[Sample]:
-        """The first ``count`` rows of an evaluation rollout as samples to look at. Default: none."""
+        """The first ``count`` rows of an evaluation rollout as samples to look at, one each. Default: none at all."""
         return []
 
     def film(self, policy: Policy, path: Path) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rsoup_lightning.environment import Environment, Sample
+from rsoup_lightning.environment import Environment, Reading, Sample
+from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
+from rsoup_lightning.rollout import Rollout
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ def score_batch(
 
     Returns:
         ``ids [M, B]``, ``{reward: [M, B]}`` and the number of steps ``[M]`` for the M members of the policy, and
-        ``M * show`` samples, member after member.
+        ``M * show`` samples, member after member, each with what every reward read of it and gave.
+
+    Raises:
+        RewardError: a reward's values cannot be used, or it tells of more or fewer texts than rows.
+        ConfigError: the environment gives more or fewer samples than rows.
     """
     rollout = environment.evaluate(policy, batch)
     members = policy.members
@@ -48,9 +55,49 @@ def score_batch(
     scores = {name: per_row(values).view(members, -1) for name, values in checked.items()}
     rows = len(rollout) // members
     shown = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
-    picked = rollout.rows(shown.reshape(-1).to(rollout.mask.device)) if show else None
+    index = shown.reshape(-1).to(rollout.mask.device)
+    picked = rollout.rows(index) if show else None
     samples = environment.samples(picked, len(picked)) if picked else []
+    if picked and samples:
+        if len(samples) != len(picked):
+            culprit = f"{type(environment).__name__}.samples()"
+            raise ConfigError(
+                f"{culprit} gave {len(samples)} samples for {len(picked)} rows: give one per row, or none"
+            )
+        given = {name: values.reshape(-1)[index.to(values.device)].tolist() for name, values in scores.items()}
+        readings = _readings(rewards, picked, given)
+        samples = [replace(sample, read=read) for sample, read in zip(samples, readings, strict=True)]
     return rollout["id"].view(members, -1), scores, rollout.mask.view(members, -1).sum(1), samples
+
+
+def _readings(
+    rewards: Mapping[str, Reward], rollout: Rollout, given: Mapping[str, list[float]]
+) -> list[dict[str, Reading]]:
+    """Per row, what each reward reads of it, with the score ``given`` to it already."""
+    rows: list[dict[str, Reading]] = [{} for _ in range(len(rollout))]
+    for name, reward in rewards.items():
+        texts: Sequence[str | None] | None = reward.inputs(rollout)
+        if texts is None:
+            texts = [None] * len(rollout)
+        if len(texts) != len(rollout):
+            raise RewardError(f"inputs() of reward {name!r} gave {len(texts)} texts for {len(rollout)} rows")
+        for row, text, value in zip(rows, texts, given[name], strict=True):
+            row[name] = Reading(text, value)
+    return rows
+
+
+def audit_lines(samples: Sequence[Sample]) -> list[str]:
+    """What rewards read of ``samples``, as lines for a log: whole texts, quoted so that each stays on its line.
+
+    No lines where no reward reads text.
+    """
+    lines = []
+    for sample in samples:
+        read = [(name, reading) for name, reading in sample.read.items() if reading.text is not None]
+        if read:
+            lines.append(f"rewards on {sample.title!r}:")
+            lines += [f"  {name} {reading.score:.3g} for {reading.text!r}" for name, reading in read]
+    return lines
 
 
 def evaluate(
@@ -86,3 +133,34 @@ def evaluate(
         )
         for member, metric in enumerate(metrics)
     ]
+
+
+def reward_statistics(
+    environment: Environment, rewards: Mapping[str, Reward], policy: Policy, *, rollouts: int, samples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of every reward over training rollouts of ``policy``.
+
+    Args:
+        environment: plays them.
+        rewards: what to measure.
+        policy: whose.
+        rollouts: how many.
+        samples: completions per prompt.
+        seed: of the prompts and the sampling.
+
+    Raises:
+        RewardError: a reward that is the same for all of them, and so has no scale.
+    """
+    torch.manual_seed(seed)
+    environment.begin(seed)
+    played: list[dict[str, Tensor]] = []
+    for batch in islice(environment.train_batches(), rollouts):
+        rollout = environment.rollout(policy, batch, samples=samples)
+        played.append(score(rewards, rollout, moment="the measurement of init's rewards"))
+    statistics = {}
+    for name in rewards:
+        values = torch.cat([per_row(scores[name]) for scores in played]).double()
+        if not values.std() > 0:
+            raise RewardError(f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} samples: no scale")
+        statistics[name] = (values.mean().item(), values.std().item())
+    return statistics

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, swapped_in
 from rsoup_lightning.errors import ConfigError, WeightsError
+from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
@@ -106,6 +107,7 @@ class Experiment:
         checkpoint = StageCheckpoint(path / "last.ckpt")
         module = self._fit(stage, checkpoint)
         write_weights(path, module.policy.weights())
+        module.policy.export(path)
         self.folder.finish(
             stage.name,
             {
@@ -120,7 +122,9 @@ class Experiment:
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> RewardFineTuner:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
-        start = {"init_weights": str(stage.init / FILE_NAME)} if stage.init else {}
+        start: dict[str, Any] = {}
+        if stage.init:
+            start = {"init_weights": str(stage.init / FILE_NAME), "normalisation": self._normalisation(stage.init)}
         trainer, module = self._build(max(stage.epochs, 1), preference=stage.preference, **start)
         if not stage.epochs:
             return module
@@ -138,6 +142,25 @@ class Experiment:
                 "remove trainer.max_steps, trainer.max_time or the callback that stops it"
             )
         return module
+
+    def _normalisation(self, init: Path) -> dict[str, tuple[float, float]] | None:
+        """Mean and deviation of every reward on samples of init, measured once and kept beside its weights."""
+        if not self.settings.normalise:
+            return None
+        file = init / "normalisation.json"
+        if not file.exists():
+            module = self._build(1, init_weights=str(init / FILE_NAME))[1].to(self.device)
+            statistics = reward_statistics(
+                module.environment,
+                module.rewards,
+                module.policy,
+                rollouts=self.settings.normalise,
+                samples=module.algorithm.samples,
+                seed=self.seed,
+            )
+            module.environment.close()
+            write_json(file, statistics)
+        return {name: (mean, deviation) for name, (mean, deviation) in json.loads(file.read_text("utf-8")).items()}
 
     def _sweep(self) -> list[Point]:
         """Evaluate every λ, init and the MORL baselines on the same samples, all in one go."""

@@ -22,7 +22,7 @@ from rsoup_lightning.evaluation import score_batch
 from rsoup_lightning.merging import check_layout, read_weights
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
-from rsoup_lightning.rewards import Reward, scalarise, score
+from rsoup_lightning.rewards import Reward, check_normalisation, normalise, objectives, scalarise, score
 from rsoup_lightning.rollout import Rollout, last_counted
 from rsoup_lightning.simplex import check_preference
 
@@ -55,7 +55,11 @@ class RewardFineTuner(L.LightningModule):
         algorithm: how rewards become gradients.
         optimizer: builds the optimiser of the trainable parameters.
         kl: penalty on leaving the reference policy, which is the policy at the start of the training.
+        normalisation: reward name to the mean and deviation of its usual scores: the algorithm sees them with mean 0
+            and deviation 1, so that they mix on one scale. What is logged stays as it is. ``rsoup soup`` can measure it.
         reward_scale: factor on the reward that the algorithm sees (not on what is logged).
+        micro_batch_size: rows whose gradient is computed at a time and accumulated, to bound memory; 0: a whole
+            minibatch.
         decay_learning_rate: let the learning rate fall linearly to zero over ``trainer.max_epochs``.
         max_grad_norm: clip the gradient to this Euclidean norm.
         init_weights: file or folder of the shared initialisation; what it has learnt of its inputs stays frozen.
@@ -74,9 +78,11 @@ class RewardFineTuner(L.LightningModule):
         algorithm: Algorithm | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         kl: KLPenalty | None = None,
+        normalisation: dict[str, tuple[float, float]] | None = None,
         reward_scale: float = 1.0,
         decay_learning_rate: bool = False,
         max_grad_norm: float = 0.5,
+        micro_batch_size: int = 0,
         init_weights: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -85,12 +91,15 @@ class RewardFineTuner(L.LightningModule):
         self.environment = environment
         self.policy = policy
         self.rewards = dict(rewards)
-        uniform = dict.fromkeys(self.rewards, 1 / len(self.rewards))
+        wanted = objectives(self.rewards)
+        uniform = dict.fromkeys(wanted, 1 / max(len(wanted), 1))
         self.preference = check_preference(preference or uniform, list(self.rewards))
         self.algorithm = algorithm or PPO()
         self.optimizer = optimizer
         self.kl = kl or KLPenalty()
+        self.normalisation = check_normalisation(normalisation or {}, self.rewards)
         self.reward_scale = reward_scale
+        self.micro_batch_size = micro_batch_size
         self.decay_learning_rate = decay_learning_rate
         self.max_grad_norm = max_grad_norm
         self.seed = seed
@@ -113,14 +122,22 @@ class RewardFineTuner(L.LightningModule):
         optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}
         for minibatch in self.algorithm.minibatches(rollout, independent_steps=self.policy.independent_steps):
-            loss, logs = self.algorithm.loss(self.policy(minibatch), minibatch)
             optimizer.zero_grad()
-            self.manual_backward(loss)
+            logs = self._backward(minibatch)
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             optimizer.step()
         self.policy.observe(rollout)
         self._adapt_kl(kl)
         self._log(batch_idx, rollout, scores, logs)
+
+    def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
+        """Accumulate the gradient of a minibatch, of as many rows at a time as memory is meant to hold."""
+        logs: dict[str, Tensor] = {}
+        for part in minibatch.parts(self.micro_batch_size):
+            loss, logs = self.algorithm.loss(self.policy(part), part)
+            # Losses are means over counted steps: weighed by these, parts add up to the whole minibatch's mean.
+            self.manual_backward(loss * (part.counted / minibatch.counted))
+        return logs
 
     def _kl(self, rollout: Rollout) -> Tensor | None:
         """``[B, T]`` divergence from the reference at each counted step, or None where there is no penalty."""
@@ -130,7 +147,7 @@ class RewardFineTuner(L.LightningModule):
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
-        scalar = scalarise(scores, self.preference, rollout.mask)
+        scalar = scalarise(normalise(scores, self.normalisation), self.preference, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
         return reward if kl is None else reward - self.kl_coefficient * kl
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,9 @@ class Policy(nn.Module, ABC):
     def weights(self) -> Weights:
         """The tensors that make an expert: what is saved, merged and loaded. Default: the whole state dict."""
         return self.state_dict()
+
+    def export(self, folder: Path) -> None:
+        """Write an expert's weights into ``folder`` also as other packages read them. Default: nobody else does."""
 
     def load_weights(self, weights: Weights) -> None:
         """Copy ``weights`` in place; the caller has checked that they fit (:func:`merging.check.check_layout`)."""

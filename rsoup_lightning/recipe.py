@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.rewards import objectives
 from rsoup_lightning.settings import SoupSettings, check_settings
 
 QUIET_TRAINER = {
@@ -60,7 +61,7 @@ class Recipe:
             raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
         draft = cls(task, parser, config, settings)
         made, module = draft.build()
-        experts = check_settings(settings, list(module.rewards))
+        experts = check_settings(settings, list(module.rewards), objectives(module.rewards))
         return replace(draft, experts=tuple(experts), device=str(made.strategy.root_device))
 
     def build(

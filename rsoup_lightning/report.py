@@ -12,8 +12,10 @@ from typing import Any
 
 from rsoup_lightning.files import write_text
 from rsoup_lightning.plots.tables import cost_table, delimited, points_table
-from rsoup_lightning.plots.view import headline, point_label
+from rsoup_lightning.plots.view import headline, of_kind, point_label
 from rsoup_lightning.results import Record
+
+AUDITED = 5  # samples of which the report shows what the rewards read
 
 
 def write_report(folder: Path, record: Record, *, samples: Path) -> None:
@@ -32,11 +34,15 @@ def write_report(folder: Path, record: Record, *, samples: Path) -> None:
 
 def _write_page(path: Path, title: str, record: Record, samples: Path) -> None:
     shown = [_read_samples(samples, index) for index in range(len(record["points"]))]
+    compared = _baseline(record)
     page = Template((Path(__file__).parent / "report.html.in").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         headline=html.escape(" · ".join(headline(record))),
         figures=_figures(record),
         cost=cost_table(record),
+        points=_options(record),
+        beside=_beside(record, shown, compared),
+        audit=_audit(point_label(record["points"][compared]), shown[compared]["samples"]),
         films=_films(record, shown),
         table=points_table(record),
         csv=_data_uri("text/csv", delimited(record, ",").encode()),
@@ -64,6 +70,7 @@ def _read_samples(folder: Path, index: int) -> Record:
     entry: Record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"samples": [], "film": ""}
     for sample in entry["samples"]:
         sample["media"] = _image(folder / sample["media"]) if sample["media"] else ""
+        sample.setdefault("read", {})  # files of earlier versions have none
     entry["film"] = _image(folder / entry["film"]) if entry["film"] else ""
     return entry
 
@@ -77,8 +84,55 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 
 def _script(value: Any) -> str:
-    """``value`` as JSON that cannot end the script element it stands in."""
-    return json.dumps(value).replace("</", "<\\/")
+    """``value`` as JSON that neither ends the script element it stands in (``</script>``) nor extends it (``<!--``)."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _baseline(record: Record) -> int:
+    """The point that others are compared with until another is chosen: init, or the first expert."""
+    first = record["experts"][0]
+    experts = [index for index, point in of_kind(record, "expert").items() if point["coefficients"][first] == 1]
+    return [*of_kind(record, "init"), *experts][0]
+
+
+def _options(record: Record, chosen: int | None = None) -> str:
+    """Every point as an entry of a select element."""
+    return "".join(
+        f"<option value={index}{' selected' * (index == chosen)}>{html.escape(point_label(point))}</option>"
+        for index, point in enumerate(record["points"])
+    )
+
+
+def _texts(sample: Record) -> dict[str, Record]:
+    """The readings of the rewards that read text."""
+    return {name: reading for name, reading in sample["read"].items() if reading["text"] is not None}
+
+
+def _beside(record: Record, shown: Sequence[Record], compared: int) -> str:
+    """The choice of what completions are compared with; nothing where there is no text to compare."""
+    if not any(_texts(sample) for entry in shown for sample in entry["samples"]):
+        return ""
+    return (
+        f"<label>beside <select id=baseline autocomplete=off>{_options(record, compared)}</select></label> "
+        "<small>Words that are not in the completion beside are <mark>marked</mark>.</small>"
+    )
+
+
+def _audit(name: str, samples: Sequence[Record]) -> str:
+    """The first samples of a point as rewards read them; nothing where no reward reads text."""
+    rows = [
+        f"<tr><td>{html.escape(sample['title'])}</td><td class=short>{html.escape(reward)}</td>"
+        f"<td>{html.escape(reading['text'])}</td><td class=short>{reading['score']:.3g}</td></tr>"
+        for sample in samples[:AUDITED]
+        for reward, reading in _texts(sample).items()
+    ]
+    if not rows:
+        return ""
+    head = "<tr><th>prompt</th><th>reward</th><th>text it read</th><th>score</th></tr>"
+    return (
+        f"<details id=audit><summary>What the rewards read: {html.escape(name)}</summary>"
+        f"<div class=wide><table class=texts>{head}{''.join(rows)}</table></div></details>"
+    )
 
 
 def _films(record: Record, shown: Sequence[Record]) -> str:

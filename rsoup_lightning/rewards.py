@@ -8,12 +8,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import RewardError
+from rsoup_lightning.errors import RewardError, UnknownNameError
 from rsoup_lightning.rollout import Rollout, last_counted
 
 
 class Reward(ABC):
     """Scores rollouts. Stateless: the same rollout always has the same reward. Larger is better."""
+
+    guard: bool = False
+    """Whether it is only watched, for what maximising the others breaks: no default preference includes it."""
 
     @abstractmethod
     def __call__(self, rollout: Rollout) -> Tensor:
@@ -56,6 +59,42 @@ def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> di
             )
         scores[name] = values
     return scores
+
+
+def objectives(rewards: Mapping[str, Reward]) -> list[str]:
+    """The names of those that are not mere guards."""
+    return [name for name, reward in rewards.items() if not reward.guard]
+
+
+def check_normalisation(
+    statistics: Mapping[str, tuple[float, float]], rewards: Mapping[str, Reward]
+) -> dict[str, tuple[float, float]]:
+    """``statistics`` as they are, if they are means and positive deviations of known rewards.
+
+    Raises:
+        UnknownNameError: a reward that is not there.
+        RewardError: a deviation that is not positive: a reward without spread has no scale.
+    """
+    for name, (mean, deviation) in statistics.items():
+        if name not in rewards:
+            raise UnknownNameError("reward", name, rewards)
+        if not (deviation > 0 and mean == mean):
+            raise RewardError(f"the normalisation of {name!r} is {mean}, {deviation}: a deviation must be positive")
+    return dict(statistics)
+
+
+def normalise(scores: Mapping[str, Tensor], statistics: Mapping[str, tuple[float, float]]) -> dict[str, Tensor]:
+    """``{name: [B] or [B, T]}`` less their mean, over their deviation, for the names in ``statistics``.
+
+    Rewards per step are divided only: their mean is that of a whole row.
+    """
+
+    def scaled(values: Tensor, mean: float, deviation: float) -> Tensor:
+        return (values - mean) / deviation if values.dim() == 1 else values / deviation
+
+    return {
+        name: scaled(values, *statistics[name]) if name in statistics else values for name, values in scores.items()
+    }
 
 
 def _identify(rollout: Rollout, row: int) -> str:

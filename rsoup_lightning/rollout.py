@@ -83,11 +83,23 @@ class Rollout:
         """A copy with more per-step payload, each ``[B, T, ...]``."""
         return replace(self, steps={**self.steps, **steps})
 
+    def with_signals(self, **signals: Tensor) -> Rollout:
+        """A copy with more per-step payload that only rewards read, each ``[B, T, ...]``."""
+        return replace(self, signals={**self.signals, **signals})
+
     def rows(self, index: Tensor) -> Rollout:
         """The rows ``index [N]`` as a rollout of N rows."""
         positions = index.tolist() if self.texts else []
         texts = {name: [entries[i] for i in positions] for name, entries in self.texts.items()}
         return self._map(lambda tensor: tensor.index_select(0, index), texts)
+
+    def parts(self, size: int) -> Iterator[Rollout]:
+        """All rows in order, ``size`` at a time; 0: at once."""
+        if not 0 < size < len(self):
+            yield self
+            return
+        for index in torch.arange(len(self), device=self.mask.device).split(size):
+            yield self.rows(index)
 
     def minibatches(self, size: int, *, by_step: bool = False) -> Iterator[Rollout]:
         """Everything once in a random order (torch's global generator), ``size`` at a time, the last one maybe fewer.

@@ -16,6 +16,8 @@ class SoupSettings:
         experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
         init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
         init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
+        normalise: so many training rollouts of init measure each reward's mean and deviation, which the trainings of
+            experts and MORL then put on one scale; 0 leaves rewards as they are.
         grid: values of λ per edge of the simplex, both ends included.
         kind: which points of the simplex to evaluate.
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
@@ -27,6 +29,7 @@ class SoupSettings:
     experts: list[str] | None = None
     init_preference: dict[str, float] | None = None
     init_epochs: int = 0
+    normalise: int = 0
     grid: int = 11
     kind: GridKind = "simplex"
     morl: list[dict[str, float]] = field(default_factory=list)
@@ -35,15 +38,20 @@ class SoupSettings:
     films: bool = True
 
 
-def check_settings(settings: SoupSettings, rewards: list[str]) -> list[str]:
+def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[str]) -> list[str]:
     """The experts' rewards, after every name and preference in the settings has been checked against ``rewards``.
+
+    Args:
+        settings: what was asked.
+        rewards: names of all rewards of the model.
+        objectives: those that get an expert each where the settings name none.
 
     Raises:
         UnknownNameError: a reward that the model does not have.
         ConfigError: no expert, a doubled one, or a front that cannot be.
         CoefficientError: a preference off the simplex.
     """
-    experts = settings.experts or rewards
+    experts = settings.experts or objectives
     for name in [*experts, *(settings.reference_point or {})]:
         if name not in rewards:
             raise UnknownNameError("reward", name, rewards)
@@ -54,7 +62,7 @@ def check_settings(settings: SoupSettings, rewards: list[str]) -> list[str]:
     check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
     for preference in settings.morl:
         check_preference(preference, experts)
-    if settings.init_epochs < 0:
-        raise ConfigError(f"soup.init_epochs must not be negative, got {settings.init_epochs}")
+    if min(settings.init_epochs, settings.normalise) < 0:
+        raise ConfigError("soup.init_epochs and soup.normalise must not be negative")
     grid(len(experts), settings.grid, settings.kind)
     return list(experts)

@@ -6,14 +6,18 @@ import base64
 import html
 import json
 import re
+import shutil
+import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Reading, Sample
 from rsoup_lightning.files import write_json
 from rsoup_lightning.plots.tables import delimited
 from rsoup_lightning.plots.view import point_label
@@ -22,6 +26,7 @@ from rsoup_lightning.results import Point, front_record, record_of
 from tests.plots.demo import demo_record
 
 PUBLISHED = Path(__file__).parent / "published"
+NASTY = "a </script><!--<script> <b>bold</b>\n\"quoted\" 'too' $title ${samples} & &lt; 5 € {x}"
 
 
 def _run(folder: Path, rewards: tuple[str, ...]) -> dict:
@@ -97,3 +102,140 @@ def test_published_fronts_as_a_report(tmp_path: Path, name: str, rewards: tuple[
     page = html.unescape((tmp_path / "report.html").read_text())
     assert f"<p>{name} · {figures}</p>" in page
     assert all(f"<th>{reward}</th>" in page for reward in scores)
+
+
+def _exchange(question: str, answer: str) -> Sample:
+    """A completion, one reward that read it with its question and one that read no text."""
+    return Sample(
+        question, answer, read={"kind": Reading(f"{question}\n{answer}", 0.12345), "brief": Reading(None, -7)}
+    )
+
+
+def _text_run(folder: Path, samples: dict[int, list[Sample]]) -> dict:
+    """A report of the demo front, with these samples by point."""
+    record = demo_record(2, steps=3)
+    for index, found in samples.items():
+        write_json(folder / f"{index:03d}.json", {"samples": [asdict(sample) for sample in found], "film": ""})
+    write_report(folder, record, samples=folder)
+    return record
+
+
+class _Elements(HTMLParser):
+    """What a browser makes of a page: the rows of the audit table, the entries of each select element."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.scripts = self.audits = 0
+        self.audit: list[list[str]] = []
+        self.options: dict[str, list[str]] = {}
+        self.chosen: dict[str, str] = {}
+        self._select = ""
+        self._inside = False
+        self._sink: list[str] | None = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.scripts += tag == "script"
+        if tag == "details":
+            self.audits += 1
+            self._inside = True
+        elif tag == "tr" and self._inside:
+            self.audit.append([])
+        elif tag == "select":
+            self._select = values["id"] or ""
+            self.options[self._select] = []
+        elif (tag == "td" and self._inside) or tag == "option":
+            self._sink = self.options[self._select] if tag == "option" else self.audit[-1]
+            self._sink.append("")
+            if "selected" in values:
+                self.chosen[self._select] = values["value"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "details"
+        if tag in ("td", "option"):
+            self._sink = None
+
+    def handle_data(self, data: str) -> None:
+        if self._sink is not None:
+            self._sink[-1] += data
+
+
+def test_the_audit_shows_exactly_what_rewards_read(tmp_path: Path) -> None:
+    record = _text_run(tmp_path, {4: [_exchange(f"{n} {NASTY}", NASTY) for n in range(8)], 0: [_exchange("no", "no")]})
+    assert record["points"][-1]["kind"] == "init" and record["points"][4]["kind"] == "morl"
+    assert _Elements((tmp_path / "report.html").read_text()).audits == 0  # init has no samples in this folder
+    _text_run(tmp_path, {5: [_exchange(f"{n} {NASTY}", NASTY) for n in range(8)]})
+    elements = _Elements((tmp_path / "report.html").read_text())
+    head, *rows = elements.audit
+    assert head == []
+    assert rows == [[f"{n} {NASTY}", "kind", f"{n} {NASTY}\n{NASTY}", "0.123"] for n in range(5)]
+
+
+def test_any_completion_reaches_the_script_as_it_is_and_ends_nothing(tmp_path: Path) -> None:
+    plain, nasty = tmp_path / "plain", tmp_path / "nasty"
+    for folder, answer in ((plain, "fine"), (nasty, NASTY)):
+        _text_run(folder, {0: [_exchange("q", answer)]})
+    page = (nasty / "report.html").read_text()
+    (sample,) = _const(page, "samples")[0]  # type: ignore[index]
+    assert sample == asdict(_exchange("q", NASTY))
+    assert "<!--" not in page.split("const samples")[1]  # with <script> after it, </script> would not end the script
+    scripts = [_Elements((folder / "report.html").read_text()).scripts for folder in (plain, nasty)]
+    assert scripts[0] == scripts[1]
+
+
+def test_every_point_can_be_chosen_and_compared_with_init_or_the_first_expert(tmp_path: Path) -> None:
+    record = _text_run(tmp_path, {0: [_exchange("q", "yes")], 5: [_exchange("q", "no")]})
+    elements = _Elements((tmp_path / "report.html").read_text())
+    labels = [point_label(point) for point in record["points"]]
+    assert elements.options == {"point": ["none yet", *labels], "baseline": labels}
+    assert elements.chosen["baseline"] == "5"
+    record["points"] = [point for point in record["points"] if point["kind"] != "init"]
+    write_report(tmp_path, record, samples=tmp_path)
+    elements = _Elements((tmp_path / "report.html").read_text())
+    first = record["points"][int(elements.chosen["baseline"])]
+    assert first["kind"] == "expert" and first["coefficients"]["reward_a"] == 1
+
+
+def test_no_comparison_where_no_reward_reads_text(tmp_path: Path) -> None:
+    moved = Sample("seed 3", "1000 steps", {"speed": [1.0]}, read={"risky": Reading(None, 2.0)})
+    record = _text_run(tmp_path, {index: [moved] for index in range(6)})
+    elements = _Elements((tmp_path / "report.html").read_text())
+    assert elements.audits == 0
+    assert elements.options == {"point": ["none yet", *(point_label(point) for point in record["points"])]}
+
+
+def test_samples_without_readings_are_still_shown(tmp_path: Path) -> None:
+    record = demo_record(2, steps=3)
+    old = {"title": "seed 3", "text": "1000 steps", "series": {}, "media": ""}
+    write_json(tmp_path / "000.json", {"samples": [old], "film": ""})
+    write_report(tmp_path, record, samples=tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert _const(page, "samples")[0] == [{**old, "read": {}}]  # type: ignore[index]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node to run the page's script")
+@pytest.mark.parametrize(
+    ("before", "after", "marked"),
+    [
+        ("the cat sat", "the cat sat", []),
+        ("the cat sat", "the  fat cat\nsat down", ["fat", "down"]),
+        ("a b c d e", "c a b d x", ["c", "x"]),
+        ("", "all new", ["all", "new"]),
+        ("all gone", "", []),
+        ("x the end", "the the end the", ["the", "the"]),
+        ("b", NASTY, [word for word in NASTY.split() if word != "b"]),
+    ],
+)
+def test_words_outside_the_longest_common_subsequence_are_marked(
+    tmp_path: Path, before: str, after: str, marked: list[str]
+) -> None:
+    page = (Path(write_report.__code__.co_filename).parent / "report.html.in").read_text()
+    function = re.search(r"^function differences.*?^}$", page, re.MULTILINE | re.DOTALL)
+    assert function and "$" not in function[0]
+    call = f"console.log(JSON.stringify(differences({json.dumps(before)}, {json.dumps(after)})))"
+    done = subprocess.run(["node", "-e", f"{function[0]}\n{call}"], capture_output=True, text=True, check=True)
+    pieces = json.loads(done.stdout)
+    assert "".join(piece for piece, _ in pieces) == after
+    assert [piece for piece, is_new in pieces if is_new] == marked

@@ -7,8 +7,8 @@ from rsoup_lightning.settings import SoupSettings, check_settings
 
 
 def test_experts_default_to_all_rewards() -> None:
-    assert check_settings(SoupSettings(), ["east", "north"]) == ["east", "north"]
-    assert check_settings(SoupSettings(experts=["north"]), ["east", "north"]) == ["north"]
+    assert check_settings(SoupSettings(), ["east", "north"], ["east", "north"]) == ["east", "north"]
+    assert check_settings(SoupSettings(experts=["north"]), ["east", "north"], ["east", "north"]) == ["north"]
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_experts_default_to_all_rewards() -> None:
 )
 def test_impossible_settings(settings: SoupSettings, error: type[Exception]) -> None:
     with pytest.raises(error):
-        check_settings(settings, ["east", "north"])
+        check_settings(settings, ["east", "north"], ["east", "north"])

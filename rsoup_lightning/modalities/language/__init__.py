@@ -1,0 +1,7 @@
+"""Language models as policies: prompts in, completions out, rewarded as texts."""
+
+from rsoup_lightning.modalities.language.environment import TextEnvironment
+from rsoup_lightning.modalities.language.fine_tuner import LanguageFineTuner
+from rsoup_lightning.modalities.language.policy import LanguagePolicy
+
+__all__ = ["LanguageFineTuner", "LanguagePolicy", "TextEnvironment"]

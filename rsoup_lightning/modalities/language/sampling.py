@@ -1,0 +1,101 @@
+"""Sampling completions with a cache of keys and values, token by token, from many prompts at once.
+
+Notation: B rows, P tokens of the longest prompt, T of the longest completion, V words of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.modalities.language.reading import Prompts, Reader, token_log_probs
+
+Noise = Callable[[int, int], Tensor]
+"""Gumbel noise ``[R, V]`` for R rows and V words: one call per token."""
+
+
+@dataclass(frozen=True)
+class Completions:
+    """What was sampled.
+
+    Attributes:
+        tokens: ``[B, T]``, the end token included, padding after it.
+        log_probs: ``[B, T]`` of the tokens, at the temperature they were sampled at; 0 on padding.
+        mask: ``[B, T]`` bool, true up to and including the end token.
+    """
+
+    tokens: Tensor
+    log_probs: Tensor
+    mask: Tensor
+
+
+@torch.no_grad()
+def sample(
+    model: Any,
+    prompts: Prompts,
+    copies: Tensor | None = None,
+    *,
+    limit: int,
+    ends: Sequence[int],
+    padding: int,
+    temperature: float = 1.0,
+    noise: Noise | None = None,
+) -> Completions:
+    """Continue each prompt until one of the end tokens.
+
+    Args:
+        model: a causal model of transformers, in evaluation mode.
+        prompts: what to continue.
+        copies: ``[B]`` which prompt each row continues; None: each one once.
+        limit: the most tokens of a completion.
+        ends: tokens that end one.
+        padding: the token to fill up with.
+        temperature: of the softmax.
+        noise: added to the logits, which makes the largest one a sample (Gumbel 1954; Maddison et al. 2014). It may have
+            fewer rows than there are: rows a multiple apart then share theirs. None: the most likely token.
+    """
+    reader = Reader(model, prompts, copies)
+    logits = reader.logits
+    rows, device = len(logits), logits.device
+    stops = torch.tensor(list(ends), device=device)
+    open_rows = torch.ones(rows, dtype=torch.bool, device=device)
+    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    for index in range(limit):
+        last = logits[:, -1].float()
+        chosen = _choose(last if temperature == 1 else last / temperature, noise)
+        log_probs = token_log_probs(last.unsqueeze(1), chosen.unsqueeze(1), temperature).squeeze(1)
+        columns.append((torch.where(open_rows, chosen, padding), log_probs * open_rows, open_rows))
+        open_rows = open_rows & ~torch.isin(chosen, stops)
+        if index + 1 == limit or not open_rows.any():
+            break
+        logits, _ = reader.read(columns[-1][0].unsqueeze(1))
+    tokens, scores, mask = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))
+    return Completions(tokens, scores, mask)
+
+
+def gumbel(generator: torch.Generator | None = None) -> Noise:
+    """Fresh noise at each call, from ``generator`` or torch's global one."""
+
+    def noise(rows: int, words: int) -> Tensor:
+        # Kept positive: an exponential draw may be 0, and minus its logarithm infinite.
+        draws = torch.empty(rows, words).exponential_(generator=generator)
+        return draws.clamp_(min=torch.finfo(draws.dtype).tiny).log_().neg_()
+
+    return noise
+
+
+def shared_by(rows: int, noise: Noise) -> Noise:
+    """``noise`` for ``rows`` rows only, whatever number is asked for: the groups of a batch then share it."""
+    return lambda _, words: noise(rows, words)
+
+
+def _choose(logits: Tensor, noise: Noise | None) -> Tensor:
+    """``[B]`` the largest of ``logits [B, V]`` plus noise."""
+    if noise is None:
+        return logits.argmax(-1)
+    drawn = noise(*logits.shape).to(logits.device)
+    return (logits.view(-1, *drawn.shape) + drawn).argmax(-1).flatten()

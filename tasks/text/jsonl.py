@@ -1,0 +1,156 @@
+"""Entries from records: files of one's own, and data sets of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.modalities.language.texts import Entry
+from tasks.text.cut import first_words
+from tasks.text.split import SplitData
+
+
+class Records(SplitData):
+    """Entries from the columns of records. Records without a question are left out.
+
+    Args:
+        question: the question's column; a dot goes into a column that holds a record: info.post.
+        reference: the reference's column; null: there are no references.
+        extract: a regular expression with one group, found in the question's column; the question is what the group
+            holds, and records where it is not found are left out. ``'\\n\\nHuman: (.*?)\\n\\nAssistant:'`` is the first
+            turn of Anthropic/hh-rlhf. The dot matches line ends too. Null takes the column as it is.
+        words: the question's first words only, so many; null takes all.
+        eval_size: number of entries for evaluation.
+        train_size: at most so many entries for training; null takes all that remain.
+
+    Raises:
+        ConfigError: ``extract`` is no regular expression with one group, or a size is below one.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        reference: str | None = None,
+        extract: str | None = None,
+        words: int | None = None,
+        eval_size: int = 200,
+        train_size: int | None = None,
+    ) -> None:
+        super().__init__(eval_size, train_size)
+        try:
+            self.extract = None if extract is None else re.compile(extract, re.DOTALL)
+        except re.error as error:
+            raise ConfigError(f"extract {extract!r} is no regular expression: {error}") from error
+        if self.extract is not None and self.extract.groups != 1:
+            raise ConfigError(f"extract {extract!r} has {self.extract.groups} groups: 1 is needed, for the question")
+        if words is not None and words < 1:
+            raise ConfigError(f"words is {words}: a question needs at least 1 word")
+        self.question = question
+        self.reference = reference
+        self.words = words
+
+    @abstractmethod
+    def records(self) -> Iterable[Mapping[str, Any]]:
+        """The records, by column."""
+
+    def load(self) -> Iterator[Entry]:
+        for record in self.records():
+            question = column(record, self.question)
+            if self.extract is not None:
+                found = self.extract.search(question)
+                question = found[1] if found else ""
+            if self.words is not None:
+                question = first_words(question, self.words)
+            if question.strip():
+                yield Entry(question.strip(), column(record, self.reference).strip() if self.reference else "")
+
+
+class RecordsFile(Records):
+    """Entries from a file of JSON lines or a CSV file with a header.
+
+    Args:
+        path: the file, .jsonl or .csv, in UTF-8.
+        **kwargs: as of Records.
+
+    Raises:
+        ConfigError: the file is of another kind.
+    """
+
+    def __init__(self, path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.path = Path(path)
+        if self.path.suffix not in (".jsonl", ".csv"):
+            raise ConfigError(f"{path} is neither .jsonl nor .csv")
+
+    def records(self) -> Iterator[Mapping[str, Any]]:
+        try:
+            with self.path.open(encoding="utf-8", newline="") as stream:
+                if self.path.suffix == ".csv":
+                    yield from csv.DictReader(stream)
+                else:
+                    yield from (json.loads(line) for line in stream if line.strip())
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be read: {error.strerror}") from error
+        except (ValueError, csv.Error) as error:
+            raise ConfigError(f"{self.path} is not a readable {self.path.suffix} file: {error}") from error
+
+
+class HubDataset(Records):
+    """Entries from a data set of the Hugging Face hub, or from a folder that holds a copy of one.
+
+    Args:
+        name: hub name, such as Anthropic/hh-rlhf, or a local folder.
+        hub_split: the data set's split that is read; evaluation entries are taken from it too.
+        options: further keyword arguments of ``datasets.load_dataset``: name, data_dir, revision and such.
+        **kwargs: as of Records.
+    """
+
+    def __init__(
+        self, name: str, hub_split: str = "train", options: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.hub_split = hub_split
+        self.options = options or {}
+
+    def records(self) -> Iterable[Mapping[str, Any]]:
+        try:
+            from datasets import load_dataset
+        except ImportError as error:
+            raise ConfigError(f"data set {self.name} needs the package datasets: pip install datasets") from error
+        try:
+            dataset = load_dataset(self.name, split=self.hub_split, **self.options)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"data set {self.name} was not loaded ({error}): check its name, hub_split and options; "
+                "without network, download it elsewhere and give its folder as name"
+            ) from error
+        wanted = {name.split(".")[0] for name in (self.question, self.reference) if name}
+        present = [name for name in dataset.column_names if name in wanted]  # the others are not decoded
+        return dataset.select_columns(present) if len(present) == len(wanted) else dataset
+
+
+def column(record: Mapping[str, Any], path: str) -> str:
+    """The text at ``path`` of a record, empty where it is null.
+
+    >>> column({"info": {"post": "Hello"}}, "info.post")
+    'Hello'
+
+    Raises:
+        UnknownNameError: no such column.
+        ConfigError: what is there is no text.
+    """
+    value: Any = record
+    for name in path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            raise UnknownNameError("column", name, value if isinstance(value, Mapping) else [])
+        value = value[name]
+    if not isinstance(value, str | None):
+        raise ConfigError(f"column {path} holds a {type(value).__name__}, not text")
+    return value or ""

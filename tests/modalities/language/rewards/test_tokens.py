@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.language.rewards import Brevity, Fluency
+from rsoup_lightning.rollout import Rollout
+
+MASK = torch.tensor([[True, True, False], [True, True, True], [False, False, False]])
+
+
+def test_brevity_counts_what_is_masked_in() -> None:
+    got = Brevity()(Rollout(torch.zeros(3, 3), MASK))
+    assert got.tolist() == [-2.0, -3.0, 0.0]
+    assert got.dtype == torch.float32
+
+
+def test_fluency_is_the_mean_over_counted_tokens() -> None:
+    log_probs = torch.tensor([[-1.0, -3.0, float("nan")], [-1.0, -2.0, -6.0], [-7.0, -7.0, -7.0]])
+    rollout = Rollout(torch.zeros(3, 3), MASK, signals={"reference_log_probs": log_probs})
+    assert Fluency()(rollout).tolist() == [-2.0, -3.0, 0.0]
+
+
+def test_fluency_needs_the_reference() -> None:
+    with pytest.raises(RewardError, match="Fluency needs 'reference_log_probs'"):
+        Fluency()(Rollout(torch.zeros(3, 3), MASK))
+
+
+def test_they_show_no_text() -> None:
+    rollout = Rollout(torch.zeros(3, 3), MASK)
+    assert Brevity().inputs(rollout) is Fluency().inputs(rollout) is None

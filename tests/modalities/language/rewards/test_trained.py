@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.rewards import TrainedClassifier
+from tests.modalities.language.rewards.exchanges import answered
+from tests.modalities.language.rewards.test_tfidf import NEW, corpus
+
+pytest.importorskip("sklearn")
+
+ROLLOUT = answered(NEW[:3])
+
+
+class Taste(TrainedClassifier):
+    corpus_name = "taste-1"
+
+    def labelled(self) -> tuple[list[str], list[int]]:
+        return corpus()
+
+
+class Gone(Taste):
+    """The same corpus, once its texts are uninstalled."""
+
+    def labelled(self) -> tuple[list[str], list[int]]:
+        raise ConfigError("the texts are not installed")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RSOUP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_learns_once(folder: Path) -> None:
+    fresh = Taste()(ROLLOUT)
+    assert [file.name for file in folder.iterdir()] == ["tfidf-1-taste-1.npz"]
+    kept = Gone()
+    assert kept(ROLLOUT).tolist() == fresh.tolist()
+    assert kept.classifier.accuracy == 1.0
+    assert fresh[0] > 0 > fresh[1]
+
+
+def test_the_texts_are_needed_the_first_time() -> None:
+    with pytest.raises(ConfigError, match="not installed"):
+        Gone()
+
+
+def test_a_damaged_file_is_made_anew(folder: Path) -> None:
+    fresh = Taste()(ROLLOUT)
+    (file,) = folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    assert Taste()(ROLLOUT).tolist() == fresh.tolist()
+    assert Gone()(ROLLOUT).tolist() == fresh.tolist()
+
+
+def test_works_where_nothing_can_be_kept(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder.write_text("a file where the folder would be")
+    with caplog.at_level(logging.WARNING):
+        assert Taste()(ROLLOUT)[0] > 0
+    assert "let RSOUP_CACHE name a folder that can be written" in caplog.text
+
+
+def test_the_limit_holds_both_ways() -> None:
+    free, limited = Taste()(ROLLOUT), Taste(limit=0.1)(ROLLOUT)
+    assert free.abs().max() > 0.1
+    assert limited.tolist() == pytest.approx(free.clamp(-0.1, 0.1).tolist())
+    with pytest.raises(ConfigError, match="limit is -1"):
+        Taste(limit=-1)
+
+
+def test_the_template_is_what_it_rates() -> None:
+    rollout = answered(["a bad film"], ["a good film"])
+    assert Taste("{question}")(rollout) > 0 > Taste()(rollout)
+
+
+def test_an_empty_answer_has_the_intercept() -> None:
+    reward = Taste(allow_empty_answers=True)
+    assert reward(answered([""])).item() == pytest.approx(reward.classifier.intercept)
