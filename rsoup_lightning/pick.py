@@ -1,6 +1,7 @@
 """``rsoup pick``: a user's preference, or choices they made, turned into one merged policy.
 
-It writes ``policy.safetensors``, the merged weights, and ``pick.json``, the λ and why.
+It writes ``policy.safetensors``, the merged weights, or an adapter where experts are adapters, and ``pick.json``, the λ
+and why.
 """
 
 from __future__ import annotations
@@ -190,8 +191,13 @@ def _read_json(file: Path, cure: str) -> Any:
 
 
 def _write_weights(output: Path, folder: Path, experts: list[str], chosen: Pick) -> None:
-    from rsoup_lightning.merging import linear, read_weights, write_weights  # brings in torch
+    from rsoup_lightning.merge import merge_adapters  # these bring in torch
+    from rsoup_lightning.merging import linear, read_weights, write_weights
+    from rsoup_lightning.merging.adapter_output import is_adapter
 
+    if all(is_adapter(folder / name) for name in experts):  # whose averaged factors would be another policy
+        merge_adapters([str(folder / name) for name in experts], str(output), chosen.coefficients.tolist())
+        return
     weights = [read_weights(folder / name) for name in experts]
     merged = linear(weights, chosen.coefficients.tolist(), names=experts)
     write_weights(output, merged)

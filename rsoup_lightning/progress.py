@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+LIBRARY = logging.getLogger("rsoup_lightning")
 NOTE_EVERY = 30.0  # seconds between lines where the output is no terminal
 
 
@@ -42,9 +44,15 @@ class RunProgress:
 
     def __enter__(self) -> RunProgress:
         self._bars.start()
+        self._log = _Lines(self)
+        self._log_level = LIBRARY.level
+        LIBRARY.addHandler(self._log)
+        LIBRARY.setLevel(logging.INFO)
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        LIBRARY.removeHandler(self._log)
+        LIBRARY.setLevel(self._log_level)
         self._bars.stop()
 
     def stage(self, name: str, total: int) -> None:
@@ -71,8 +79,19 @@ class RunProgress:
             self.say(f"{100 * self._done / self._epochs:.0f} % of the training, about {left:.0f} s left. {note}")
 
     def say(self, line: str) -> None:
-        """Print a line above the bars."""
-        self._bars.console.print(line, highlight=False)
+        """Print a line above the bars, as it is."""
+        self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class _Lines(logging.Handler):
+    """What the library logs, as lines above the bars."""
+
+    def __init__(self, progress: RunProgress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.say(record.getMessage())
 
 
 class ProgressCallback(L.Callback):

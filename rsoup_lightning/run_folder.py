@@ -96,7 +96,18 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-PACKAGES = ("rsoup_lightning", "torch", "lightning", "torchmetrics", "numpy", "gymnasium", "mujoco", "envpool")
+PACKAGES = (
+    "rsoup_lightning",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "numpy",
+    "gymnasium",
+    "mujoco",
+    "envpool",
+    "transformers",
+    "peft",
+)
 
 
 def environment_record(seeds: Sequence[int], device: str) -> dict[str, Any]:

@@ -85,13 +85,14 @@ def _modules(package: str) -> Iterator[_Module]:
     """The modules of a package, or the one module of that name, for users and not."""
     top, *parts = package.split(".")
     spec = find_spec(top)
-    home = Path(spec.origin or "") if spec else Path()
-    root = home.parent.joinpath(*parts) if home.name == "__init__.py" else home
-    if root.is_dir():
-        files = {file: file.relative_to(root).with_suffix("").parts for file in sorted(root.rglob("*.py"))}
-    else:
-        root = root.with_suffix(".py")
-        files = {root: ()} if root.is_file() else {}
+    files: dict[Path, tuple[str, ...]] = {}
+    if spec and spec.origin and spec.origin.endswith(".py"):
+        home = Path(spec.origin)
+        root = home.parent.joinpath(*parts) if home.name == "__init__.py" else home
+        if root.is_dir():
+            files = {file: file.relative_to(root).with_suffix("").parts for file in sorted(root.rglob("*.py"))}
+        elif root.with_suffix(".py").is_file():
+            files = {root.with_suffix(".py"): ()}
     if not files:
         raise ConfigError(f"package {package} is not installed, or has no Python source: take it out of packages")
     for file, inside in files.items():

@@ -74,5 +74,6 @@ def _clean(text: str) -> str:
     >>> _clean("a <br /><br />fine film , ( almost ) great\\x85")
     'a fine film, (almost) great…'
     """
-    text = re.sub(r"<[^<>]{1,12}>", " ", text).translate(_CONTROLS)
-    return re.sub(r"(?<=[(\[]) | (?=[.,;:!?)\]])", "", squeeze(text))
+    text = text if text.isascii() else text.translate(_CONTROLS)
+    text = squeeze(re.sub(r"<[^<>]{1,12}>", " ", text))
+    return re.sub(r"([(\[]) ", r"\1", re.sub(r" ([.,;:!?)\]])", r"\1", text))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,11 +43,11 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     Raises:
         ConfigError: it cannot be loaded; says how to name a folder instead.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     path = str(packaged_model(name) or name)
-    dtype = _dtype(precision)
-    model = load(AutoModelForCausalLM.from_pretrained, path, "causal language model", dtype=dtype)
+    with quiet_transformers():
+        model = load(AutoModelForCausalLM.from_pretrained, path, "causal language model", dtype=_dtype(precision))
     return model, load_tokenizer(path)
 
 
@@ -64,6 +65,18 @@ def load_tokenizer(path: str) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No bars for loading what takes a second."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
 
 
 def with_adapter(model: Any, lora: LoRA) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -18,8 +17,6 @@ from rsoup_lightning.registry import Task
 from rsoup_lightning.rewards import Reward
 
 FLUENCY = "fluency"
-
-log = logging.getLogger(__name__)
 
 
 class LanguageFineTuner(RewardFineTuner):

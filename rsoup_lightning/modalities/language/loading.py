@@ -49,6 +49,24 @@ def load(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
         ) from error
 
 
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a hub name or folder; it pads, with its end token where it has no other.
+
+    Raises:
+        ConfigError: it cannot be loaded, knows no words, or has neither a padding nor an end token.
+    """
+    transformers = need("transformers", "transformers", "text")
+    tokenizer = load(transformers.AutoTokenizer.from_pretrained, name, "tokenizer", trust_remote_code=False)
+    # Where its files are absent, transformers makes one of little more than special tokens, and does not say so.
+    if len(tokenizer) < len(tokenizer.all_special_tokens) + 5:
+        raise ConfigError(f"{name} holds no tokenizer: save the one the model was trained with beside it")
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise ConfigError(f"the tokenizer of {name} has no padding token: set its pad_token and save it again")
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
 def need(module: str, package: str, extra: str) -> ModuleType:
     """An optional module, imported.
 

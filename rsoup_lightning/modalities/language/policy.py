@@ -53,7 +53,7 @@ class LanguagePolicy(TextPolicy):
         super().__init__()
         self.temperature = temperature
         self.lora = lora
-        self.model = model if lora is None else with_adapter(model, lora)
+        self.model = (model if lora is None else with_adapter(model, lora)).train()  # playing() makes it sample
         self.critic = nn.Linear(model.config.get_text_config().hidden_size, 1) if critic else None
         if self.critic is not None:
             nn.init.zeros_(self.critic.weight)  # values of zero are the least wrong before any reward is known

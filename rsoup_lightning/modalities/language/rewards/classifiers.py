@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.loading import load, need
+from rsoup_lightning.modalities.language.loading import load, load_tokenizer, need
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
 from rsoup_lightning.rollout import Rollout
 
@@ -51,7 +51,10 @@ class SequenceClassifier(TextReward):
             raise ConfigError(f"batch_size is {batch_size}: at least one text is rated at once")
         self.model_name, self.segments, self.batch_size = model, (template, pair), batch_size
         self.model = _load_classifier(model)
-        self._tokenizer = _load_tokenizer(model)
+        self._tokenizer = load_tokenizer(model)
+        # One saved for sampling pads on the left, which would move the absolute positions of shorter texts.
+        self._tokenizer.padding_side = type(self._tokenizer).padding_side
+        self._tokenizer.truncation_side = "left"
         self._classes = _classes(str(score), self.model.config, model)
         self._max_length = _max_length(max_length, self.model, self._tokenizer, model)
         # Causal classifiers read the last token that is no padding.
@@ -109,24 +112,6 @@ def _load_classifier(name: str) -> Any:
             f"{', '.join(sorted(report['missing_keys'])[:3])}, which would be random"
         )
     return model.eval().requires_grad_(False)
-
-
-def _load_tokenizer(name: str) -> Any:
-    """The tokenizer, which pads.
-
-    Raises:
-        ConfigError: it cannot be loaded, or has neither a padding nor an end token.
-    """
-    transformers = need("transformers", "transformers", "text")
-    tokenizer = load(transformers.AutoTokenizer.from_pretrained, name, "tokenizer", trust_remote_code=False)
-    if tokenizer.pad_token is None:
-        if tokenizer.eos_token is None:
-            raise ConfigError(f"the tokenizer of {name} has no padding token: set its pad_token and save it again")
-        tokenizer.pad_token = tokenizer.eos_token
-    # A tokenizer saved for sampling pads on the left, which would move the absolute positions of shorter texts.
-    tokenizer.padding_side = type(tokenizer).padding_side
-    tokenizer.truncation_side = "left"
-    return tokenizer
 
 
 def _classes(score: str, config: Any, name: str) -> list[int]:

