@@ -10,8 +10,7 @@ from typing import Any, Literal
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.loading import load
-from rsoup_lightning.modalities.language.packaged_model import packaged_model
+from rsoup_lightning.modalities.language.loading import load, load_tokenizer, need
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -43,28 +42,13 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     Raises:
         ConfigError: it cannot be loaded; says how to name a folder instead.
     """
-    from transformers import AutoModelForCausalLM
+    from rsoup_lightning.modalities.language.packaged_model import packaged_model  # which can be run by itself
 
+    loader = need("transformers", "transformers", "text").AutoModelForCausalLM.from_pretrained
     path = str(packaged_model(name) or name)
     with quiet_transformers():
-        model = load(AutoModelForCausalLM.from_pretrained, path, "causal language model", dtype=_dtype(precision))
+        model = load(loader, path, "causal language model", dtype=_dtype(precision))
     return model, load_tokenizer(path)
-
-
-def load_tokenizer(path: str) -> Any:
-    """A tokenizer that pads, with its end token where it has no padding of its own.
-
-    Raises:
-        ConfigError: it cannot be loaded, or has neither token.
-    """
-    from transformers import AutoTokenizer
-
-    tokenizer = load(AutoTokenizer.from_pretrained, path, "tokenizer")
-    if tokenizer.eos_token is None:
-        raise ConfigError(f"the tokenizer of {path} has no end token: set its eos_token and save it again")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 @contextmanager
@@ -85,19 +69,16 @@ def with_adapter(model: Any, lora: LoRA) -> Any:
     Raises:
         ConfigError: PEFT is absent, or no layer has one of the wanted names.
     """
-    try:
-        from peft import LoraConfig, TaskType, get_peft_model
-    except ImportError as error:
-        raise ConfigError("LoRA needs PEFT: pip install 'rsoup_lightning[text]'") from error
-    config = LoraConfig(
+    peft = need("peft", "PEFT", "text")
+    config = peft.LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # PEFT computes with any number
+        lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets) if lora.targets is not None else None,
-        task_type=TaskType.CAUSAL_LM,
+        task_type=peft.TaskType.CAUSAL_LM,
     )
     try:
-        return get_peft_model(model, config)
+        return peft.get_peft_model(model, config)
     except ValueError as error:
         raise ConfigError(f"model.lora does not fit this model: {error}") from error
 

@@ -59,6 +59,8 @@ class TextEnvironment(Environment):
     ) -> None:
         if min(batch_size, batches_per_epoch, max_new_tokens, eval_batch_size) < 1:
             raise ConfigError("batch_size, batches_per_epoch, max_new_tokens and eval_batch_size must be at least 1")
+        if tokenizer.eos_token_id is None:
+            raise ConfigError("the tokenizer has no end token: set its eos_token and save it again")
         self.data = data
         self.tokenizer = tokenizer
         self.template = template

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import Formatter
 from typing import Literal
 
 import torch
@@ -69,13 +70,8 @@ class TextReward(Reward):
     """
 
     def __init__(self, template: str = "{answer}", allow_empty_answers: bool = False) -> None:
-        try:
-            template.format(question="", answer="", reference="")
-        except (KeyError, IndexError, ValueError) as error:
-            raise RewardError(
-                f"the template {template!r} may hold {{question}}, {{answer}} and {{reference}} only ({error})"
-            ) from error
         self.template = template
+        self._fields = _fields(template)
         self.allow_empty_answers = allow_empty_answers
 
     def __call__(self, rollout: Rollout) -> Tensor:
@@ -110,7 +106,7 @@ class TextReward(Reward):
         texts = rollout.texts
         exchanges = [Exchange(*row) for row in zip(texts["question"], texts["answer"], texts["reference"], strict=True)]
         for index, exchange in enumerate(exchanges):
-            if "{question}" in self.template and not exchange.question.strip():
+            if "question" in self._fields and not exchange.question.strip():
                 raise RewardError(f"{self.name} would rate row {index} by an empty question: check the data's entries")
             if not exchange.answer.strip() and not self.allow_empty_answers:
                 raise RewardError(
@@ -118,3 +114,18 @@ class TextReward(Reward):
                     f"give {self.name} allow_empty_answers: true to rate such answers too"
                 )
         return exchanges
+
+
+def _fields(template: str) -> set[str]:
+    """The names in a template.
+
+    Raises:
+        RewardError: a field that exchanges do not have.
+    """
+    try:
+        fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        raise RewardError(f"the template {template!r} cannot be read: {error}") from error
+    if not fields <= {"question", "answer", "reference"}:
+        raise RewardError(f"the template {template!r} may hold {{question}}, {{answer}} and {{reference}} only")
+    return fields

@@ -1,0 +1,160 @@
+"""A language soup on a tiny model, through the public commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+
+from rsoup_lightning.merging import read_weights
+from rsoup_lightning.modalities.language import LanguageFineTuner
+from tests.commands import environment, front, rsoup
+from tests.conftest import quiet_trainer
+from tests.modalities.language.tiny import Letters, Sentences, llama, saved
+
+RECIPE = """
+task: rsoup_lightning.modalities.language:LanguageFineTuner
+model:
+  base: {base}
+  data: {{class_path: tests.modalities.language.tiny.Sentences}}
+  rewards:
+    early: {{class_path: tests.modalities.language.tiny.Letters}}
+    late: {{class_path: tests.modalities.language.tiny.Letters, init_args: {{first: n, last: z}}}}
+  lora: {{rank: 4}}
+  precision: float32
+  algorithm: {algorithm}
+  optimizer: {{class_path: torch.optim.Adam, init_args: {{lr: 0.02}}}}
+  kl: {{coefficient: 0.01, target: 3.0}}
+  batch_size: 4
+  batches_per_epoch: 3
+  max_new_tokens: 8
+trainer: {{accelerator: cpu, max_epochs: {epochs}}}
+soup: {{normalise: 2, grid: 3, samples: 2, films: false, morl: [{{early: 0.5, late: 0.5}}]}}
+"""
+ALGORITHMS = {
+    "ppo": "{class_path: PPO, init_args: {epochs: 2, minibatch_size: 0, discount: 1.0}}",
+    "rloo": "{class_path: RLOO, init_args: {samples: 4}}",
+    "grpo": "{class_path: GRPO, init_args: {samples: 4, epochs: 2, minibatch_size: 8}}",
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return saved(tmp_path_factory.mktemp("base"))
+
+
+def recipe(folder: Path, base: str, algorithm: str = "rloo", epochs: int = 2) -> Path:
+    file = folder / "tiny.yaml"
+    file.write_text(RECIPE.format(base=base, algorithm=ALGORITHMS[algorithm], epochs=epochs))
+    return file
+
+
+@pytest.fixture(scope="module")
+def run(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    done = rsoup("soup", "-c", str(recipe(folder, base, epochs=8)), "--run_dir", str(folder / "run"))
+    assert "row 0: early" in done.stderr  # the audit of what rewards read
+    assert "Loading weights" not in done.stderr
+    return folder / "run"
+
+
+def test_experts_beat_init_on_their_own_reward(run: Path) -> None:
+    points = front(run)["points"]
+    init = next(point for point in points if point["kind"] == "init")
+    for point in points:
+        if point["kind"] == "expert":
+            (name,) = point["preference"]
+            assert point["scores"][name] > init["scores"][name] + 0.05
+
+
+def test_fluency_stands_beside_every_point_and_has_no_expert(run: Path) -> None:
+    record = front(run)
+    assert record["experts"] == ["early", "late"]
+    assert all(point["scores"]["fluency"] < 0 for point in record["points"])
+
+
+def test_rewards_were_put_on_one_scale(run: Path) -> None:
+    statistics = json.loads((run / "init" / "normalisation.json").read_text())
+    assert set(statistics) == {"early", "late", "fluency"}
+    assert all(deviation > 0 for _, deviation in statistics.values())
+
+
+def test_samples_show_what_rewards_read(run: Path) -> None:
+    shown = [json.loads(file.read_text())["samples"] for file in sorted((run / "samples").glob("*.json"))]
+    assert len(shown) == len(front(run)["points"]) and all(len(samples) == 2 for samples in shown)
+    assert len({samples[0]["title"] for samples in shown}) == 1
+    for samples in shown:
+        assert samples[0]["read"]["early"]["text"] == samples[0]["text"]
+    assert "What the rewards read" in (run / "report.html").read_text()
+
+
+def test_experts_can_be_loaded_and_merged_by_others(run: Path, base: str, tmp_path: Path) -> None:
+    PeftModel.from_pretrained(llama(), run / "experts" / "early")
+    experts = [str(run / "experts" / name) for name in ("early", "late")]
+    rsoup("merge", "--experts", *experts, "--coefficients", ".5", ".5", "--output", str(tmp_path / "soup"))
+    rsoup("pick", str(run), "--preference", "{early: 0.6, late: 0.4}", "--output", str(tmp_path / "picked"))
+    PeftModel.from_pretrained(llama(), tmp_path / "picked")
+
+
+def test_checkpoints_hold_what_is_trained_only(base: str, tmp_path: Path) -> None:
+    rewards = {"early": Letters(), "late": Letters("n", "z")}
+
+    def made() -> LanguageFineTuner:
+        settings = {"batch_size": 2, "batches_per_epoch": 2, "max_new_tokens": 4, "precision": "float32"}
+        return LanguageFineTuner(base, Sentences(), rewards, **settings)  # type: ignore[arg-type]
+
+    module, trainer = made(), quiet_trainer(max_epochs=1)
+    trainer.fit(module)
+    trainer.save_checkpoint(tmp_path / "part.ckpt")
+    kept = torch.load(tmp_path / "part.ckpt", weights_only=True)["state_dict"]
+    assert {name for name in kept if name.startswith("policy.")} == {f"policy.{n}" for n in module.policy.weights()}
+    assert read_weights(tmp_path / "part.ckpt").keys() == module.policy.weights().keys()
+    again = made()
+    quiet_trainer(max_epochs=2).fit(again, ckpt_path=tmp_path / "part.ckpt", weights_only=True)
+    whole = made()
+    quiet_trainer(max_epochs=2).fit(whole)
+    for name, tensor in whole.policy.weights().items():
+        assert torch.equal(tensor, again.policy.weights()[name]), name
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_other_algorithms_train_too(algorithm: str, base: str, tmp_path: Path) -> None:
+    file = recipe(tmp_path, base, algorithm, epochs=1)
+    rsoup("soup", "-c", str(file), "--run_dir", str(tmp_path / "run"))
+    assert len(front(tmp_path / "run")["points"]) == 5
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(base: str) -> None:
+    def gradient(size: int) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        rewards = {"early": Letters()}
+        module = LanguageFineTuner(base, Sentences(), rewards, precision="float32", batch_size=3, micro_batch_size=size)
+        module.environment.begin(0)
+        torch.manual_seed(0)
+        rollout = module.environment.rollout(module.policy, 0, samples=4)
+        rollout = module.algorithm.advantages(rollout, torch.rand(rollout.mask.shape), module.policy, None)
+        module.manual_backward = torch.Tensor.backward  # type: ignore[method-assign, assignment]  # without a trainer
+        module._backward(rollout)
+        return [parameter.grad for parameter in module.policy.parameters() if parameter.grad is not None]
+
+    for whole, parts in zip(gradient(0), gradient(5), strict=True):
+        assert torch.allclose(whole, parts, atol=1e-6)
+
+
+def test_a_hub_name_without_network_says_how_to_name_a_folder(tmp_path: Path, base: str) -> None:
+    file = recipe(tmp_path, "nobody/no-such-model")
+    done = rsoup("soup", "-c", str(file), status=2, HF_HUB_OFFLINE="1")
+    assert "folder" in done.stderr and "nobody/no-such-model" in done.stderr
+
+
+def test_two_processes_train_together(tmp_path: Path, base: str) -> None:
+    file = recipe(tmp_path, base, epochs=1)
+    devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.logger", "false"]
+    code = [sys.executable, "-m", "rsoup_lightning", "fit", "-c", str(file), *devices]
+    done = subprocess.run(code, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
