@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Reading, Sample
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.evaluation import audit_lines, evaluate, score_batch
+from rsoup_lightning.evaluation import audit_lines, evaluate, reward_statistics, score_batch
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
@@ -101,10 +101,28 @@ def test_samples_of_another_number_than_rows_are_named() -> None:
 
 
 def test_audit_lines_hold_whole_texts_and_stay_on_their_lines() -> None:
-    nasty = "one\ntwo \x1b[31m 'three' " + "long " * 100
-    texts = Sample("Why?\n", nasty, read={"last": Reading(f"Why?\n{nasty}", 0.12345), "north": Reading(None, 1.0)})
-    moved = Sample("seed 3", "9 steps", {}, read={"north": Reading(None, 1.0)})
-    lines = audit_lines([texts, moved])
-    assert lines == ["rewards on 'Why?\\n':", f"  last 0.123 for {'Why?' + chr(10) + nasty!r}"]
-    assert not any(set(line) & set("\n\x1b") for line in lines)
-    assert audit_lines([moved, Sample("seed 4")]) == []
+    nasty = "one\ntwo \x1b[31m 'three' " + "long " * 100 + "0.12345"
+    texts = {"question": ["Why?"], "answer": [nasty], "reference": [""]}
+    rollout = Rollout(torch.zeros(1, 1), torch.ones(1, 1) > 0, texts=texts)
+    scores = {"last": torch.tensor([0.12345]), "silent": torch.tensor([1.0])}
+    lines = audit_lines({"last": Last(), "silent": Near(0, 1)}, rollout, scores)
+    assert lines == [f"row 0: last 0.123 for {Last().inputs(rollout)[0]!r}"]
+    assert not set(lines[0]) & set("\n\x1b")
+
+
+def test_statistics_are_those_of_the_samples(point: PointFineTuner) -> None:
+    found = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, samples=50, seed=1)
+    # Squared distance from the goal of N((0, 0), 0.1²): mean -(1 + 2 × 0.01), deviation about 2 × 0.1.
+    mean, deviation = found["east"]
+    assert mean == pytest.approx(-1.02, abs=0.02) and deviation == pytest.approx(0.2, abs=0.02)
+    again = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, samples=50, seed=1)
+    assert again == found
+
+
+def test_a_reward_without_spread_has_no_scale(point: PointFineTuner) -> None:
+    class Same(Near):
+        def __call__(self, rollout: Rollout) -> Tensor:
+            return torch.ones(len(rollout))
+
+    with pytest.raises(RewardError, match="'same' is 1 for all of init's 16 samples"):
+        reward_statistics(point.environment, {"same": Same(1, 0)}, point.policy, rollouts=1, samples=2, seed=0)

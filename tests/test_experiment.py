@@ -178,3 +178,12 @@ def test_a_mistake_does_not_claim_the_folder(tmp_path: Path) -> None:
     done = rsoup(*command, "[eats, north]", cwd=tmp_path, status=2)
     assert "did you mean 'east'" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_experts_of_another_init_are_refused(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.copy(run.parent / "point.yaml", tmp_path)
+    shutil.copy(run / "experts" / "east" / "policy.safetensors", tmp_path / "run" / "init" / "policy.safetensors")
+    (tmp_path / "run" / "front.json").unlink()
+    done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path, status=2)
+    assert "experts/east did not begin at run/init" in done.stderr

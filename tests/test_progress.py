@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from rsoup_lightning import progress
@@ -28,3 +30,11 @@ def test_epochs_done_before_count_as_done_but_not_as_time(capsys: pytest.Capture
         shown._start -= 50
         shown.advance(1.0, "")
     assert "90 % of the training, about 50 s left" in capsys.readouterr().err
+
+
+def test_what_the_library_logs_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("rsoup_lightning.somewhere")
+    with RunProgress("demo", epochs=1):
+        logger.info("read [bold]this[/bold] " + "x" * 200)
+    logger.info("and not this")
+    assert capsys.readouterr().err == "read [bold]this[/bold] " + "x" * 200 + "\n"

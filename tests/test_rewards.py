@@ -4,9 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import RewardError
-from rsoup_lightning.rewards import Reward, per_row, scalarise, score
+from rsoup_lightning.errors import RewardError, UnknownNameError
+from rsoup_lightning.rewards import (
+    Reward,
+    check_normalisation,
+    normalise,
+    objectives,
+    per_row,
+    scalarise,
+    score,
+)
 from rsoup_lightning.rollout import Rollout
+from tests.conftest import Near
 
 MASK = torch.tensor([[True, True, False], [True, True, True]])
 ROLLOUT = Rollout(torch.zeros(2, 3), MASK)
@@ -49,3 +58,25 @@ def test_scalarise_mixes_rows_and_steps() -> None:
     got = scalarise(scores, {"row": 0.5, "step": 0.5, "off": 0.0}, MASK)
     assert got.tolist() == [[0.5, 5.5, 0.5], [0.5, 0.5, 10.5]]
     assert scalarise(scores, {"row": 1.0}, MASK).tolist() == [10.0, 20.0]
+
+
+def test_normalised_rewards_have_mean_0_and_deviation_1() -> None:
+    rows, steps = torch.tensor([1.0, 3.0, 5.0]), torch.ones(3, 2)
+    scaled = normalise({"row": rows, "step": steps, "other": rows}, {"row": (3.0, 2.0), "step": (9.0, 4.0)})
+    assert scaled["row"].tolist() == [-1.0, 0.0, 1.0]
+    assert torch.equal(scaled["step"], steps / 4)  # a mean is that of a row, not of a step
+    assert scaled["other"] is rows
+
+
+def test_normalisation_of_what_has_no_scale() -> None:
+    with pytest.raises(RewardError, match="deviation must be positive"):
+        check_normalisation({"east": (0.0, 0.0)}, {"east": Near(1, 0)})
+    with pytest.raises(UnknownNameError, match="did you mean 'east'"):
+        check_normalisation({"eats": (0.0, 1.0)}, {"east": Near(1, 0)})
+
+
+def test_guards_are_no_objectives() -> None:
+    class Watched(Near):
+        guard = True
+
+    assert objectives({"east": Near(1, 0), "watched": Watched(0, 1)}) == ["east"]

@@ -62,3 +62,15 @@ def test_log_probs_of_another_shape_are_refused() -> None:
 def test_a_field_that_is_not_there_is_named() -> None:
     with pytest.raises(UnknownNameError, match="unknown field of this rollout 'idd': did you mean 'id'"):
         _rollout()["idd"]
+
+
+def test_parts_are_the_rows_in_order() -> None:
+    rollout = _rollout()
+    assert [part.texts["t"] for part in rollout.parts(1)] == [["a"], ["b"]]
+    assert [part is rollout for part in rollout.parts(0)] == [part is rollout for part in rollout.parts(2)] == [True]
+
+
+def test_further_signals_leave_the_rollout_as_it_was() -> None:
+    rollout = _rollout()
+    assert rollout.with_signals(more=MASK)["more"] is MASK
+    assert "more" not in rollout
