@@ -20,9 +20,6 @@ from tests.conftest import ROOT
 from tests.modalities.language import tiny
 from tests.modalities.language.rewards.tiny import save
 
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
-
 LONG = "where the big dog and the red cat sat on a mat and ran on a road, and nobody knows what to do about it now"
 KEPT: dict[str, Callable[[int], tuple[str, Any, str]]] = {
     "review/llama": lambda i: ("text", f"Film {i} was a cat and a dog and more of it", f"Film {i} was a cat"),
@@ -72,6 +69,7 @@ def classifier(kind: str, folder: Path) -> str:
     encoder = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     deberta = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
     bart = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 1), ("ffn_dim", 16))}
+    labels = {"id2label": {0: "HALLUCINATED", 1: "FAITHFUL"}}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "decoder_start_token_id": 1}
     class_name, settings, pair = {
         "deberta": (
@@ -83,7 +81,7 @@ def classifier(kind: str, folder: Path) -> str:
         "gpt2": ("GPT2", {"n_embd": 16, "n_layer": 1, "n_head": 2, "num_labels": 1}, None),
         "bart": (
             "Bart",
-            {**bart, **heads, "d_model": 16, "bos_token_id": 1, "num_labels": 2},
+            {**bart, **heads, "d_model": 16, "bos_token_id": 1, **labels},
             "$A <end> <end> $B <end>",
         ),
     }[kind]

@@ -25,6 +25,10 @@ QUICK = (
     "--model.num_envs 4 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 2 --trainer.max_epochs 1"
 )
 QUICK_SOUP = "--soup.init_epochs 1 --soup.grid 3 --soup.films false"
+TEXT = (
+    "--model.batch_size 2 --model.batches_per_epoch 1 --model.max_new_tokens 4 --model.data.init_args.eval_size 4 "
+    "--trainer.max_epochs 1 --soup.grid 3 --soup.normalise 2"
+)
 SHORT = ["--model.env_options", "{max_episode_steps: 20}", *shlex.split(QUICK), "--trainer.max_epochs", "1"]
 
 
@@ -56,7 +60,8 @@ def test_commands_run(line: list[str], experts: Path) -> None:
     assert command in COMMANDS
     small = [] if command in ("tasks", "merge", "pick") or "--help" in arguments else SHORT
     if command == "soup":
-        small = [*small, *shlex.split(QUICK_SOUP), "--soup.morl", "[]"]
+        on_text = "locomotion" not in " ".join(arguments)
+        small = shlex.split(TEXT) if on_text else [*small, *shlex.split(QUICK_SOUP), "--soup.morl", "[]"]
         arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}"]
     rsoup(command, *arguments, *small, cwd=experts)
 

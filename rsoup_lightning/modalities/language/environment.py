@@ -143,16 +143,15 @@ class TextEnvironment(Environment):
         )
 
     def _tokenize(self, entries: Sequence[Entry]) -> Prompts:
-        texts = [self._written(entry) for entry in entries]
-        encoded = self.tokenizer(
-            texts,
-            padding=True,
-            padding_side="left",  # completions then start at the same column
-            add_special_tokens=not self._chats,  # a chat template writes them itself
-            return_token_type_ids=False,
-            return_tensors="pt",
+        # Padded on the left, completions start at the same column.
+        encoded = self._encode(
+            [self._written(entry) for entry in entries], padding=True, padding_side="left", return_tensors="pt"
         )
         return Prompts(encoded["input_ids"], encoded["attention_mask"].bool())
+
+    def _encode(self, texts: Sequence[str], **options: Any) -> Any:
+        """Tokens of written prompts; a chat template has written the special ones already."""
+        return self.tokenizer(list(texts), add_special_tokens=not self._chats, return_token_type_ids=False, **options)
 
     @property
     def _chats(self) -> bool:
@@ -182,7 +181,7 @@ class TextEnvironment(Environment):
                 written = self._written(entry)
                 if len(written) < room:  # a token has one character at least
                     continue
-                length = len(self.tokenizer(written)["input_ids"])
+                length = len(self._encode([written])["input_ids"][0])
                 if length > room:
                     raise ConfigError(
                         f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "

@@ -109,11 +109,11 @@ class LanguagePolicy(TextPolicy):
         """As of :class:`Policy`, at this policy's temperature; the pre-trained model until a reference is frozen."""
         if "reference_log_probs" in rollout:
             return rollout["reference_log_probs"]
-        if self._reference:
-            return super().reference_log_probs(rollout)
-        with self.playing(), self._at_start():
-            order = rollout["id"].argsort(stable=True)  # so that rows of one prompt come together, and it is read once
-            parts = [self(rollout.rows(rows)).log_probs for rows in order.split(ROWS_AT_A_TIME)]
+        (reference,) = self._reference or (self,)
+        assert isinstance(reference, LanguagePolicy)
+        order = rollout["id"].argsort(stable=True)  # so that rows of one prompt come together, and it is read once
+        with reference.playing(), self._at_start():
+            parts = [reference(rollout.rows(rows)).log_probs for rows in order.split(ROWS_AT_A_TIME)]
         return torch.cat(parts)[order.argsort()]
 
     @contextmanager
