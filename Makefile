@@ -26,6 +26,8 @@ bench: install
 	$(VENV)/bin/python benchmarks/locomotion_throughput.py
 	$(VENV)/bin/python benchmarks/locomotion_sweep.py
 	$(VENV)/bin/python benchmarks/merge_speed.py
+	$(VENV)/bin/python benchmarks/text_throughput.py
+	$(VENV)/bin/python benchmarks/text_sweep.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt

@@ -8,10 +8,12 @@ adapter of each λ with PEFT's ``add_weighted_adapter("cat")``, which is exact a
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
 from text_throughput import prompts
 from timing import in_turns, report
+from torch import Tensor
 
 from rsoup_lightning.modalities.language.base import LoRA, load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
@@ -20,7 +22,8 @@ from rsoup_lightning.modalities.language.reading import Prompts
 from rsoup_lightning.modalities.language.sampling import gumbel, sample, shared_by
 from rsoup_lightning.simplex import grid
 
-LAMBDAS, PROMPTS, TOKENS, ROUNDS = 11, 8, 24, 5
+LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
+SIZES = 8, 50  # prompts per λ: few, where a model's calls cost most; and many, where its arithmetic does
 
 
 def main() -> None:
@@ -29,44 +32,50 @@ def main() -> None:
     model, tokenizer = load_base(SMOLLM2, "bfloat16")
     policy = LanguagePolicy(model, LoRA())
     experts = [{n: torch.randn(w.shape) * 0.02 for n, w in policy.weights().items()} for _ in range(2)]
+    few, many = (compare(policy, tokenizer, experts, size) for size in SIZES)
+    for size, result in zip(SIZES, (few, many), strict=True):
+        print(f"\n{size} prompts: all λ in one batch{result['ours']:>8,.0f} tokens/s")
+        print(f"{size} prompts: PEFT, λ by λ       {result['peer']:>8,.0f} tokens/s")
+    report("text_sweep", "tokens/s", few, **{f"{name}_{SIZES[1]}": value for name, value in many.items()})
+
+
+def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tensor]], size: int) -> dict[str, float]:
+    """Both, on ``size`` prompts per λ, in turns."""
     points = grid(2, LAMBDAS)
-    texts = tokenizer(prompts()[:PROMPTS], padding=True, padding_side="left", return_tensors="pt")
-    mask = texts["attention_mask"].bool()
-    batch = Prompts(texts["input_ids"], mask)
+    texts = tokenizer(prompts()[:size], padding=True, padding_side="left", return_tensors="pt")
+    width = texts["input_ids"].shape[1]
+    every = Prompts(texts["input_ids"], texts["attention_mask"].bool()).rows(torch.arange(size).repeat(LAMBDAS))
+    peft = policy.model
 
     def ours() -> float:
         start = time.perf_counter()
-        every = batch.rows(torch.arange(PROMPTS).repeat(LAMBDAS))
         with SoupedPolicy(policy, experts, points).playing() as souped:
-            noise = shared_by(PROMPTS, gumbel())
+            noise = shared_by(size, gumbel())
             done = sample(souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise)
-        assert done.tokens.shape == (LAMBDAS * PROMPTS, TOKENS)
+        assert done.tokens.shape == (LAMBDAS * size, TOKENS)
         return done.tokens.numel() / (time.perf_counter() - start)
-
-    peft = policy.model
-    for name, expert in zip(("first", "second"), experts, strict=True):
-        peft.add_adapter(name, peft.peft_config["default"])
-        for key, tensor in expert.items():
-            target = key.removeprefix("model.").replace(".default.", f".{name}.")
-            peft.get_parameter(target).data.copy_(tensor)
-    peft.eval()
 
     def peer() -> float:
         start, count = time.perf_counter(), 0
+        for name, expert in zip(("first", "second"), experts, strict=True):
+            peft.add_adapter(name, peft.peft_config["default"])
+            for key, tensor in expert.items():
+                target = key.removeprefix("model.").replace(".default.", f".{name}.")
+                peft.get_parameter(target).data.copy_(tensor)
+        peft.eval()
         for point in points:
             peft.add_weighted_adapter(["first", "second"], list(point), "soup", combination_type="cat")
             peft.set_adapter("soup")
             done = peft.generate(**texts, do_sample=True, max_new_tokens=TOKENS, min_new_tokens=TOKENS)
-            count += done[:, texts["input_ids"].shape[1] :].numel()
+            count += done[:, width:].numel()
             peft.set_adapter("default")
             peft.delete_adapter("soup")
+        for name in ("first", "second"):
+            peft.delete_adapter(name)
         return count / (time.perf_counter() - start)
 
-    print(f"{SMOLLM2}: {LAMBDAS} λ × {PROMPTS} prompts × {TOKENS} tokens, tokens per second")
-    result = in_turns(ours, peer, ROUNDS)
-    print(f"\n{'all λ in one batch':<28}{result['ours']:>8,.0f} tokens/s")
-    print(f"{'PEFT, one λ after another':<28}{result['peer']:>8,.0f} tokens/s")
-    report("text_sweep", "tokens/s", result)
+    print(f"{SMOLLM2}: {LAMBDAS} λ × {size} prompts × {TOKENS} tokens, tokens per second")
+    return in_turns(ours, peer, ROUNDS)
 
 
 if __name__ == "__main__":

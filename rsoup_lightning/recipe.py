@@ -11,7 +11,7 @@ import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, RSoupError
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.settings import SoupSettings, check_settings
@@ -73,7 +73,10 @@ class Recipe:
             stage.trainer[key] = value
         for key, value in (model or {}).items():
             stage.model[key] = value
-        made = self.parser.instantiate(stage)
+        try:
+            made = self.parser.instantiate(stage)
+        except ValueError as error:  # jsonargparse wraps what a class of a recipe raises, with much about types
+            raise _own(error) or error from None
         return made.trainer, made.model
 
     @property
@@ -124,3 +127,9 @@ def parse(parser: LightningArgumentParser, arguments: list[str]) -> Namespace:
         return parser.parse_args(arguments)
     except ArgumentError as error:
         raise ConfigError(str(error)) from error
+
+
+def _own(error: BaseException) -> RSoupError | None:
+    """The error of ours that lies at the bottom of ``error``, if there is one."""
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, RSoupError) else _own(cause) if cause else None

@@ -152,6 +152,14 @@ def test_a_hub_name_without_network_says_how_to_name_a_folder(tmp_path: Path, ba
     assert "folder" in done.stderr and "nobody/no-such-model" in done.stderr
 
 
+def test_a_reward_that_cannot_be_built_says_why_in_one_line(tmp_path: Path, base: str) -> None:
+    file, more = recipe(tmp_path, base), tmp_path / "more.yaml"
+    reward = "{class_path: rsoup_lightning.modalities.language.rewards.SequenceClassifier, init_args: {model: ./none}}"
+    more.write_text(f"model: {{rewards: {{early: {reward}}}}}")
+    done = rsoup("soup", "-c", str(file), "-c", str(more), status=2)
+    assert done.stderr.splitlines()[-1].startswith("rsoup: there is no folder ./none to load the sequence classifier")
+
+
 def test_two_processes_train_together(tmp_path: Path, base: str) -> None:
     file = recipe(tmp_path, base, epochs=1)
     devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.logger", "false"]
