@@ -22,7 +22,7 @@ from timing import in_turns, report
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2, packaged_model
 from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
 
-PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 5, 3, 0.04, 1e-4
+PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 3, 2, 0.04, 1e-4
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 

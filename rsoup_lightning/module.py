@@ -147,8 +147,9 @@ class RewardFineTuner(L.LightningModule):
         logs: dict[str, Tensor] = {}
         for part in minibatch.parts(self.micro_batch_size):
             loss, logs = self.algorithm.loss(self.policy(part), part)
-            # Losses are means over counted steps: weighed by these, parts add up to the whole minibatch's mean.
-            self.manual_backward(loss * (part.counted / minibatch.counted))
+            if part is not minibatch:  # losses are means over counted steps: parts add up to the whole's mean
+                loss = loss * (part.counted / minibatch.counted)
+            self.manual_backward(loss)
         return logs
 
     def _kl(self, rollout: Rollout) -> Tensor | None:
