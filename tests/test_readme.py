@@ -62,7 +62,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
     if command == "soup":
         on_text = "locomotion" not in " ".join(arguments)
         small = shlex.split(TEXT) if on_text else [*small, *shlex.split(QUICK_SOUP), "--soup.morl", "[]"]
-        arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}"]
+        arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}-{Path(arguments[1]).stem}"]
     rsoup(command, *arguments, *small, cwd=experts)
 
 

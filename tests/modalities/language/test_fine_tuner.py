@@ -105,6 +105,7 @@ def test_checkpoints_hold_what_is_trained_only(base: str, tmp_path: Path) -> Non
     rewards = {"early": Letters(), "late": Letters("n", "z")}
 
     def made() -> LanguageFineTuner:
+        torch.manual_seed(0)
         settings = {"batch_size": 2, "batches_per_epoch": 2, "max_new_tokens": 4, "precision": "float32"}
         return LanguageFineTuner(base, Sentences(), rewards, **settings)  # type: ignore[arg-type]
 
