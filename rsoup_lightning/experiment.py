@@ -186,7 +186,8 @@ class Experiment:
     def _check_init(self, stages: Iterable[Stage]) -> None:
         """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
         for stage in stages:
-            if stage.init and self.folder.stage(stage.name)["init"] != sha256(stage.init / FILE_NAME):
+            began = self.folder.stage(stage.name).get("init")  # runs of earlier versions do not tell
+            if stage.init and began and began != sha256(stage.init / FILE_NAME):
                 folder = self.folder.path / stage.name
                 raise RunFolderError(f"{folder} did not begin at {stage.init}: delete both to train them anew")
 
