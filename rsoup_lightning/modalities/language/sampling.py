@@ -14,8 +14,8 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.language.reading import Prompts, Reader, token_log_probs
 
-Noise = Callable[[int, int], Tensor]
-"""Gumbel noise ``[R, V]`` for R rows and V words: one call per token."""
+Noise = Callable[[int, int, torch.device], Tensor]
+"""Gumbel noise ``[R, V]`` for R rows and V words, on a device: one call per token."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +78,26 @@ def sample(
 
 
 def gumbel(generator: torch.Generator | None = None) -> Noise:
-    """Fresh noise at each call, from ``generator`` or torch's global one."""
+    """Fresh noise at each call: from ``generator``, the same on every device, or from the device's global one."""
 
-    def noise(rows: int, words: int) -> Tensor:
+    def noise(rows: int, words: int, device: torch.device) -> Tensor:
         # -log(-log u): a draw of u = 0 gives -inf, a word that is not chosen. On processors a third of the time of
         # exponential_().
-        return torch.rand(rows, words, generator=generator).log_().neg_().log_().neg_()
+        where = device if generator is None else generator.device
+        draws = torch.rand(rows, words, generator=generator, device=where)
+        return draws.log_().neg_().log_().neg_().to(device)
 
     return noise
 
 
 def shared_by(rows: int, noise: Noise) -> Noise:
     """``noise`` for ``rows`` rows only, whatever number is asked for: the groups of a batch then share it."""
-    return lambda _, words: noise(rows, words)
+    return lambda _, words, device: noise(rows, words, device)
 
 
 def _choose(logits: Tensor, noise: Noise | None) -> Tensor:
     """``[B]`` the largest of ``logits [B, V]`` plus noise."""
     if noise is None:
         return logits.argmax(-1)
-    drawn = noise(*logits.shape).to(logits.device)
+    drawn = noise(len(logits), logits.shape[1], logits.device)
     return (logits.view(-1, *drawn.shape) + drawn).argmax(-1).flatten()
