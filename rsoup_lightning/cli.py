@@ -142,12 +142,5 @@ def _quiet() -> None:
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if not sys.warnoptions:
-        for message in (
-            "many workers",
-            "is_gradient_checkpointing",
-            "LeafSpec",
-            "litlogger",
-            "LightningCLI's args",
-            "tensorboardX",
-        ):
+        for message in NOISE:
             warnings.filterwarnings("ignore", message=f".*{message}")

@@ -56,7 +56,7 @@ class Reader:
         """``[B, 1, H]`` behind them."""
         if copies is not None:
             self._cache.batch_select_indices(copies)
-        self._mask = prompts.mask if copies is None else prompts.mask[copies]
+        self._mask = self._spread(prompts.mask)
         self._next = self._mask.sum(1, keepdim=True)
 
     def read(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:

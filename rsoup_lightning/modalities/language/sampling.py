@@ -65,9 +65,9 @@ def sample(
     open_rows = torch.ones(rows, dtype=torch.bool, device=device)
     columns: list[tuple[Tensor, Tensor, Tensor]] = []
     for index in range(limit):
-        last = logits[:, -1].float()
-        chosen = _choose(last if temperature == 1 else last / temperature, noise)
-        log_probs = token_log_probs(last.unsqueeze(1), chosen.unsqueeze(1), temperature).squeeze(1)
+        scaled = logits[:, -1].float() / temperature
+        chosen = _choose(scaled, noise)
+        log_probs = token_log_probs(scaled.unsqueeze(1), chosen.unsqueeze(1)).squeeze(1)
         columns.append((torch.where(open_rows, chosen, padding), log_probs * open_rows, open_rows))
         open_rows = open_rows & ~torch.isin(chosen, stops)
         if index + 1 == limit or not open_rows.any():
