@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,8 @@ def quiet_trainer(**kwargs: Any) -> L.Trainer:
 @pytest.fixture
 def point() -> PointFineTuner:
     return PointFineTuner()
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    """Skips where a package with data is not installed."""
+    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} of the extra data is not installed")

