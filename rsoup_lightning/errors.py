@@ -56,3 +56,7 @@ class RunFolderError(RSoupError):
 
 class ConfigError(RSoupError):
     """A recipe that asks for something impossible."""
+
+
+class PictureError(RSoupError):
+    """A picture that is missing, unreadable or empty."""

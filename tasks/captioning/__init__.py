@@ -1,0 +1,1 @@
+"""A caption for a picture: emoji and their names, or photographs."""

@@ -1,0 +1,1 @@
+"""Where in a picture the thing is that a phrase names."""

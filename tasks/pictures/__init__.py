@@ -1,0 +1,1 @@
+"""What the picture tasks share: pictures and annotations read from files, with errors that name the file."""

@@ -1,0 +1,85 @@
+"""Two splits of items on pictures of a folder."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+
+from PIL.Image import Image
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.vision_language.items import Item, PictureData, Split
+from tasks.pictures.files import on_background, read_picture
+
+
+class PictureFolder(PictureData):
+    """Items on pictures of a folder, with splits as the annotations define them.
+
+    Items stand in the order of a hash of their picture and question: shuffled, yet the same on every machine, so that
+    the first few are a sample of all.
+
+    Args:
+        images: the folder that the pictures' names start in.
+        eval_size: at most so many items for evaluation; null takes all.
+        train_size: at most so many items for training; null takes all.
+
+    Raises:
+        ConfigError: a size below one.
+    """
+
+    def __init__(self, images: str, eval_size: int | None = None, train_size: int | None = None) -> None:
+        check_sizes(eval_size=eval_size, train_size=train_size)
+        self.images = Path(images)
+        self.sizes: dict[Split, int | None] = {"train": train_size, "eval": eval_size}
+
+    @abstractmethod
+    def load(self) -> Mapping[Split, Iterable[Item]]:
+        """All items of both splits, in any order."""
+
+    def items(self, split: Split) -> tuple[Item, ...]:
+        return self._splits[split]
+
+    def picture(self, name: str) -> Image:
+        return on_background(read_picture(self.images / name))
+
+    @cached_property
+    def _splits(self) -> dict[Split, tuple[Item, ...]]:
+        ordered = {split: sorted(items, key=_key) for split, items in self.load().items()}
+        for split, items in ordered.items():
+            if not items:
+                raise ConfigError(f"{type(self).__name__} found no items for {split}: check the files it is given")
+        shared = {item.picture for item in ordered["train"]} & {item.picture for item in ordered["eval"]}
+        if shared:
+            raise ConfigError(f"picture {min(shared)} is in both splits: evaluate on pictures that are not trained on")
+        return {split: tuple(items[: self.sizes[split]]) for split, items in ordered.items()}
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Checks numbers that must be at least one where they are given.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise ConfigError(f"{name} is {size}: at least 1 is needed")
+
+
+def check_apart(train_splits: Sequence[str], eval_splits: Sequence[str]) -> None:
+    """Checks that nothing is trained on and evaluated on.
+
+    Raises:
+        ConfigError: a name is in both, or there are no names.
+    """
+    if not train_splits or not eval_splits:
+        raise ConfigError("train_splits and eval_splits need at least one name each")
+    both = sorted(set(train_splits) & set(eval_splits))
+    if both:
+        raise ConfigError(f"split {both[0]} is in train_splits and in eval_splits: keep it in one of them")
+
+
+def _key(item: Item) -> bytes:
+    return blake2b(f"{item.picture}\n{item.question}".encode(), digest_size=16).digest()

@@ -1,0 +1,164 @@
+"""Questions on pictures: generated ones on scenes of emoji, or people's in the format of VQA v2."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.vision_language.items import Item, Split
+from tasks.emoji.packaged import Emoji
+from tasks.emoji.scene_data import SceneData
+from tasks.emoji.scenes import Scene, Thing, share_name
+from tasks.pictures.files import field, read_json
+from tasks.pictures.split import PictureFolder
+
+NUMBERS = ("no", "one", "two", "three", "four")
+
+CLEARLY_BEYOND = 1 / 8
+"""How much further to a side than all others a thing is to be called the one there, as a share of the canvas."""
+
+CLEARLY_LARGER = 1.5
+"""How many times the next one's area a thing needs to be called the largest."""
+
+Asked = tuple[str, tuple[str, ...]]
+
+
+class SceneQuestions(SceneData):
+    """One question on each scene: what is where, how many things there are, the background's colour, whether something
+    is there, what is largest. The references are a short answer and longer wordings of it.
+    """
+
+    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+        kinds: list[Callable[[Scene, tuple[Emoji, ...], Random], Asked | None]] = [
+            _place,
+            _count,
+            _colour,
+            _presence,
+            _largest,
+        ]
+        random.shuffle(kinds)
+        asked = (kind(scene, pool, random) for kind in kinds)
+        question, references = next(found for found in asked if found is not None)
+        return Item(picture, references, question)
+
+
+def _place(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
+    if len(scene.things) == 1:
+        return "what is in the picture?", _names(scene.things[0])
+    sides = {"on the left": (0, -1), "on the right": (0, 1), "at the top": (1, -1), "at the bottom": (1, 1)}
+    clear: list[Asked] = []
+    for side, (axis, sign) in sides.items():
+        # in pixels beyond the middle of the canvas, towards this side
+        beyond = {thing: sign * (thing.middle[axis] - scene.canvas / 2) for thing in scene.things}
+        first, second = sorted(scene.things, key=lambda thing: -beyond[thing])[:2]
+        if beyond[first] > 0 and beyond[first] - beyond[second] >= CLEARLY_BEYOND * scene.canvas:
+            clear.append((f"what is {side}?", _names(first)))
+    return random.choice(clear) if clear else None
+
+
+def _count(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
+    count = len(scene.things)
+    things = "thing" if count == 1 else "things"
+    return "how many things are there?", (NUMBERS[count], str(count), f"{NUMBERS[count]} {things}")
+
+
+def _colour(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
+    colour = scene.background
+    return "what colour is the background?", (colour, f"it is {colour}", f"the background is {colour}")
+
+
+def _presence(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
+    shown = [thing.emoji for thing in scene.things]
+    there = random.random() < 0.5
+    if there:
+        emoji = random.choice(shown)
+    else:
+        emoji = random.choice([other for other in pool if not any(share_name(other, one) for one in shown)])
+    answers = ("yes", "yes it is") if there else ("no", "no it is not")
+    return f"is the {emoji.name} in the picture?", answers
+
+
+def _largest(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
+    ordered = sorted(scene.things, key=lambda thing: -thing.area)
+    if len(ordered) == 1 or ordered[0].area < CLEARLY_LARGER * ordered[1].area:
+        return None
+    return "which thing is largest?", _names(ordered[0])
+
+
+def _names(thing: Thing) -> tuple[str, ...]:
+    first, *others = thing.emoji.names
+    # "the" is right for every name, where "a" is wrong for grapes and wood
+    return first, f"the {first}", *others
+
+
+class VqaFiles(PictureFolder):
+    """Questions on photographs and ten people's answers, from files in the format of VQA v2.
+
+    Goyal et al., "Making the V in VQA matter" (2017). The references are the distinct answers, the most frequent first.
+
+    Args:
+        train_questions: such as v2_OpenEnded_mscoco_train2014_questions.json.
+        train_annotations: the answers to them, such as v2_mscoco_train2014_annotations.json.
+        eval_questions: such as v2_OpenEnded_mscoco_val2014_questions.json; no picture of the others may be in it.
+        eval_annotations: the answers to them.
+        images: the folder that the pictures' names start in.
+        names: the pictures' names, from {subset}, the questions' data_subtype, and the integer {image_id}.
+            ``"{subset}/COCO_{subset}_{image_id:012d}.jpg"`` is how COCO's archives are unpacked.
+        eval_size: at most so many questions for evaluation; null takes all.
+        train_size: at most so many questions for training; null takes all.
+
+    Raises:
+        ConfigError: a size below one, or ``names`` holds something else.
+    """
+
+    def __init__(
+        self,
+        train_questions: str,
+        train_annotations: str,
+        eval_questions: str,
+        eval_annotations: str,
+        images: str,
+        names: str = "COCO_{subset}_{image_id:012d}.jpg",
+        eval_size: int | None = None,
+        train_size: int | None = None,
+    ) -> None:
+        super().__init__(images, eval_size, train_size)
+        try:
+            names.format(subset="val2014", image_id=42)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ConfigError(f"names {names!r} may hold {{subset}} and {{image_id}} only: {error!r}") from error
+        self.names = names
+        self.files: dict[Split, tuple[Path, Path]] = {
+            "train": (Path(train_questions), Path(train_annotations)),
+            "eval": (Path(eval_questions), Path(eval_annotations)),
+        }
+
+    def load(self) -> dict[Split, Iterator[Item]]:
+        return {split: self._read(*files) for split, files in self.files.items()}
+
+    def _read(self, questions: Path, annotations: Path) -> Iterator[Item]:
+        asked = read_json(questions)
+        subset = field(asked, "data_subtype", str, questions)
+        answers = dict(_answers(annotations))
+        for number, record in enumerate(field(asked, "questions", list, questions)):
+            where = f"question {number} of {questions}"
+            key = field(record, "question_id", int, where)
+            if key not in answers:
+                raise ConfigError(f"{annotations} has no answers to question_id {key} of {questions}")
+            name = self.names.format(subset=subset, image_id=field(record, "image_id", int, where))
+            yield Item(name, answers[key], field(record, "question", str, where).strip())
+
+
+def _answers(annotations: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    for number, record in enumerate(field(read_json(annotations), "annotations", list, annotations)):
+        where = f"annotation {number} of {annotations}"
+        given: list[Any] = field(record, "answers", list, where)
+        counts = Counter(field(answer, "answer", str, f"an answer of {where}").strip() for answer in given)
+        del counts[""]
+        if not counts:
+            raise ConfigError(f"{where} has no answer: give it one or leave its question out")
+        yield field(record, "question_id", int, where), tuple(answer for answer, _ in counts.most_common())
