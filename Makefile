@@ -28,6 +28,7 @@ bench: install
 	$(VENV)/bin/python benchmarks/merge_speed.py
 	$(VENV)/bin/python benchmarks/text_throughput.py
 	$(VENV)/bin/python benchmarks/text_sweep.py
+	$(VENV)/bin/python benchmarks/caption_scoring.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt

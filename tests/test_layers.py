@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "threads"},
+    {"errors", "files", "optional", "threads"},
     {"rollout", "simplex", "fronts", "registry"},
-    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "evaluation"},
+    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences"},
     {"modalities", "module", "plots"},
     {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge"},

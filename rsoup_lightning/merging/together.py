@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_map
 from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, UnknownNameError
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.merging.linear import linear
+from rsoup_lightning.optional import need
 from rsoup_lightning.simplex import check_coefficients
 
 
@@ -211,17 +212,14 @@ def _mixture(layer: Any, adapters: Sequence[str], coefficients: Tensor) -> Calla
 
 def _lora_layers(model: nn.Module, adapters: Sequence[str]) -> list[Any]:
     """The LoRA layers of ``model``, all of them plain and linear, or the reason why they cannot be mixed."""
-    try:
-        from peft.tuners.lora import Linear
-        from peft.tuners.tuners_utils import BaseTunerLayer
-        from peft.utils.other import AuxiliaryTrainingWrapper
-    except ImportError as error:
-        raise ConfigError("experts named as LoRA adapters need PEFT: pip install 'rsoup_lightning[lora]'") from error
+    linear_layer = need("peft.tuners.lora", "PEFT", "lora").Linear
+    adapted = need("peft.tuners.tuners_utils", "PEFT", "lora").BaseTunerLayer
+    wrapper = need("peft.utils.other", "PEFT", "lora").AuxiliaryTrainingWrapper
     layers = []
     for name, layer in model.named_modules():
-        if not isinstance(layer, BaseTunerLayer | AuxiliaryTrainingWrapper):
+        if not isinstance(layer, adapted | wrapper):
             continue
-        if type(layer) is not Linear:
+        if type(layer) is not linear_layer:
             kind = f"{type(layer).__module__}.{type(layer).__name__}"
             raise MergeError(f"{name!r} is a {kind}, and only LoRA on linear layers can be mixed by row; {_CURE}")
         if layer.merged:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.optional import need
 from tasks.text.cut import first_words
 from tasks.text.split import SplitData
 
@@ -120,10 +121,7 @@ class HubDataset(Records):
         self.options = options or {}
 
     def records(self) -> Iterable[Mapping[str, Any]]:
-        try:
-            from datasets import load_dataset
-        except ImportError as error:
-            raise ConfigError(f"data set {self.name} needs the package datasets: pip install datasets") from error
+        load_dataset = need("datasets", "datasets", "hub").load_dataset
         try:
             dataset = load_dataset(self.name, split=self.hub_split, **self.options)
         except (OSError, ValueError, TypeError) as error:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.loading import load, load_tokenizer, need
+from rsoup_lightning.modalities.loading import load, load_tokenizer
+from rsoup_lightning.optional import need
 
 Precision = Literal["auto", "float32", "bfloat16"]
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from rsoup_lightning.environment import Environment, Sample
+from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.reading import Prompts
 from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample, shared_by
 from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
+from rsoup_lightning.modalities.listed import ListedEnvironment
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 EVALUATION_SEED = 2**30
 
 
-class TextEnvironment(Environment):
+class TextEnvironment(ListedEnvironment):
     """Prompts to complete. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
@@ -57,38 +56,25 @@ class TextEnvironment(Environment):
         eval_batch_size: int = 50,
         context: int | None = None,
     ) -> None:
-        if min(batch_size, batches_per_epoch, max_new_tokens, eval_batch_size) < 1:
-            raise ConfigError("batch_size, batches_per_epoch, max_new_tokens and eval_batch_size must be at least 1")
+        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+        if max_new_tokens < 1:
+            raise ConfigError(f"max_new_tokens is {max_new_tokens}: it must be at least 1")
         if tokenizer.eos_token_id is None:
             raise ConfigError("the tokenizer has no end token: set its eos_token and save it again")
         self.data = data
         self.tokenizer = tokenizer
         self.template = template
-        self.batch_size = batch_size
-        self.batches_per_epoch = batches_per_epoch
         self.max_new_tokens = max_new_tokens
-        self.eval_batch_size = eval_batch_size
         self.context = context
         self.ends = [tokenizer.eos_token_id, *(self._single_token(text) for text in stop)]
-        self._order = np.empty(0, dtype=int)
         self._entries = cache(self._checked_entries)
 
-    def train_batches(self) -> Iterable[int]:
-        return DataLoader(range(self.batches_per_epoch), batch_size=None)  # type: ignore[arg-type]
-
-    def eval_batches(self) -> Iterable[Tensor]:
-        return DataLoader(range(len(self._entries("eval"))), batch_size=self.eval_batch_size)  # type: ignore[arg-type]
-
-    def begin(self, seed: int) -> None:
-        self._order = np.random.default_rng(seed).permutation(len(self._entries("train")))
+    def count(self, split: Split) -> int:
+        return len(self._entries(split))
 
     @torch.no_grad()
     def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
-        if not len(self._order):
-            raise ConfigError("call begin(seed) before the first rollout of an epoch")
-        places = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size) % len(self._order)
-        numbers = torch.from_numpy(self._order[places])
-        return self._play(policy, "train", numbers, samples, None if greedy else gumbel())
+        return self._play(policy, "train", self.training_entries(batch), samples, None if greedy else gumbel())
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rsoup_lightning.errors import ConfigError, OutputError
 from rsoup_lightning.files import atomic_output
-from rsoup_lightning.modalities.language.cache import cache_folder
+from rsoup_lightning.modalities.cache import cache_folder
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
 """The name to give instead of a folder or a hub name."""

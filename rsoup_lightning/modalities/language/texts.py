@@ -6,16 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Formatter
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.listed import Split
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-
-Split = Literal["train", "eval"]
 
 
 @dataclass(frozen=True)

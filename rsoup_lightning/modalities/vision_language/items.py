@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from PIL.Image import Image
 
-Split = Literal["train", "eval"]
+from rsoup_lightning.modalities.listed import Split
+
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge, as fractions of the picture's width and height."""
 

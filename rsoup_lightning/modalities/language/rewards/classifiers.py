@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.loading import load, load_tokenizer, need
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.loading import load, load_tokenizer
+from rsoup_lightning.optional import need
 from rsoup_lightning.rollout import Rollout
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from torch import Tensor, from_numpy
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.modalities.language.loading import need
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.optional import need
 
 Against = Literal["reference", "question"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import atomic
-from rsoup_lightning.modalities.language.loading import need
+from rsoup_lightning.optional import need
 
 FORMAT = 1
 """Of the files and of the training. A new number leaves old files behind."""

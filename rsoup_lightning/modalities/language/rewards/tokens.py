@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import RewardError
+from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
@@ -15,10 +15,21 @@ class Brevity(Reward):
 
     Tokens and not words: a policy paid for few words learns long strings of digits and colons, which hold no space and
     so count as one.
+
+    Args:
+        at_least: fewer tokens than this do not pay more: a policy that is paid for nothing says nothing.
+
+    Raises:
+        ConfigError: ``at_least`` is negative.
     """
 
+    def __init__(self, at_least: int = 0) -> None:
+        if at_least < 0:
+            raise ConfigError(f"at_least is {at_least}: it is a number of tokens")
+        self.at_least = at_least
+
     def __call__(self, rollout: Rollout) -> Tensor:
-        return -rollout.mask.sum(1).float()
+        return -rollout.mask.sum(1).clamp(min=self.at_least).float()
 
 
 class Fluency(Reward):

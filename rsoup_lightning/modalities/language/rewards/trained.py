@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor, from_numpy
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.cache import cache_folder
+from rsoup_lightning.modalities.cache import cache_folder
 from rsoup_lightning.modalities.language.rewards.tfidf import FORMAT, TfidfClassifier, train
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rsoup_lightning.modalities.language.loading import need
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.optional import need
 
 
 class Vader(TextReward):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rsoup_lightning.errors import RewardError
+from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.language.rewards import Brevity, Fluency
 from rsoup_lightning.rollout import Rollout
 
@@ -14,6 +14,12 @@ def test_brevity_counts_what_is_masked_in() -> None:
     got = Brevity()(Rollout(torch.zeros(3, 3), MASK))
     assert got.tolist() == [-2.0, -3.0, 0.0]
     assert got.dtype == torch.float32
+
+
+def test_brevity_below_a_length_pays_no_more() -> None:
+    assert Brevity(at_least=2)(Rollout(torch.zeros(3, 3), MASK)).tolist() == [-2.0, -3.0, -2.0]
+    with pytest.raises(ConfigError, match="at_least is -1"):
+        Brevity(at_least=-1)
 
 
 def test_fluency_is_the_mean_over_counted_tokens() -> None:

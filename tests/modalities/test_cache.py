@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.modalities.language.cache import cache_folder
+from rsoup_lightning.modalities.cache import cache_folder
 
 
 def test_the_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:

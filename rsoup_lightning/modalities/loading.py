@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.optional import need
 
 T = TypeVar("T")
 
@@ -65,23 +64,6 @@ def load_tokenizer(name: str) -> Any:
             raise ConfigError(f"the tokenizer of {name} has no padding token: set its pad_token and save it again")
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def need(module: str, package: str, extra: str) -> ModuleType:
-    """An optional module, imported.
-
-    Args:
-        module: its import name.
-        package: what pip calls the package.
-        extra: which extra of this library installs it.
-
-    Raises:
-        ConfigError: it is not installed; says how to.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ConfigError(f"{package} is not installed ({error}): pip install 'rsoup_lightning[{extra}]'") from error
 
 
 def _hub_is_out_of_reach() -> bool:

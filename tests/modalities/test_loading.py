@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.loading import load, need
+from rsoup_lightning.modalities.loading import load
 
 
 def read_config(path: str, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -78,9 +78,3 @@ def test_what_the_hub_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConfigError, match="cannot load the model 'org/model': this is a gated repository"):
         load(refuse, "org/model", "model")
-
-
-def test_optional_modules() -> None:
-    assert need("json", "json", "text") is json
-    with pytest.raises(ConfigError, match=r"no-such is not installed .*pip install 'rsoup_lightning\[data\]'"):
-        need("no_such_module", "no-such", "data")

@@ -1,0 +1,64 @@
+"""Environments whose batches are entries of a list: prompts, pictures."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from rsoup_lightning.environment import Environment
+from rsoup_lightning.errors import ConfigError
+
+Split = Literal["train", "eval"]
+
+
+class ListedEnvironment(Environment):
+    """Entries of two splits, by number: in a new order each training epoch, always in the same one for evaluation.
+
+    Args:
+        batch_size: entries of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        eval_batch_size: entries per policy and evaluation batch, to bound memory.
+
+    Raises:
+        ConfigError: one of them is below 1.
+    """
+
+    def __init__(self, batch_size: int, batches_per_epoch: int, eval_batch_size: int) -> None:
+        sizes = {"batch_size": batch_size, "batches_per_epoch": batches_per_epoch, "eval_batch_size": eval_batch_size}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ConfigError(f"{name} is {size}: it must be at least 1")
+        self.batch_size = batch_size
+        self.batches_per_epoch = batches_per_epoch
+        self.eval_batch_size = eval_batch_size
+        self._order = np.empty(0, dtype=int)
+
+    @abstractmethod
+    def count(self, split: Split) -> int:
+        """How many entries a split has; at least one."""
+
+    def train_batches(self) -> Iterable[int]:
+        return DataLoader(range(self.batches_per_epoch), batch_size=None)  # type: ignore[arg-type]
+
+    def eval_batches(self) -> Iterable[Tensor]:
+        return DataLoader(range(self.count("eval")), batch_size=self.eval_batch_size)  # type: ignore[arg-type]
+
+    def begin(self, seed: int) -> None:
+        self._order = np.random.default_rng(seed).permutation(self.count("train"))
+
+    def training_entries(self, batch: int) -> Tensor:
+        """``[batch_size]`` the numbers of the entries of a training batch.
+
+        Raises:
+            ConfigError: :meth:`begin` was not called.
+        """
+        if not len(self._order):
+            raise ConfigError("call begin(seed) before the first rollout of an epoch")
+        places = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size) % len(self._order)
+        return torch.from_numpy(self._order[places])

@@ -1,0 +1,120 @@
+"""Small models that are pre-trained on the spot, once: where no weights come with a package and none can be fetched."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rsoup_lightning.errors import ConfigError, OutputError
+from rsoup_lightning.files import atomic_output
+from rsoup_lightning.modalities.cache import cache_folder
+
+LINES = 20  # of progress
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Pretraining:
+    """How a small model is pre-trained: AdamW, a warm-up, and a cosine down to zero.
+
+    Args:
+        steps: optimiser steps.
+        batch_size: examples per step.
+        learning_rate: at its highest.
+        weight_decay: of AdamW.
+        warmup: steps in which the learning rate rises.
+        average: decay per step of the running mean of the weights that is kept in the end; 0 keeps the last weights.
+        seed: of weights, examples and noise.
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: int = 50
+    average: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size) < 1 or self.learning_rate <= 0 or not 0 <= self.average < 1:
+            raise ConfigError(
+                "pre-training needs steps and batch_size of at least 1, learning_rate > 0 and 0 <= average < 1"
+            )
+
+
+def pretrain(module: nn.Module, loss: Callable[[Tensor], Tensor], examples: int, plan: Pretraining, name: str) -> None:
+    """Minimise ``loss`` over random batches of examples, in place; the log tells how it goes.
+
+    Args:
+        module: whose parameters are trained.
+        loss: of the examples ``[batch_size]`` of these numbers.
+        examples: how many there are.
+        plan: how.
+        name: of the model, for the log.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True
+    )
+    mean = [parameter.detach().clone() for parameter in parameters] if plan.average else None
+    module.train()
+    start = time.perf_counter()
+    for step in range(plan.steps):
+        optimizer.param_groups[0]["lr"] = plan.learning_rate * _schedule(step, plan)
+        value = loss(torch.randint(examples, (plan.batch_size,)))
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if mean is not None:
+            # Early on a mean over few steps, so that the random start does not stay in it.
+            torch._foreach_lerp_(mean, parameters, 1 - min(plan.average, (1 + step) / (10 + step)))
+        if (step + 1) % max(plan.steps // LINES, 1) == 0:
+            left = (time.perf_counter() - start) / (step + 1) * (plan.steps - step - 1)
+            logger.info("%s: step %d of %d, loss %.3f, about %.0f s left", name, step + 1, plan.steps, value, left)
+    if mean is not None:
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, mean)
+    module.eval()
+
+
+def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+    """The folder in the cache that ``make`` filled for these settings; it does so once.
+
+    Args:
+        kind: what it holds, in a word.
+        settings: all that it depends on, as plain values.
+        make: writes into the folder it is given.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    digest = sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    folder = cache_folder() / kind / digest[:16]
+    if not folder.exists():
+        try:
+            with atomic_output(folder) as temporary:
+                temporary.mkdir()
+                make(temporary)
+                (temporary / "settings.json").write_text(json.dumps(settings, indent=1, default=str), encoding="utf-8")
+        except OutputError:
+            if not folder.exists():  # another process may have put it there meanwhile
+                raise
+    return folder
+
+
+def _schedule(step: int, plan: Pretraining) -> float:
+    """Share of the highest learning rate at a step."""
+    rise = min(1.0, (step + 1) / max(plan.warmup, 1))
+    return rise * 0.5 * (1 + math.cos(math.pi * step / plan.steps))

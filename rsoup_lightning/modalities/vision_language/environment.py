@@ -1,0 +1,179 @@
+"""Pictures as an environment: answers to train on, and the search's best answer of every policy evaluated."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from rsoup_lightning.environment import Sample
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.vision_language.boxes import read_box
+from rsoup_lightning.modalities.vision_language.decoding import Answers, Prompts, beam_search, sample
+from rsoup_lightning.modalities.vision_language.drawing import with_boxes
+from rsoup_lightning.modalities.vision_language.items import Item, PictureData
+from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
+from rsoup_lightning.modalities.vision_language.vocabulary import Vocabulary
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
+
+
+class PictureEnvironment(ListedEnvironment):
+    """Pictures to caption, to answer questions on, or to find things in. Rollouts carry
+
+    - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
+    - per row: ``prompt [B, P]``, padded on the right, ``prompt_length [B]``, ``picture [B]`` and ``id [B]``, the
+      picture's and the item's number, and ``box [B, 4]`` where every item has one;
+    - as texts: ``question``, ``answer``, ``references`` (a tuple each) and ``reference``, the first of them.
+
+    Answers are sampled for training, and searched for over beams for evaluation.
+
+    Args:
+        data: where items come from.
+        vocabulary: of the policy.
+        unreadable: names of pictures to leave out.
+        batch_size: items of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        max_new_tokens: the most tokens of an answer, its end token included.
+        beams: of the search; 1 takes the most likely token each time.
+        eval_batch_size: items per policy and evaluation batch, to bound memory.
+        context: the most tokens of a row, prompt and answer together.
+        bins: of the axes that boxes as text are written in.
+    """
+
+    unit = "tokens"
+
+    def __init__(
+        self,
+        data: PictureData,
+        vocabulary: Vocabulary,
+        unreadable: frozenset[str] = frozenset(),
+        batch_size: int = 32,
+        batches_per_epoch: int = 10,
+        max_new_tokens: int = 12,
+        beams: int = 5,
+        eval_batch_size: int = 100,
+        context: int = 76,
+        bins: int = 32,
+    ) -> None:
+        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+        if min(max_new_tokens, beams) < 1:
+            raise ConfigError(f"max_new_tokens {max_new_tokens} and beams {beams} must be at least 1")
+        self.data = data
+        self.vocabulary = vocabulary
+        self.unreadable = unreadable
+        self.max_new_tokens = max_new_tokens
+        self.beams = beams
+        self.context = context
+        self.bins = bins
+        self._numbers = {name: number for number, name in enumerate(picture_names(data))}
+        self._items = cache(self._checked_items)
+
+    def count(self, split: Split) -> int:
+        return len(self._items(split))
+
+    @torch.no_grad()
+    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
+        return self._play(policy, "train", self.training_entries(batch).repeat_interleave(samples), greedy, beams=1)
+
+    @torch.no_grad()
+    def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
+        return self._play(policy, "eval", batch, True, self.beams)
+
+    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+        return [self._sample(rollout, row) for row in range(count)]
+
+    def _sample(self, rollout: Rollout, row: int) -> Sample:
+        item, answer = self._items("eval")[int(rollout["id"][row])], rollout.texts["answer"][row]
+        picture = self.data.picture(item.picture)
+        if item.box is not None:
+            picture = with_boxes(picture, item.box, read_box(answer, self.bins))
+        title = f"{item.question} ({item.references[0]})" if item.question else item.references[0]
+        return Sample(title=title, text=answer, picture=encoded(picture))
+
+    def _play(self, policy: Policy, split: Split, numbers: Tensor, greedy: bool, beams: int) -> Rollout:
+        """Answer the items ``numbers [B]``: sampled, the most likely token each time, or searched for."""
+        if not isinstance(policy, VisionLanguagePolicy):
+            raise ConfigError(f"pictures need a vision-language policy, not {type(policy).__name__}")
+        items = [self._items(split)[number] for number in numbers.tolist()]
+        prompts, pictures = self._asked(items, next(policy.parameters()).device)
+        follow = policy.follow(pictures)
+        ends = {"limit": self.max_new_tokens, "end": self.vocabulary.end, "padding": self.vocabulary.padding}
+        if beams > 1:
+            answers = beam_search(follow, prompts, beams=beams, **ends)
+        else:
+            answers = sample(follow, prompts, temperature=policy.temperature, greedy=greedy, **ends)
+        rollout = self._rollout(items, numbers, prompts, pictures, answers)
+        rollout = replace(rollout, log_probs=policy(rollout).log_probs * answers.mask)
+        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _rollout(
+        self, items: Sequence[Item], numbers: Tensor, prompts: Prompts, pictures: Tensor, answers: Answers
+    ) -> Rollout:
+        context = {"prompt": prompts.tokens, "prompt_length": prompts.lengths, "picture": pictures}
+        context["id"] = numbers.to(pictures.device)
+        boxes = [item.box for item in items if item.box is not None]
+        if len(boxes) == len(items):
+            context["box"] = torch.tensor(boxes, device=pictures.device)
+        written = [tokens[mask].tolist() for tokens, mask in zip(answers.tokens, answers.mask, strict=True)]
+        return Rollout(
+            log_probs=torch.zeros_like(answers.mask, dtype=torch.float32),
+            mask=answers.mask,
+            steps={"tokens": answers.tokens},
+            context=context,
+            texts={
+                "question": [item.question for item in items],
+                "answer": [self.vocabulary.decode([t for t in row if t != self.vocabulary.end]) for row in written],
+                "references": [item.references for item in items],
+                "reference": [item.references[0] if item.references else "" for item in items],
+            },
+        )
+
+    def _asked(self, items: Sequence[Item], device: torch.device) -> tuple[Prompts, Tensor]:
+        """The prompts of items, and the numbers ``[B]`` of their pictures."""
+        rows = [self.vocabulary.prompt(item.question) for item in items]
+        lengths = torch.tensor([len(row) for row in rows])
+        tokens = torch.full((len(rows), int(lengths.max())), self.vocabulary.padding)
+        for number, row in enumerate(rows):
+            tokens[number, : len(row)] = torch.tensor(row)
+        pictures = torch.tensor([self._numbers[item.picture] for item in items])
+        return Prompts(tokens.to(device), lengths.to(device)), pictures.to(device)
+
+    def _checked_items(self, split: Split) -> Sequence[Item]:
+        """The items of a split whose pictures can be read.
+
+        Raises:
+            ConfigError: there is none, or one whose question leaves no room for an answer.
+        """
+        items = [item for item in self.data.items(split) if item.picture not in self.unreadable]
+        if not items:
+            raise ConfigError(f"{type(self.data).__name__} has no items to {split} on: check its settings")
+        room = self.context - self.max_new_tokens
+        for item in items:
+            if len(self.vocabulary.prompt(item.question)) > room:
+                raise ConfigError(
+                    f"the question {item.question!r:.60} on {item.picture} leaves no room: the model reads "
+                    f"{self.context} tokens, of which {self.max_new_tokens} are the answer's; shorten it in the data"
+                )
+        return items
+
+
+def picture_names(data: PictureData) -> list[str]:
+    """The names of all pictures of both splits, each once: their order gives them their numbers."""
+    splits: tuple[Split, ...] = ("train", "eval")
+    return list(dict.fromkeys(item.picture for split in splits for item in data.items(split)))
+
+
+def encoded(picture: Image, longest: int = 256) -> bytes:
+    """A picture as WebP, no longer than so many pixels either way."""
+    small = picture.copy()
+    small.thumbnail((longest, longest))
+    stream = io.BytesIO()
+    small.save(stream, "WEBP", lossless=max(small.size) <= 128)
+    return stream.getvalue()

@@ -1,0 +1,114 @@
+"""``VisionLanguageFineTuner``: a captioner fine-tuned on rewards of its texts; the picture tasks differ by their data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from rsoup_lightning.algorithms import RLOO, Algorithm
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.rewards import Fluency
+from rsoup_lightning.modalities.vision_language.coca import Base
+from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
+from rsoup_lightning.modalities.vision_language.features import BadPictures, Pictures, Pixels, features
+from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
+from rsoup_lightning.modalities.vision_language.rewards import CaptionReward
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.registry import Task
+from rsoup_lightning.rewards import Reward
+
+FLUENCY = "fluency"
+
+
+class VisionLanguageFineTuner(RewardFineTuner):
+    """Fine-tunes a CoCa. Beside its rewards it logs ``fluency``, the guard against reward hacking.
+
+    Args:
+        base: the pre-trained model: any CoCa of open_clip, or a small one that is pre-trained on the data.
+        data: where pictures come from, and what is to be said of them.
+        rewards: reward name to reward, or names of the task's own rewards.
+        preference: μ, reward name to weight on the simplex. Default: equal weights.
+        algorithm: how rewards become gradients; any that needs no critic.
+        train_encoder: whether the picture's encoder is trained too. Else it is frozen, and sees each picture once.
+        features: folder that keeps what the frozen encoder saw; null: one in the cache folder (RSOUP_CACHE).
+        bad_pictures: stop at a picture that cannot be read, or skip it, which the log tells; skipping needs a frozen
+            encoder.
+        temperature: of the softmax that tokens are sampled from.
+        batch_size: items of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        max_new_tokens: the most tokens of an answer, its end token included.
+        beams: of the search for evaluated answers; 1 takes the most likely token each time.
+        eval_batch_size: items per policy and evaluation batch, to bound memory.
+    """
+
+    task: ClassVar[Task | None] = None
+    """Where rewards given by name alone are looked up."""
+
+    def __init__(
+        self,
+        base: Base,
+        data: PictureData,
+        rewards: dict[str, Reward] | list[str],
+        preference: dict[str, float] | None = None,
+        algorithm: Algorithm | None = None,
+        train_encoder: bool = False,
+        features: str | None = None,
+        bad_pictures: BadPictures = "refuse",
+        temperature: float = 1.0,
+        batch_size: int = 32,
+        batches_per_epoch: int = 10,
+        max_new_tokens: int = 12,
+        beams: int = 5,
+        eval_batch_size: int = 100,
+        **kwargs: Any,
+    ) -> None:
+        algorithm = algorithm or RLOO()
+        if algorithm.needs_critic:
+            raise ConfigError(f"{type(algorithm).__name__} needs a critic, which CoCa has not: choose RLOO, GRPO or SCST")
+        if train_encoder and (features or bad_pictures == "skip"):
+            raise ConfigError("features and bad_pictures: skip are for a frozen encoder: set train_encoder to false")
+        captioner = base.load(data)
+        pictures = self._pictures(captioner, data, train_encoder, features, bad_pictures)
+        environment = PictureEnvironment(
+            data,
+            captioner.vocabulary,
+            pictures.unreadable,
+            batch_size=batch_size,
+            batches_per_epoch=batches_per_epoch,
+            max_new_tokens=max_new_tokens,
+            beams=beams,
+            eval_batch_size=eval_batch_size,
+            context=captioner.context,
+        )
+        built = self._rewards(rewards)
+        for reward in built.values():
+            if isinstance(reward, CaptionReward):
+                reward.prepare(data)
+        super().__init__(
+            environment=environment,
+            policy=VisionLanguagePolicy(captioner, pictures, train_encoder, temperature),
+            rewards={FLUENCY: Fluency(), **built},
+            preference=preference,
+            algorithm=algorithm,
+            **kwargs,
+        )
+
+    def _pictures(
+        self, captioner: Any, data: PictureData, train_encoder: bool, folder: str | None, bad_pictures: BadPictures
+    ) -> Pictures:
+        names = picture_names(data)
+        if train_encoder:
+            return Pixels(captioner, data, names)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return features(captioner, data, names, bad_pictures, Path(folder) if folder else None, device)
+
+    def _rewards(self, rewards: Mapping[str, Reward] | Sequence[str]) -> dict[str, Reward]:
+        if isinstance(rewards, Mapping):
+            return dict(rewards)
+        if self.task is None:
+            raise ConfigError(f"{type(self).__name__} has no task to look rewards up in: give each one's class_path")
+        return {name: self.task.reward(name) for name in rewards}

@@ -1,0 +1,180 @@
+"""A CoCa of a few million parameters, pre-trained in minutes on the training split of the data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL.Image import Image, Resampling
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
+from rsoup_lightning.modalities.vision_language.coca import Base, Captioner, read, see
+from rsoup_lightning.modalities.vision_language.items import Item, PictureData
+from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
+from rsoup_lightning.optional import need
+
+HEAD = 32  # width of an attention head
+MODEL, WORDS = "model.safetensors", "words.json"
+
+
+class SmallCoCa(Base):
+    """The classes of open_clip at a small size. The first use trains it, with cross-entropy on the references of the
+    training split; later ones with the same settings and data read it from the cache folder (RSOUP_CACHE).
+
+    Args:
+        image_size: width and height in pixels that pictures are brought to.
+        patch_size: width and height of a patch in pixels.
+        width: of all layers; a multiple of 32.
+        encoder_layers: layers that see.
+        text_layers: layers that read, and as many that write.
+        context: the most tokens of a row: start, question, answer and end.
+        shift: pixels by which pictures are moved at random; where the answer is a place, 0.
+        label_smoothing: of the cross-entropy.
+        pretraining: how it is trained.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 48,
+        patch_size: int = 8,
+        width: int = 160,
+        encoder_layers: int = 4,
+        text_layers: int = 2,
+        context: int = 16,
+        shift: int = 4,
+        label_smoothing: float = 0.1,
+        pretraining: Pretraining = Pretraining(),  # noqa: B008  # a constant: nobody changes it
+    ) -> None:
+        if width % HEAD or image_size % patch_size:
+            raise ConfigError(
+                f"width {width} must be a multiple of {HEAD}, and image_size {image_size} of patch_size {patch_size}"
+            )
+        self.image_size = image_size
+        self.patch_size = patch_size
+        self.width = width
+        self.encoder_layers = encoder_layers
+        self.text_layers = text_layers
+        self.context = context
+        self.shift = shift
+        self.label_smoothing = label_smoothing
+        self.pretraining = pretraining
+
+    def load(self, data: PictureData) -> Captioner:
+        items = data.items("train")
+        folder = kept("coca", self._settings(data, items), lambda path: self._make(path, data, items))
+        vocabulary = WordVocabulary.load(folder / WORDS)
+        vocabulary.check([item.references[0] for item in items])
+        model = self.build(len(vocabulary))
+        model.load_state_dict(load_file(folder / MODEL))
+        return Captioner(model.eval(), vocabulary, self.preprocess, self.context)
+
+    def build(self, words: int) -> nn.Module:
+        """The model with random weights, for a vocabulary of so many words."""
+        text = {
+            "context_length": self.context,
+            "vocab_size": words,
+            "width": self.width,
+            "heads": self.width // HEAD,
+            "layers": self.text_layers,
+        }
+        vision = {
+            "image_size": self.image_size,
+            "patch_size": self.patch_size,
+            "width": self.width,
+            "head_width": HEAD,
+            "layers": self.encoder_layers,
+        }
+        model = need("open_clip", "open_clip_torch", "vision").CoCa(
+            embed_dim=self.width,
+            multimodal_cfg=text,
+            text_cfg={**text, "output_tokens": True},
+            vision_cfg={**vision, "output_tokens": True},
+        )
+        nn.init.normal_(model.text_decoder.text_projection, std=self.width**-0.5)  # open_clip leaves what was in memory
+        return model
+
+    def preprocess(self, picture: Image) -> Tensor:
+        """``[3, image_size, image_size]`` of a picture, around 0."""
+        return _centred(self._bytes(picture))
+
+    def _bytes(self, picture: Image) -> Tensor:
+        """``[3, image_size, image_size]`` from 0 to 255."""
+        resized = picture.convert("RGB").resize((self.image_size,) * 2, Resampling.LANCZOS)
+        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+
+    def _settings(self, data: PictureData, items: Sequence[Item]) -> dict[str, Any]:
+        sample = [(item.picture, item.question, item.references) for item in items]
+        own = {name: value for name, value in vars(self).items() if name != "pretraining"}
+        return {
+            **own,
+            "pretraining": vars(self.pretraining),
+            "data": f"{type(data).__module__}.{type(data).__name__}",
+            "items": sha256(repr(sample).encode()).hexdigest(),
+        }
+
+    def _make(self, folder: Path, data: PictureData, items: Sequence[Item]) -> None:
+        vocabulary = WordVocabulary.of(text for item in items for text in (item.question, *item.references))
+        names = list(dict.fromkeys(item.picture for item in items))
+        pixels = torch.stack([self._bytes(data.picture(name)) for name in names])
+        place = {name: number for number, name in enumerate(names)}
+        pairs = [(item, reference) for item in items for reference in item.references]
+        shown = torch.tensor([place[item.picture] for item, _ in pairs])
+        rows = [self._row(vocabulary, item.question, reference) for item, reference in pairs]
+        tokens, targets = (torch.tensor(column) for column in zip(*rows, strict=True))
+        with torch.random.fork_rng():
+            torch.manual_seed(self.pretraining.seed)
+            model = self.build(len(vocabulary))
+            loss = self._loss(model, pixels, shown, tokens, targets)
+            pretrain(model, loss, len(pairs), self.pretraining, "pre-training of a small CoCa")
+        save_file(model.state_dict(), folder / MODEL)
+        vocabulary.save(folder / WORDS)
+
+    def _row(self, vocabulary: WordVocabulary, question: str, reference: str) -> tuple[list[int], list[int]]:
+        """Tokens to read, and at each the one to write; 0, which is no target, at those of the question."""
+        prompt, answer = vocabulary.prompt(question), [*vocabulary.encode(reference), vocabulary.end]
+        row = [*prompt, *answer]
+        if len(row) > self.context + 1:
+            raise ConfigError(f"{question!r} and {reference!r:.60} have {len(row)} tokens: set context to that at least")
+        rest = [vocabulary.padding] * (self.context + 1 - len(row))
+        return (row + rest)[:-1], [0] * (len(prompt) - 1) + answer + rest
+
+    def _loss(
+        self, model: nn.Module, pixels: Tensor, shown: Tensor, tokens: Tensor, targets: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        def loss(rows: Tensor) -> Tensor:
+            wanted = targets[rows]
+            used = max(int((wanted != 0).any(0).nonzero().max()) + 1, 1)  # columns that only pad cost as much as others
+            moved = _moved(pixels[shown[rows]], self.shift)
+            logits = read(model, see(model, _centred(moved)), tokens[rows, :used])
+            return F.cross_entropy(
+                logits.flatten(0, 1),
+                wanted[:, :used].flatten(),
+                ignore_index=0,
+                label_smoothing=self.label_smoothing,
+            )
+
+        return loss
+
+
+def _centred(pixels: Tensor) -> Tensor:
+    return (pixels.float() / 255 - 0.5) / 0.25
+
+
+def _moved(pixels: Tensor, most: int) -> Tensor:
+    """Each of ``pixels [B, 3, S, S]`` moved by up to ``most`` pixels either way; its edge fills what it leaves."""
+    if not most:
+        return pixels
+    size = pixels.shape[-1]
+    padded = F.pad(pixels.float(), (most,) * 4, mode="replicate")
+    offsets = torch.randint(2 * most + 1, (2, len(pixels), 1))
+    rows, columns = (offset + torch.arange(size) for offset in offsets)
+    index = torch.arange(len(pixels))[:, None, None]
+    return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.captions import Caption, References, prepare, read
+from rsoup_lightning.errors import RewardError
+
+
+def test_ngrams_are_counted_by_length() -> None:
+    assert read("A cat, a cat").ngrams == [
+        {"a": 2, "cat": 2},
+        {"a cat": 2, "cat a": 1},
+        {"a cat a": 1, "cat a cat": 1},
+        {"a cat a cat": 1},
+    ]
+    assert Caption([]).ngrams == [{}, {}, {}, {}]
+
+
+@pytest.mark.parametrize("texts", [[], ["", "?!"]])
+def test_reference_free_samples_are_refused(texts: list[str]) -> None:
+    with pytest.raises(RewardError, match=r"reference-free sample: image 7\.png has no reference"):
+        prepare(texts, "image 7.png")
+
+
+def test_what_is_kept_is_made_once_for_its_arguments() -> None:
+    made = []
+
+    def make(references: References, factor: int) -> int:
+        made.append(factor)
+        return factor * len(references.captions)
+
+    references = prepare(["a", "b"])
+    assert [references.kept(make, factor) for factor in (2, 3, 2, 3)] == [4, 6, 4, 6]
+    assert made == [2, 3]
