@@ -18,7 +18,7 @@ from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import write_json
-from rsoup_lightning.progress import RunProgress
+from rsoup_lightning.progress import RunProgress, listening, on_stderr
 from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
@@ -39,13 +39,14 @@ class RecipeCLI(LightningCLI):
 def lightning(command: str, arguments: list[str]) -> int:
     """``rsoup fit|validate|test``: LightningCLI on the task's class."""
     _quiet()
-    RecipeCLI(
-        model_class=task_class(arguments)[1],
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        parser_kwargs={"prog": "rsoup"},
-        args=[command, *arguments],
-    )
+    with listening(on_stderr):
+        RecipeCLI(
+            model_class=task_class(arguments)[1],
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"prog": "rsoup"},
+            args=[command, *arguments],
+        )
     return 0
 
 
@@ -60,7 +61,8 @@ def soup(arguments: list[str]) -> int:
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"--seeds names a seed twice: {seeds}")
     config.pop("config")
-    recipe = Recipe.resolve(task, parser, config)
+    with listening(on_stderr):
+        recipe = Recipe.resolve(task, parser, config)
     several = len(seeds) > 1
     if several:
         RunFolder(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, recipe.device))

@@ -33,13 +33,15 @@ class Sample:
         title: what it was asked, the same for every λ ("seed 3", a prompt).
         text: what it answered, if that is text.
         series: named curves over the steps, if it moved.
-        media: a picture or an animation in the samples folder, by file name.
+        picture: an encoded picture (WebP) of what it saw or made; goes into a file of its own.
+        media: that file's name in the samples folder; filled when it is written.
         read: what each reward read of it and gave; filled when it is evaluated, not by the environment.
     """
 
     title: str
     text: str = ""
     series: dict[str, list[float]] = field(default_factory=dict)
+    picture: bytes = b""
     media: str = ""
     read: dict[str, Reading] = field(default_factory=dict)
 

@@ -67,7 +67,7 @@ def score_batch(
         given = {name: values.reshape(-1)[index.to(values.device)].tolist() for name, values in scores.items()}
         readings = _readings(rewards, picked, given)
         samples = [replace(sample, read=read) for sample, read in zip(samples, readings, strict=True)]
-    return rollout["id"].view(members, -1), scores, rollout.mask.view(members, -1).sum(1), samples
+    return rollout["id"].view(members, -1), scores, rollout.mask.reshape(members, -1).sum(1), samples
 
 
 def _readings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from rsoup_lightning.progress import ProgressCallback, RunProgress
 from rsoup_lightning.recipe import Recipe
 from rsoup_lightning.results import Kind, Point, Record, front_record
 from rsoup_lightning.run_folder import RunFolder
+from rsoup_lightning.samples import worth_filming, write_samples
 from rsoup_lightning.simplex import grid, one_hot
 
 
@@ -82,7 +83,8 @@ class Experiment:
             reference_point=self.settings.reference_point,
             training_cost=self._cost(),
         )
-        self._write_samples(points)
+        samples = self.folder.path / "samples"
+        write_samples(samples, points, self._films(samples, points) if self.settings.films else {})
         write_json(file, record)
         self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
         return record
@@ -195,27 +197,17 @@ class Experiment:
         weights = read_weights(self.folder.path / stage)
         return {name: tensor.to(self.device) for name, tensor in weights.items()}
 
-    def _write_samples(self, points: list[Point]) -> None:
-        """Samples of every point as JSON, with films of the first expert, the last and the soup nearest the middle."""
-        folder = self.folder.path / "samples"
-        films = self._films(folder, points) if self.settings.films else {}
-        for index, point in enumerate(points):
-            samples = [asdict(sample) for sample in point.samples]
-            write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(index, "")})
-
     def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
+        """Films of the first expert, the last, and the soup nearest the middle, by the index of their point."""
         weights = [self._weights(f"experts/{expert}") for expert in self.experts]
-        first, last = self.experts[0], self.experts[-1]
-        places = {i: p.coefficients for i, p in enumerate(points) if p.coefficients}
-        wanted = [{last: 1.0}, {first: 0.5, last: 0.5}, {first: 1.0}]
         films: dict[int, str] = {}
-        for target in wanted:
-            distances = {index: _distance(place, target) for index, place in places.items()}
-            index = min(distances, key=distances.__getitem__)
+        for index in worth_filming(points, self.experts):
             name = f"film-{index:03d}.webp"
-            with swapped_in(self.module.policy, linear(weights, list(places[index].values()))):
-                if index not in films and self.module.environment.film(self.module.policy, folder / name):
-                    films[index] = name
+            coefficients = points[index].coefficients or {}
+            with swapped_in(self.module.policy, linear(weights, list(coefficients.values()))):
+                if not self.module.environment.film(self.module.policy, folder / name):
+                    break  # there is nothing to see
+            films[index] = name
         return films
 
     def _cost(self) -> dict[str, int]:
@@ -242,10 +234,6 @@ def check_checkpoint(path: Path) -> None:
         read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"cannot resume: {error}; delete the file to train this stage anew") from error
-
-
-def _distance(coefficients: Mapping[str, float], target: Mapping[str, float]) -> float:
-    return sum(abs(weight - target.get(name, 0.0)) for name, weight in coefficients.items())
 
 
 def _written(preference: Mapping[str, float]) -> str:

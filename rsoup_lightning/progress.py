@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -44,15 +46,12 @@ class RunProgress:
 
     def __enter__(self) -> RunProgress:
         self._bars.start()
-        self._log = _Lines(self)
-        self._log_level = LIBRARY.level
-        LIBRARY.addHandler(self._log)
-        LIBRARY.setLevel(logging.INFO)
+        self._log = listening(self.say)
+        self._log.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        LIBRARY.removeHandler(self._log)
-        LIBRARY.setLevel(self._log_level)
+        self._log.__exit__(*exception)
         self._bars.stop()
 
     def stage(self, name: str, total: int) -> None:
@@ -83,15 +82,31 @@ class RunProgress:
         self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class _Lines(logging.Handler):
-    """What the library logs, as lines above the bars."""
+@contextmanager
+def listening(say: Callable[[str], None]) -> Iterator[None]:
+    """Hand what the library logs to ``say``, line by line, and to nobody who listened before."""
+    before = LIBRARY.handlers[:], LIBRARY.level
+    LIBRARY.handlers[:] = [_Lines(say)]
+    LIBRARY.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LIBRARY.handlers[:] = before[0]
+        LIBRARY.setLevel(before[1])
 
-    def __init__(self, progress: RunProgress) -> None:
+
+def on_stderr(line: str) -> None:
+    """Print a line where it is no result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
-        self._progress = progress
+        self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._progress.say(record.getMessage())
+        self._say(record.getMessage())
 
 
 class ProgressCallback(L.Callback):

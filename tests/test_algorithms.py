@@ -21,6 +21,7 @@ from tests.conftest import PointFineTuner, quiet_trainer
         algorithms.GRPO(samples=4, epochs=2),
         algorithms.SCST(samples=2),
         algorithms.RewardWeightedRegression(temperature=0.5),
+        algorithms.RewardWeightedRegression(keep=0.5),
     ],
     ids=lambda a: type(a).__name__,
 )
@@ -59,3 +60,20 @@ def test_rloo_gradient_is_unbiased_for_the_closed_form() -> None:
 def test_one_completion_has_no_others(kind: type[algorithms.Algorithm]) -> None:
     with pytest.raises(ConfigError, match="at least 2"):
         kind(samples=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1.0, 5), (0.6, 3), (0.5, 2), (0.01, 1)])
+def test_the_best_rows_alone_get_weight(point: PointFineTuner, keep: float, kept: int) -> None:
+    rollout = point.environment.rollout(point.policy, 0).rows(torch.arange(5))
+    reward = torch.tensor([[0.1], [0.5], [0.3], [0.4], [0.2]])
+    algorithm = algorithms.RewardWeightedRegression(temperature=2.0, keep=keep)
+    weights = algorithm.advantages(rollout, reward, point.policy, None)["advantages"].squeeze(1)
+    best = reward.squeeze(1).topk(kept).indices
+    expected = torch.zeros(5).index_fill(0, best, 1.0) * torch.exp(reward.squeeze(1) / reward.std() / 2)
+    torch.testing.assert_close(weights, expected / expected.mean())
+
+
+@pytest.mark.parametrize("keep", [0.0, 1.5])
+def test_the_share_that_is_kept_is_one(keep: float) -> None:
+    with pytest.raises(ConfigError, match="keep is"):
+        algorithms.RewardWeightedRegression(keep=keep)

@@ -13,7 +13,7 @@ FLOORS = [
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences"},
     {"modalities", "module", "plots"},
-    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge"},
+    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples"},
     {"cli", "merge_command", "pick"},
     {"__main__"},
 ]

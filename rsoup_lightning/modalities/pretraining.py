@@ -62,8 +62,11 @@ def pretrain(module: nn.Module, loss: Callable[[Tensor], Tensor], examples: int,
         examples: how many there are.
         plan: how.
         name: of the model, for the log.
+
+    Raises:
+        ConfigError: the loss is not finite in the end.
     """
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    parameters: list[Tensor] = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, plan.learning_rate, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True
     )
@@ -79,10 +82,14 @@ def pretrain(module: nn.Module, loss: Callable[[Tensor], Tensor], examples: int,
         optimizer.step()
         if mean is not None:
             # Early on a mean over few steps, so that the random start does not stay in it.
-            torch._foreach_lerp_(mean, parameters, 1 - min(plan.average, (1 + step) / (10 + step)))
+            with torch.no_grad():
+                torch._foreach_lerp_(mean, parameters, 1 - min(plan.average, (1 + step) / (10 + step)))
         if (step + 1) % max(plan.steps // LINES, 1) == 0:
             left = (time.perf_counter() - start) / (step + 1) * (plan.steps - step - 1)
-            logger.info("%s: step %d of %d, loss %.3f, about %.0f s left", name, step + 1, plan.steps, value, left)
+            done = f"step {step + 1} of {plan.steps}, loss {value.item():.3f}"
+            logger.info("%s: %s, about %.0f s left", name, done, left)
+    if not value.isfinite():
+        raise ConfigError(f"{name}: the loss is {value.item()} in the end: choose a lower learning_rate")
     if mean is not None:
         with torch.no_grad():
             torch._foreach_copy_(parameters, mean)

@@ -1,1 +1,17 @@
-"""A caption for a picture: emoji and their names, or photographs."""
+"""Captions: emoji and their names, or photographs of COCO; rewarded by the metrics of captions."""
+
+from rsoup_lightning.registry import Task
+
+TASK = Task(
+    name="captioning",
+    summary="say what a picture shows, as each metric of captions wants it: BLEU, ROUGE-L, METEOR, CIDEr",
+    fine_tuner="tasks.captioning.module:CaptioningFineTuner",
+    rewards={
+        "bleu1": "rsoup_lightning.modalities.vision_language.rewards:Bleu",
+        "bleu4": "tasks.captioning.rewards:Bleu4",
+        "rouge": "rsoup_lightning.modalities.vision_language.rewards:RougeL",
+        "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
+        "cider": "rsoup_lightning.modalities.vision_language.rewards:CiderD",
+    },
+    recipe="conf/captioning/emoji.yaml",
+)

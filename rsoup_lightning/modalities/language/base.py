@@ -64,8 +64,13 @@ def quiet_transformers() -> Iterator[None]:
         logging.enable_progress_bar()
 
 
-def with_adapter(model: Any, lora: LoRA) -> Any:
+def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
     """``model`` as a ``PeftModel`` that trains LoRA adapters only.
+
+    Args:
+        model: what is adapted.
+        lora: how.
+        task: PEFT's name of what the model does; None where it has none.
 
     Raises:
         ConfigError: PEFT is absent, or no layer has one of the wanted names.
@@ -76,7 +81,7 @@ def with_adapter(model: Any, lora: LoRA) -> Any:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets) if lora.targets is not None else None,
-        task_type=peft.TaskType.CAUSAL_LM,
+        task_type=task,
     )
     try:
         return peft.get_peft_model(model, config)

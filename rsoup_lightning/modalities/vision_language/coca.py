@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.vision_language.readable import BadPictures
 from rsoup_lightning.modalities.vision_language.vocabulary import BytePairs, Vocabulary
 from rsoup_lightning.optional import need
 
@@ -41,11 +42,16 @@ class Base(ABC):
     """Where a pre-trained captioner comes from."""
 
     @abstractmethod
-    def load(self, data: PictureData) -> Captioner:
+    def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         """The captioner for these pictures and texts.
+
+        Args:
+            data: what it will see and be asked.
+            bad_pictures: what to do with a picture that cannot be read, if it looks at them.
 
         Raises:
             ConfigError: it cannot be had; says what to give instead.
+            PictureError: a picture cannot be read and is not to be skipped; names it.
         """
 
 
@@ -61,15 +67,18 @@ class OpenClipCoCa(Base):
         self.name = name
         self.weights = weights
 
-    def load(self, data: PictureData) -> Captioner:
+    def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         open_clip = need("open_clip", "open_clip_torch", "vision")
         hosted = self.name.startswith(("local-dir:", "hf-hub:"))
         if not hosted and self.weights is None:
             raise ConfigError(f"{self.name} needs weights: give a file, or one of open_clip's tags for it")
+        if hosted and self.weights is not None:
+            raise ConfigError(f"{self.name} has weights of its own: leave weights out, or name an architecture")
         if self.weights and "/" in self.weights and not Path(self.weights).is_file():
             raise ConfigError(f"there is no file {self.weights} to load the weights of {self.name} from")
         try:
-            model = open_clip.create_model(self.name, pretrained=self.weights)
+            # required: else open_clip goes on with random weights where a folder has none
+            model = open_clip.create_model(self.name, pretrained=self.weights, require_pretrained=True)
             tokenizer = open_clip.get_tokenizer(self.name)
         except Exception as error:  # of whichever package reads the files, or speaks to the hub
             raise ConfigError(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 Follow = Callable[[Tensor, Tensor], Tensor]
-"""Logits ``[R, L, V]`` of what follows each of ``tokens [R, L]``, of which row r sees the picture of row ``rows[r]``."""
+"""Logits ``[R, L, V]`` of what follows each of ``tokens [R, L]``; row r sees the picture of row ``rows[r]``."""
 
 
 @dataclass(frozen=True)

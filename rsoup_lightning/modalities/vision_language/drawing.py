@@ -18,6 +18,6 @@ def with_boxes(picture: Image, wanted: Box, given: Box | None) -> Image:
     draw = ImageDraw.Draw(copy)
     for box, colour in ((wanted, WANTED), (given, GIVEN)):
         if box is not None:
-            corners = [edge * side for edge, side in zip(box, copy.size * 2, strict=True)]
+            corners = [min(edge * side, side - 1) for edge, side in zip(box, copy.size * 2, strict=True)]
             draw.rectangle(corners, outline=colour, width=2)
     return copy

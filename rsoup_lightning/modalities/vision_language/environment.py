@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.decoding import Answers, Prompts, beam_search, sample
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData
+from rsoup_lightning.modalities.vision_language.items import Box, Item, PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import Vocabulary
 from rsoup_lightning.policy import Policy
@@ -91,10 +90,11 @@ class PictureEnvironment(ListedEnvironment):
 
     def _sample(self, rollout: Rollout, row: int) -> Sample:
         item, answer = self._items("eval")[int(rollout["id"][row])], rollout.texts["answer"][row]
-        picture = self.data.picture(item.picture)
+        picture = shrunk(self.data.picture(item.picture))
         if item.box is not None:
             picture = with_boxes(picture, item.box, read_box(answer, self.bins))
-        title = f"{item.question} ({item.references[0]})" if item.question else item.references[0]
+        wanted = item.references[0] if item.references else ""
+        title = f"{item.question} ({wanted})" if item.question and wanted else item.question or wanted or item.picture
         return Sample(title=title, text=answer, picture=encoded(picture))
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, greedy: bool, beams: int) -> Rollout:
@@ -149,7 +149,8 @@ class PictureEnvironment(ListedEnvironment):
         """The items of a split whose pictures can be read.
 
         Raises:
-            ConfigError: there is none, or one whose question leaves no room for an answer.
+            ConfigError: there is none, or one whose question leaves no room for an answer, or whose box is not inside
+                its picture.
         """
         items = [item for item in self.data.items(split) if item.picture not in self.unreadable]
         if not items:
@@ -161,6 +162,11 @@ class PictureEnvironment(ListedEnvironment):
                     f"the question {item.question!r:.60} on {item.picture} leaves no room: the model reads "
                     f"{self.context} tokens, of which {self.max_new_tokens} are the answer's; shorten it in the data"
                 )
+            if item.box is not None and not _inside(item.box):
+                raise ConfigError(
+                    f"the box {item.box} of {item.question!r:.60} on {item.picture} is not inside the picture: left, "
+                    "top, right and bottom edge must be fractions of it; correct it in the data or leave the item out"
+                )
         return items
 
 
@@ -170,10 +176,6 @@ def picture_names(data: PictureData) -> list[str]:
     return list(dict.fromkeys(item.picture for split in splits for item in data.items(split)))
 
 
-def encoded(picture: Image, longest: int = 256) -> bytes:
-    """A picture as WebP, no longer than so many pixels either way."""
-    small = picture.copy()
-    small.thumbnail((longest, longest))
-    stream = io.BytesIO()
-    small.save(stream, "WEBP", lossless=max(small.size) <= 128)
-    return stream.getvalue()
+def _inside(box: Box) -> bool:
+    left, top, right, bottom = box
+    return 0 <= left < right <= 1 and 0 <= top < bottom <= 1

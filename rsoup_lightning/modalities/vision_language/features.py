@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from rsoup_lightning.files import atomic, write_json
 from rsoup_lightning.modalities.cache import cache_folder
 from rsoup_lightning.modalities.vision_language.coca import Captioner, see
 from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.vision_language.readable import BadPictures, look, read_picture
 
-BadPictures = Literal["refuse", "skip"]
 ROWS = 64  # pictures at a time
 TABLE, ABOUT = "features.npy", "features.json"
 
@@ -102,17 +102,20 @@ def features(
     """
     origin = {
         "encoder": _digest(captioner.model.visual.state_dict()),
-        "pictures": sha256("\n".join(names).encode()).hexdigest(),
+        "set of pictures": look(data, names),
     }
     if folder is None:
         folder = cache_folder() / "features" / sha256(json.dumps(origin).encode()).hexdigest()[:16]
     if (folder / ABOUT).exists():
         kept = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         for what in origin:
-            if kept[what] != origin[what]:
+            if kept.get(what) != origin[what]:
                 raise ConfigError(f"the features in {folder} are of another {what}: delete it, or name another folder")
         if kept["unreadable"] and bad_pictures == "refuse":
-            raise PictureError(f"{kept['unreadable'][0]} was left out of {folder}: set bad_pictures to skip, or mend it")
+            raise PictureError(
+                f"the features in {folder} are without {kept['unreadable'][0]}, which could not be read: set "
+                "bad_pictures to skip, or mend the picture and delete the folder"
+            )
     else:
         unreadable = _compute(captioner, data, names, bad_pictures, folder / TABLE, device)
         write_json(folder / ABOUT, {**origin, "unreadable": unreadable})  # last: it says that the table is whole
@@ -130,23 +133,17 @@ def _compute(
 ) -> list[str]:
     """Write the table; returns the pictures that could not be read, whose rows stay zero."""
     unreadable: list[str] = []
-
-    def read(name: str) -> Tensor | None:
-        try:
-            return captioner.preprocess(data.picture(name))
-        except PictureError as error:
-            if bad_pictures == "refuse":
-                raise PictureError(f"{error}; set bad_pictures to skip to go on without such pictures") from error
-            logger.warning("%s: left out", error)
-            unreadable.append(name)
-            return None
-
     model = captioner.model.to(device).eval()
     table: Any = None
     with atomic(path) as temporary:
         for first in range(0, len(names), ROWS):
-            batch = {number: read(names[number]) for number in range(first, min(first + ROWS, len(names)))}
-            readable = {number: picture for number, picture in batch.items() if picture is not None}
+            readable: dict[int, Tensor] = {}
+            for number, name in enumerate(names[first : first + ROWS], start=first):
+                picture = read_picture(data, name, bad_pictures)
+                if picture is None:
+                    unreadable.append(name)
+                else:
+                    readable[number] = captioner.preprocess(picture)
             if not readable:
                 continue
             seen = see(model, torch.stack(list(readable.values())).to(device)).half().cpu().numpy()

@@ -1,30 +1,29 @@
-"""``VisionLanguageFineTuner``: a captioner fine-tuned on rewards of its texts; the picture tasks differ by their data."""
+"""``VisionLanguageFineTuner``: a captioner fine-tuned on rewards of its texts; its tasks differ by their data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
 from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.language.rewards import Fluency
-from rsoup_lightning.modalities.vision_language.coca import Base
+from rsoup_lightning.modalities.vision_language.coca import Base, Captioner
 from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
-from rsoup_lightning.modalities.vision_language.features import BadPictures, Pictures, Pixels, features
+from rsoup_lightning.modalities.vision_language.features import Pictures, Pixels, features
 from rsoup_lightning.modalities.vision_language.items import PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
+from rsoup_lightning.modalities.vision_language.readable import BadPictures
 from rsoup_lightning.modalities.vision_language.rewards import CaptionReward
-from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.registry import Task
 from rsoup_lightning.rewards import Reward
 
 FLUENCY = "fluency"
 
 
-class VisionLanguageFineTuner(RewardFineTuner):
+class VisionLanguageFineTuner(PretrainedFineTuner):
     """Fine-tunes a CoCa. Beside its rewards it logs ``fluency``, the guard against reward hacking.
 
     Args:
@@ -44,9 +43,6 @@ class VisionLanguageFineTuner(RewardFineTuner):
         beams: of the search for evaluated answers; 1 takes the most likely token each time.
         eval_batch_size: items per policy and evaluation batch, to bound memory.
     """
-
-    task: ClassVar[Task | None] = None
-    """Where rewards given by name alone are looked up."""
 
     def __init__(
         self,
@@ -68,10 +64,12 @@ class VisionLanguageFineTuner(RewardFineTuner):
     ) -> None:
         algorithm = algorithm or RLOO()
         if algorithm.needs_critic:
-            raise ConfigError(f"{type(algorithm).__name__} needs a critic, which CoCa has not: choose RLOO, GRPO or SCST")
+            raise ConfigError(
+                f"{type(algorithm).__name__} needs a critic, and CoCa has none: choose RLOO, GRPO or SCST"
+            )
         if train_encoder and (features or bad_pictures == "skip"):
             raise ConfigError("features and bad_pictures: skip are for a frozen encoder: set train_encoder to false")
-        captioner = base.load(data)
+        captioner = base.load(data, bad_pictures)
         pictures = self._pictures(captioner, data, train_encoder, features, bad_pictures)
         environment = PictureEnvironment(
             data,
@@ -84,7 +82,7 @@ class VisionLanguageFineTuner(RewardFineTuner):
             eval_batch_size=eval_batch_size,
             context=captioner.context,
         )
-        built = self._rewards(rewards)
+        built = self.built(rewards)
         for reward in built.values():
             if isinstance(reward, CaptionReward):
                 reward.prepare(data)
@@ -98,17 +96,15 @@ class VisionLanguageFineTuner(RewardFineTuner):
         )
 
     def _pictures(
-        self, captioner: Any, data: PictureData, train_encoder: bool, folder: str | None, bad_pictures: BadPictures
+        self,
+        captioner: Captioner,
+        data: PictureData,
+        train_encoder: bool,
+        folder: str | None,
+        bad_pictures: BadPictures,
     ) -> Pictures:
         names = picture_names(data)
         if train_encoder:
             return Pixels(captioner, data, names)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return features(captioner, data, names, bad_pictures, Path(folder) if folder else None, device)
-
-    def _rewards(self, rewards: Mapping[str, Reward] | Sequence[str]) -> dict[str, Reward]:
-        if isinstance(rewards, Mapping):
-            return dict(rewards)
-        if self.task is None:
-            raise ConfigError(f"{type(self).__name__} has no task to look rewards up in: give each one's class_path")
-        return {name: self.task.reward(name) for name in rewards}

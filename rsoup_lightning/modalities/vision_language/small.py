@@ -18,6 +18,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
 from rsoup_lightning.modalities.vision_language.coca import Base, Captioner, read, see
 from rsoup_lightning.modalities.vision_language.items import Item, PictureData
+from rsoup_lightning.modalities.vision_language.readable import BadPictures, look, read_picture
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from rsoup_lightning.optional import need
 
@@ -67,11 +68,11 @@ class SmallCoCa(Base):
         self.label_smoothing = label_smoothing
         self.pretraining = pretraining
 
-    def load(self, data: PictureData) -> Captioner:
+    def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         items = data.items("train")
-        folder = kept("coca", self._settings(data, items), lambda path: self._make(path, data, items))
+        folder = kept("coca", self._settings(data, items), lambda path: self._make(path, data, items, bad_pictures))
         vocabulary = WordVocabulary.load(folder / WORDS)
-        vocabulary.check([item.references[0] for item in items])
+        vocabulary.check([item.references for item in data.items("eval")])
         model = self.build(len(vocabulary))
         model.load_state_dict(load_file(folder / MODEL))
         return Captioner(model.eval(), vocabulary, self.preprocess, self.context)
@@ -95,7 +96,7 @@ class SmallCoCa(Base):
         model = need("open_clip", "open_clip_torch", "vision").CoCa(
             embed_dim=self.width,
             multimodal_cfg=text,
-            text_cfg={**text, "output_tokens": True},
+            text_cfg={**text, "embed_cls": True, "output_tokens": True},  # without it, rows must have the full length
             vision_cfg={**vision, "output_tokens": True},
         )
         nn.init.normal_(model.text_decoder.text_projection, std=self.width**-0.5)  # open_clip leaves what was in memory
@@ -118,14 +119,18 @@ class SmallCoCa(Base):
             "pretraining": vars(self.pretraining),
             "data": f"{type(data).__module__}.{type(data).__name__}",
             "items": sha256(repr(sample).encode()).hexdigest(),
+            "pictures": look(data, [item.picture for item in items]),
         }
 
-    def _make(self, folder: Path, data: PictureData, items: Sequence[Item]) -> None:
+    def _make(self, folder: Path, data: PictureData, items: Sequence[Item], bad_pictures: BadPictures) -> None:
         vocabulary = WordVocabulary.of(text for item in items for text in (item.question, *item.references))
-        names = list(dict.fromkeys(item.picture for item in items))
-        pixels = torch.stack([self._bytes(data.picture(name)) for name in names])
-        place = {name: number for number, name in enumerate(names)}
-        pairs = [(item, reference) for item in items for reference in item.references]
+        names = dict.fromkeys(item.picture for item in items if item.references)
+        seen = {name: picture for name in names if (picture := read_picture(data, name, bad_pictures)) is not None}
+        if not seen:
+            raise ConfigError(f"{type(data).__name__} has no picture with references to pre-train on: give it some")
+        pixels = torch.stack([self._bytes(picture) for picture in seen.values()])
+        place = {name: number for number, name in enumerate(seen)}
+        pairs = [(item, reference) for item in items if item.picture in seen for reference in item.references]
         shown = torch.tensor([place[item.picture] for item, _ in pairs])
         rows = [self._row(vocabulary, item.question, reference) for item, reference in pairs]
         tokens, targets = (torch.tensor(column) for column in zip(*rows, strict=True))
@@ -142,7 +147,7 @@ class SmallCoCa(Base):
         prompt, answer = vocabulary.prompt(question), [*vocabulary.encode(reference), vocabulary.end]
         row = [*prompt, *answer]
         if len(row) > self.context + 1:
-            raise ConfigError(f"{question!r} and {reference!r:.60} have {len(row)} tokens: set context to that at least")
+            raise ConfigError(f"{question!r} and {reference!r:.60} have {len(row)} tokens: set context to that")
         rest = [vocabulary.padding] * (self.context + 1 - len(row))
         return (row + rest)[:-1], [0] * (len(prompt) - 1) + answer + rest
 
@@ -151,7 +156,7 @@ class SmallCoCa(Base):
     ) -> Callable[[Tensor], Tensor]:
         def loss(rows: Tensor) -> Tensor:
             wanted = targets[rows]
-            used = max(int((wanted != 0).any(0).nonzero().max()) + 1, 1)  # columns that only pad cost as much as others
+            used = int((wanted != 0).any(0).nonzero().max()) + 1  # columns that only pad cost as much as others
             moved = _moved(pixels[shown[rows]], self.shift)
             logits = read(model, see(model, _centred(moved)), tokens[rows, :used])
             return F.cross_entropy(

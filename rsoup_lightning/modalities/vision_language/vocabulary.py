@@ -70,17 +70,19 @@ class WordVocabulary(Vocabulary):
     def decode(self, tokens: Sequence[int]) -> str:
         return " ".join(self.words[token - 4] for token in tokens if token >= 4)
 
-    def check(self, texts: Sequence[str]) -> None:
-        """Require that at least half of ``texts`` can be written with these words.
+    def check(self, answers: Sequence[Sequence[str]]) -> None:
+        """Require that for half of all items at least, one of its ``answers`` can be written with these words.
 
         Raises:
-            ConfigError: they cannot; names words that are missing.
+            ConfigError: that is not so; names words that are missing.
         """
-        missing = [word for text in texts for word in tokenise(text) if word not in self._tokens]
-        if sum(any(word not in self._tokens for word in tokenise(text)) for text in texts) > len(texts) / 2:
+        unknown = [[set(tokenise(text)) - self._tokens.keys() for text in texts] for texts in answers]
+        beyond = [lacking for lacking in unknown if lacking and all(lacking)]
+        if len(beyond) > len(answers) / 2:
+            missing = sorted(set().union(*(words for lacking in beyond for words in lacking)))
             raise ConfigError(
-                f"most answers of the data hold words that the model has no token for, such as {sorted(set(missing))[:5]}"
-                ": it was pre-trained on other data; give it the data it was made for, or pre-train it anew"
+                f"the answers to {len(beyond)} of {len(answers)} items hold words that the model has no token for, "
+                f"such as {', '.join(missing[:5])}: its words are those of the training split, which must be like this"
             )
 
     def save(self, path: Path) -> None:

@@ -1,0 +1,154 @@
+"""Re-scoring against the model run plainly on each row, the reference, and what makes an expert."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from rsoup_lightning.callbacks import swapped_in
+from rsoup_lightning.losses import kl_per_step
+from rsoup_lightning.merging import linear
+from rsoup_lightning.modalities.vision_language.policy import ROWS_AT_A_TIME, VisionLanguagePolicy
+from rsoup_lightning.rollout import Rollout
+from tests.modalities.vision_language.tiny import Squares, captioner, environment, pictures, policy, stirred
+
+DATA = Squares()
+
+
+def rolled(made: VisionLanguagePolicy, samples: int = 3, seed: int = 0) -> Rollout:
+    torch.manual_seed(seed)
+    return environment(DATA, made, batch_size=6).rollout(made, 0, samples=samples)
+
+
+def plain(made: VisionLanguagePolicy, rollout: Rollout, *, table: bool = False) -> Tensor:
+    """``[B, T]`` log-probabilities by open_clip's own modules, run on each row alone without padding.
+
+    Args:
+        table: take the features of the picture as they are kept, not as the encoder gives them.
+    """
+    scores, model = torch.zeros(rollout.mask.shape), made.model
+    names = list(dict.fromkeys(item.picture for split in ("train", "eval") for item in DATA.items(split)))  # type: ignore[arg-type]
+    for row in range(len(rollout)):
+        number = int(rollout["picture"][row])
+        prompt = rollout["prompt"][row, : rollout["prompt_length"][row]]
+        tokens = rollout["tokens"][row][rollout.mask[row]]
+        with torch.no_grad():
+            if table:
+                seen = made._pictures(torch.tensor([number]))[0]
+            else:
+                seen = model.visual(captioner(DATA).preprocess(DATA.picture(names[number]))[None])[1]
+            logits = model.text_decoder(seen, model.text(torch.cat([prompt, tokens])[None])[1])[0]
+        chances = torch.log_softmax(logits[len(prompt) - 1 : -1] / made.temperature, -1)
+        scores[row, : len(tokens)] = chances[torch.arange(len(tokens)), tokens]
+    return scores
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_log_probs_are_those_of_each_row_alone(train_encoder: bool, temperature: float) -> None:
+    made = policy(DATA, train_encoder=train_encoder, temperature=temperature)
+    rollout = rolled(made)
+    assert len(set(rollout["prompt_length"].tolist())) == 3 and len(set(rollout.mask.sum(1).tolist())) > 1
+    expected = plain(made, rollout, table=not train_encoder)
+    ours = (made(rollout).log_probs * rollout.mask).detach()
+    assert torch.allclose(ours, expected, atol=1e-5)
+    assert torch.allclose(rollout.log_probs, expected, atol=1e-5)
+    assert -10 < expected[rollout.mask].mean() < -0.1
+
+
+def test_features_give_what_pixels_give_to_half_precision() -> None:
+    loaded = captioner(DATA)
+    frozen = VisionLanguagePolicy(loaded, pictures(loaded, DATA))
+    rollout = rolled(frozen)
+    assert torch.allclose(rollout.log_probs, plain(frozen, rollout), atol=0.02)
+    assert not torch.equal(rollout.log_probs, plain(frozen, rollout))
+
+
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_the_likelihood_ratio_is_one_before_the_first_update(train_encoder: bool) -> None:
+    made = policy(DATA, train_encoder=train_encoder)
+    rollout = rolled(made)
+    made.train()
+    ours = made(rollout).log_probs
+    assert ours.requires_grad
+    assert torch.allclose((ours - rollout.log_probs)[rollout.mask].exp(), torch.ones(()), atol=1e-5)
+
+
+def test_rows_in_another_order_score_the_same() -> None:
+    made, order = policy(DATA), torch.tensor([5, 0, 3, 7])
+    rollout = rolled(made)
+    again = made(rollout.rows(order)).log_probs
+    assert again.shape == rollout.mask[order].shape
+    assert torch.allclose(again * rollout.mask[order], rollout.log_probs[order], atol=1e-5)
+
+
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_the_reference_is_the_start_after_training_moved_the_weights(train_encoder: bool) -> None:
+    made = policy(DATA, train_encoder=train_encoder)
+    start = {name: tensor.clone() for name, tensor in made.weights().items()}
+    stirred(made, 1)
+    moved = {name: tensor.clone() for name, tensor in made.weights().items()}
+    rollout = rolled(made)
+    with swapped_in(made, start):
+        expected = plain(made, rollout, table=not train_encoder)
+    reference = made.reference_log_probs(rollout)
+    assert torch.equal(reference, rollout["reference_log_probs"])
+    assert torch.allclose(reference * rollout.mask, expected, atol=1e-4)
+    assert (kl_per_step(rollout.log_probs, reference) * rollout.mask).sum(1).mean() > 0.1
+    for name, tensor in made.weights().items():
+        assert torch.equal(tensor, moved[name]), name
+
+
+def test_many_rows_are_compared_to_the_reference_in_parts() -> None:
+    made = stirred(policy(DATA), 1)
+    rollout = rolled(made, samples=ROWS_AT_A_TIME // 6 + 4)
+    assert len(rollout) > ROWS_AT_A_TIME
+    few = rollout.rows(torch.arange(250, 262))
+    del few.signals["reference_log_probs"]
+    again = made.reference_log_probs(few)
+    assert torch.allclose(again[few.mask], rollout["reference_log_probs"][250:262][few.mask], atol=1e-5)
+
+
+def test_a_start_is_the_reference_until_another_is_frozen() -> None:
+    made, other = policy(DATA), dict(stirred(policy(DATA), 3).weights())
+    made.start_from(other)
+    rollout = rolled(made)
+    assert torch.allclose(rollout["reference_log_probs"][rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
+    stirred(made, 4)
+    rollout = rolled(made)
+    gap = (rollout["reference_log_probs"] - rollout.log_probs)[rollout.mask].abs().max()
+    made.freeze_reference()
+    rollout = rolled(made)
+    assert torch.allclose(rollout["reference_log_probs"][rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
+    assert gap > 0.1
+
+
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_gradients_reach_what_makes_an_expert(train_encoder: bool) -> None:
+    made = policy(DATA, train_encoder=train_encoder)
+    made(rolled(made)).log_probs.sum().backward()
+    reached = {name for name, parameter in made.named_parameters() if parameter.grad is not None}
+    assert reached == set(made.weights())
+    assert any(name.startswith("model.visual.") for name in reached) == train_encoder
+    assert {name.split(".")[1] for name in reached} >= {"text", "text_decoder"}
+    assert all(bool(weight.grad.any()) for weight in made.parameters() if weight.grad is not None)
+
+
+def test_one_hot_soups_reproduce_their_experts_bit_for_bit() -> None:
+    made = policy(DATA)
+    experts = [{name: w.clone() for name, w in stirred(policy(DATA), seed).weights().items()} for seed in (5, 6)]
+    answers = []
+    for index, expert in enumerate(experts):
+        alone = policy(DATA)
+        alone.load_weights(expert)
+        soup = linear(experts, [float(index == 0), float(index == 1)])
+        with swapped_in(made, soup):
+            pair = rolled(alone), rolled(made)
+            evaluated = [environment(DATA, one).evaluate(one, torch.arange(6)) for one in (alone, made)]
+        for one, other in (pair, evaluated):
+            assert torch.equal(one["tokens"], other["tokens"])
+            assert torch.equal(one.log_probs, other.log_probs)
+            assert torch.equal(one["reference_log_probs"], other["reference_log_probs"])
+        answers.append(pair[0].texts["answer"])
+    assert answers[0] != answers[1]

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rsoup_lightning import captions
+from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.vision_language.items import Box, Item
+from rsoup_lightning.modalities.vision_language.rewards import Bleu, BoxHit, CaptionReward, CiderD, Meteor, RougeL
+from rsoup_lightning.rollout import Rollout
+from tests.modalities.vision_language.tiny import Given, Squares
+
+REFERENCES = ("a red square", "red")
+
+
+def rollout(*answers: str, references: tuple[str, ...] = REFERENCES, boxes: list[Box] | None = None) -> Rollout:
+    count = len(answers)
+    return Rollout(
+        torch.zeros(count, 2),
+        torch.ones(count, 2, dtype=torch.bool),
+        context={} if boxes is None else {"box": torch.tensor(boxes)},
+        texts={"answer": list(answers), "references": [references] * count},
+    )
+
+
+def test_each_is_its_metric_of_one_sample() -> None:
+    answers = ("a red square", "red", "the red car", "")
+    frequencies = captions.DocumentFrequencies.of([captions.prepare(REFERENCES), captions.prepare(["a car"])])
+    cider = CiderD()
+    cider.prepare(Given([Item("one", REFERENCES), Item("two", ("a car",))]))
+    known = captions.prepare(REFERENCES)
+    for reward, metric in [
+        *((Bleu(order), lambda c, r, n=order: captions.bleu(c, r)[n - 1]) for order in range(1, 5)),
+        (RougeL(), captions.rouge_l),
+        (Meteor(), captions.meteor),
+        (cider, lambda c, r: captions.cider_d(c, r, frequencies)),
+    ]:
+        expected = torch.tensor([metric(captions.read(answer), known) for answer in answers])  # type: ignore[operator]
+        given = reward(rollout(*answers))
+        assert torch.equal(given, expected)
+        assert given[0] == given.max() > given[2] >= given[3] == 0
+
+
+def test_people_see_the_answer_and_the_references() -> None:
+    assert RougeL().inputs(rollout("red", "")) == ["red | a red square | red", " | a red square | red"]
+
+
+def test_frequencies_are_those_of_the_training_split(tmp_path: Path) -> None:
+    reward = CiderD()
+    reward.prepare(Squares())
+    documents = [captions.prepare(item.references) for item in Squares().items("train")]
+    frequencies = captions.DocumentFrequencies.of(documents)
+    answer, known = captions.read("a red square"), captions.prepare(REFERENCES)
+    assert reward.rate(answer, known) == captions.cider_d(answer, known, frequencies)
+    other = captions.DocumentFrequencies.of([captions.prepare(["red"]), captions.prepare(["a red"])])
+    other.save(tmp_path / "other.json")
+    kept = CiderD(str(tmp_path / "other.json"))
+    kept.prepare(Squares())
+    assert kept.rate(answer, known) == captions.cider_d(answer, known, other) != reward.rate(answer, known)
+
+
+def test_a_picture_is_one_document_however_much_is_asked_of_it() -> None:
+    items = [Item("one", ("red",), "which?"), Item("one", ("a dog",), "what?"), Item("two", ("a cat",), "what?")]
+    reward = CiderD()
+    reward.prepare(Given(items))
+    assert reward._frequencies is not None
+    assert (reward._frequencies.documents, reward._frequencies.counts["a"]) == (2, 2)
+
+
+@pytest.mark.parametrize("reward", [Bleu(), RougeL(), Meteor(), CiderD()])
+@pytest.mark.parametrize("said", [(), (" ",)])
+def test_a_sample_without_reference_is_named_at_the_start(reward: CaptionReward, said: tuple[str, ...]) -> None:
+    with pytest.raises(RewardError, match=rf"nothing is said of two \(which\?\), and {type(reward).__name__} needs"):
+        reward.prepare(Given([Item("one", ("red",)), Item("two", said, "which?")]))
+
+
+def test_a_sample_without_reference_cannot_be_scored() -> None:
+    with pytest.raises(RewardError, match="reference-free sample: '!' has no reference caption with a word"):
+        RougeL()(rollout("red", references=("!",)))
+    with pytest.raises(RewardError, match="reference-free sample"):
+        RougeL()(rollout("red", references=()))
+
+
+def test_settings_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="order is 5: BLEU counts n-grams of 1 to 4 words"):
+        Bleu(5)
+    with pytest.raises(ConfigError, match="threshold is 1"):
+        BoxHit(threshold=1.0)
+    with pytest.raises(RewardError, match="CiderD has no document frequencies"):
+        CiderD()(rollout("red"))
+    with pytest.raises(ConfigError, match=r"absent\.json holds no document frequencies"):
+        CiderD("absent.json")
+
+
+SMALL, MEDIUM, LARGE = (0.0, 0.0, 0.25, 0.125), (0.0, 0.0, 0.25, 0.25), (0.0, 0.0, 0.5, 1.0)
+
+
+def hits(answers: dict[str, Box], **settings: Any) -> list[float]:
+    reward = BoxHit(**settings)
+    made = rollout(*answers, boxes=list(answers.values()))
+    assert reward.inputs(made) == list(answers)
+    return reward(made).tolist()
+
+
+def test_a_box_counts_where_it_overlaps_by_more_than_the_threshold() -> None:
+    answers = dict.fromkeys(["0 0 15 31", "0 0 31 31", "0 0 7 31", "16 0 31 31", "a box", ""], LARGE)
+    assert hits(answers) == [1, 0, 0, 0, 0, 0]
+    assert hits(answers, threshold=0.4) == [1, 1, 1, 0, 0, 0]
+    assert hits({"0 0 31 63": LARGE}, bins=64) == [1]
+    assert hits({"0 0 31 63": LARGE}) == [0]
+
+
+def test_boxes_of_other_sizes_count_nothing() -> None:
+    answers = {"0 0 7 3": SMALL, "0 0 7 7": MEDIUM, "0 0 15 31": LARGE}
+    assert hits(answers) == [1, 1, 1]
+    assert hits(answers, size="small") == [1, 0, 0]
+    assert hits(answers, size="medium") == [0, 1, 0]
+    assert hits(answers, size="large") == [0, 0, 1]
+    assert hits(answers, size="large", medium=0.01, large=0.05) == [0, 1, 1]
+
+
+def test_data_without_boxes() -> None:
+    with pytest.raises(RewardError, match="BoxHit needs a box for every item"):
+        BoxHit()(rollout("0 0 1 1"))
