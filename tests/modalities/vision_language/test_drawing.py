@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from PIL import Image
 
-from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 
 GREEN, RED, GREY = (44, 160, 44), (214, 39, 40), (128, 128, 128)

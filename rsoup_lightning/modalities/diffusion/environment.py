@@ -1,0 +1,149 @@
+"""Prompts as an environment: images to train on, and the same prompts and noise for every policy evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rsoup_lightning.environment import Sample
+from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
+from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
+from rsoup_lightning.modalities.language.texts import PromptData
+from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.pictures import encoded, shrunk
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
+
+EVALUATION_SEED = 2**30
+
+
+class PromptEnvironment(ListedEnvironment):
+    """Prompts to draw; the question of an entry is its prompt. Rollouts carry
+
+    - per step of a chain: ``latents`` and ``next_latents [B, T, C, H, W]``, before and after it, and ``step [B, T]``,
+      its number; or, under the denoising likelihood, one step per image with the finished ``latents [B, 1, C, H, W]``
+      and a log-probability of 0, as that of drawing is not known;
+    - per row: ``images [B, 3, height, width]`` from 0 to 1, ``prompt [B]``, its number to the policy, and ``id [B]``,
+      the entry's;
+    - as texts: ``prompt``.
+
+    The image of an evaluation entry comes from noise of its own, seeded by 2**30 plus its number: that of diffusers'
+    pipeline called with such a generator, whatever else is drawn beside it.
+
+    Args:
+        data: where prompts come from.
+        batch_size: prompts of a training rollout.
+        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        eval_batch_size: prompts per policy and evaluation batch, to bound memory.
+        unit: what a rollout's steps are called in reports.
+    """
+
+    def __init__(
+        self,
+        data: PromptData,
+        batch_size: int = 8,
+        batches_per_epoch: int = 10,
+        eval_batch_size: int = 50,
+        unit: str = "denoising steps",
+    ) -> None:
+        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+        self.data = data
+        self.unit = unit
+        self._prompts = cache(self._checked_prompts)
+
+    def count(self, split: Split) -> int:
+        return len(self._prompts(split))
+
+    @torch.no_grad()
+    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
+        if greedy:
+            raise ConfigError("no image is the most likely one: choose an algorithm without greedy baseline, as RLOO")
+        drawing, entries = _drawing(policy), self.training_entries(batch).repeat_interleave(samples)
+        shape, device = (len(entries), *drawing.pipeline.latent_shape), drawing.pipeline.device
+        return self._play(drawing, "train", entries, lambda: torch.randn(shape, device=device))
+
+    @torch.no_grad()
+    def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
+        drawing = _drawing(policy)
+        own = noise_of(batch, drawing.pipeline.latent_shape)
+        # The same noise for every member, so that images differ by what λ changes and not by chance.
+        noise: Noise = lambda: own().repeat(policy.members, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
+        return self._play(drawing, "eval", batch.repeat(policy.members), noise)
+
+    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+        rows = zip(rollout.texts["prompt"][:count], rollout["images"][:count], strict=True)
+        return [Sample(title=prompt, picture=encoded(shrunk(as_picture(image)))) for prompt, image in rows]
+
+    def _play(self, policy: ImagePolicy, split: Split, entries: Tensor, noise: Noise) -> Rollout:
+        """Draw the entries ``[B]``, by their numbers."""
+        prompts = [self._prompts(split)[entry] for entry in entries.tolist()]
+        numbers = policy.pipeline.prompts.numbers(prompts)
+        chain = policy.draw(numbers, noise)
+        images = policy.pipeline.decode(chain.latents[:, -1])
+        _check(images, entries, prompts)
+        log_probs, mask, steps = _taken(chain, policy)
+        context = {"images": images, "prompt": numbers, "id": entries.to(images.device)}
+        return Rollout(log_probs, mask, steps, context=context, texts={"prompt": prompts})
+
+    def _checked_prompts(self, split: Split) -> Sequence[str]:
+        """The prompts of a split.
+
+        Raises:
+            ConfigError: there is none, or an empty one.
+        """
+        prompts = [entry.question.strip() for entry in self.data.entries(split)]
+        if not prompts:
+            raise ConfigError(f"{type(self.data).__name__} has no prompts to {split} on: check its settings")
+        for number, prompt in enumerate(prompts):
+            if not prompt:
+                raise ConfigError(f"{split} entry {number} of {type(self.data).__name__} has an empty prompt")
+        return prompts
+
+
+def noise_of(entries: Tensor, shape: Sequence[int]) -> Noise:
+    """Noise ``[B, C, H, W]`` of the ``shape`` C, H, W: that of a row depends on its entry and on nothing else."""
+    generators = [torch.Generator().manual_seed(EVALUATION_SEED + entry) for entry in entries.tolist()]
+    return lambda: torch.stack([torch.randn(*shape, generator=generator) for generator in generators])
+
+
+def as_picture(image: Tensor) -> Image.Image:
+    """``image [3, height, width]`` from 0 to 1 as Pillow's."""
+    return Image.fromarray((image * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+
+
+def _drawing(policy: Policy) -> ImagePolicy:
+    if not isinstance(policy, ImagePolicy):
+        raise ConfigError(f"images need a diffusion policy, not {type(policy).__name__}")
+    return policy
+
+
+def _taken(chain: Chain, policy: ImagePolicy) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Log-probabilities, mask and payload of the steps that ``policy`` can re-score."""
+    if policy.likelihood == "denoising":
+        alone = torch.ones_like(chain.log_probs[:, :1])
+        return torch.zeros_like(alone), alone.bool(), {"latents": chain.latents[:, -1:]}
+    rows, steps = chain.log_probs.shape
+    mask = policy.pipeline.schedule.stochastic.expand(rows, steps)
+    numbers = torch.arange(steps, device=mask.device).expand(rows, steps)
+    payload = {"latents": chain.latents[:, :-1], "next_latents": chain.latents[:, 1:], "step": numbers}
+    return chain.log_probs, mask, payload
+
+
+def _check(images: Tensor, entries: Tensor, prompts: Sequence[str]) -> None:
+    """Require finite images.
+
+    Raises:
+        RewardError: one is not; names the sample.
+    """
+    bad = (~images.isfinite().flatten(1).all(1)).nonzero()
+    if len(bad):
+        row = int(bad[0])
+        raise RewardError(
+            f"the image of sample {row} (id {int(entries[row])}, {prompts[row]!r:.60}) holds NaN, and nothing was "
+            "updated with it: lower the learning rate, or set precision to float32"
+        )

@@ -1,0 +1,172 @@
+"""Denoisers as policies: the steps of a chain are re-scored, or the likelihood of finished images is bounded.
+
+Notation: B rows, T steps; latents are ``[B, C, H, W]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample
+from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
+from rsoup_lightning.modalities.language.base import LoRA, with_adapter
+from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.rollout import Rollout
+
+ATTENTION = (r"\.attn\d\.",)
+"""The attention layers: 11 % of the denoiser of Stable Diffusion 1.5; Ramé et al. 2023 train 10 % of theirs."""
+
+
+@dataclass
+class AttentionLoRA(LoRA):
+    """LoRA on the attention layers of a denoiser; the arguments are those of :class:`LoRA`."""
+
+    targets: Sequence[str] | None = ("to_q", "to_k", "to_v", "to_out.0")
+
+
+class DiffusionPolicy(ImagePolicy):
+    """The denoiser of a Stable Diffusion pipeline, part of which is trained.
+
+    Args:
+        pipeline: a ``StableDiffusionPipeline`` of diffusers.
+        lora: adapters to train; None trains whole parameters.
+        trained: regular expressions over the names of the denoiser's parameters: what is trained where there is no
+            ``lora``.
+        likelihood: "chain", the exact one of every denoising step, for policy gradients (DDPO: Black et al. 2024); or
+            "denoising", minus the denoising error of a finished image at a random timestep, which bounds its
+            likelihood up to weights and a constant (Ho et al. 2020, equation 14), for reward-weighted regression
+            (Lee et al. 2023).
+        steps: T of a chain.
+        eta: how much each step leaves to chance, from 0 (nothing) to 1 (as DDPM).
+        guidance: scale of classifier-free guidance; 1 is none.
+        precision: what denoiser and autoencoder compute in; their weights are float32.
+
+    Raises:
+        ConfigError: nothing to train, a chain without likelihood, or a scheduler of another kind.
+    """
+
+    def __init__(
+        self,
+        pipeline: Any,
+        lora: LoRA | None = None,
+        trained: Sequence[str] = ATTENTION,
+        likelihood: Likelihood = "chain",
+        steps: int = 20,
+        eta: float = 1.0,
+        guidance: float = 5.0,
+        precision: Precision = "float32",
+    ) -> None:
+        super().__init__()
+        self.denoiser = Denoiser(pipeline, steps, eta, guidance, precision)
+        if likelihood == "chain":
+            self.denoiser.schedule.require_stochastic()
+        self.likelihood = likelihood
+        self.lora = lora
+        if lora is None:
+            _train_only(self.denoiser.unet, trained)
+        else:
+            self.denoiser.unet = with_adapter(self.denoiser.unet, lora, task=None)
+        self._trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        self._start = self._copy()
+        self.train()  # what samples or encodes prompts puts its network into evaluation mode for that
+
+    @property
+    def pipeline(self) -> Denoiser:
+        return self.denoiser
+
+    def draw(self, prompts: Tensor, noise: Noise) -> Chain:
+        with self.denoiser.playing():
+            return sample(self.denoiser.schedule, self.denoiser.towards(prompts), noise)
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        if self.likelihood == "denoising":
+            return PolicyOutput(self._minus_error(rollout["latents"][:, 0], rollout["prompt"]).unsqueeze(1))
+        schedule, denoise = self.denoiser.schedule, self.denoiser.towards(rollout["prompt"])
+        # Column by column: the batches are then those that were sampled, and the likelihoods the same to the last bit.
+        columns = []
+        for column, counted in enumerate(rollout.mask.any(0).tolist()):
+            before, after, steps = (rollout[name][:, column] for name in ("latents", "next_latents", "step"))
+            if counted:
+                mean = schedule.mean(before, denoise(before, steps), steps)
+                columns.append(schedule.log_prob(after, mean, steps))
+            else:
+                columns.append(torch.zeros_like(rollout.log_probs[:, column]))
+        return PolicyOutput(torch.stack(columns, 1))
+
+    def weights(self) -> Weights:
+        return {name: tensor for name, tensor in self.state_dict().items() if name in self._trained}
+
+    def start_from(self, weights: Weights) -> None:
+        super().start_from(weights)
+        self._start = self._copy()
+
+    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
+        if self.lora is None:
+            return None
+        return SoupedDiffusionPolicy(self.denoiser, self.likelihood, experts, coefficients)
+
+    def export(self, folder: Path) -> None:
+        """Write a pipeline that diffusers loads; of LoRA the adapter as PEFT loads it, and ``pipeline/`` with it in."""
+        if self.lora is None:
+            self.denoiser.save(folder, self.denoiser.unet)
+            return
+        self.denoiser.unet.save_pretrained(folder)
+        self.denoiser.save(folder / "pipeline", deepcopy(self.denoiser.unet).merge_and_unload())
+
+    def freeze_reference(self) -> None:
+        self._start = self._copy()
+
+    @torch.no_grad()
+    def reference_log_probs(self, rollout: Rollout) -> Tensor:
+        """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""
+        own = {name: parameter for name, parameter in self.named_parameters() if name in self._trained}
+        now = {name: parameter.data for name, parameter in own.items()}
+        try:
+            for name, parameter in own.items():
+                parameter.data = self._start[name].to(parameter.device)
+            with self.denoiser.playing():
+                return self(rollout).log_probs
+        finally:
+            for name, parameter in own.items():
+                parameter.data = now[name]
+
+    def _minus_error(self, clean: Tensor, prompts: Tensor) -> Tensor:
+        """``[B]`` minus the mean squared error of the denoiser, each row at one random timestep, in random noise."""
+        schedule = self.denoiser.schedule
+        times = torch.randint(len(schedule.all_alphas), (len(clean),), device=clean.device)
+        alphas = schedule.all_alphas[times].view(-1, 1, 1, 1)
+        noisy, target = noised(clean, torch.randn_like(clean), alphas, schedule.prediction)
+        predicted = self.denoiser.ask(noisy, times, self.denoiser.prompts(prompts))
+        return -F.mse_loss(predicted, target, reduction="none").flatten(1).mean(1)
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.weights().items()}
+
+
+def _train_only(unet: nn.Module, patterns: Sequence[str]) -> None:
+    """Freeze all parameters but those whose names match.
+
+    Raises:
+        ConfigError: no pattern, or one that matches none.
+    """
+    unet.requires_grad_(False)
+    example = next(name for name, _ in unet.named_parameters())
+    if not patterns:
+        raise ConfigError(f"trained is empty: give patterns of names such as {example}, or lora")
+    for pattern in patterns:
+        matched = [parameter for name, parameter in unet.named_parameters() if re.search(pattern, name)]
+        if not matched:
+            raise ConfigError(f"trained holds {pattern!r}, which no parameter matches: names are such as {example}")
+        for parameter in matched:
+            parameter.requires_grad_(True)

@@ -1,0 +1,61 @@
+"""Prompts as numbers, and what a frozen text encoder makes of each, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+AT_A_TIME = 64  # prompts
+
+
+class Prompts(nn.Module):
+    """The distinct prompts seen so far, in memory. Number 0 is the empty one, which guidance leads away from.
+
+    Args:
+        text_encoder: a ``CLIPTextModel`` of transformers; frozen here.
+        tokenizer: its tokenizer.
+
+    Notation: B rows, L tokens, D size of an embedding.
+    """
+
+    def __init__(self, text_encoder: Any, tokenizer: Any) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder.requires_grad_(False).eval()
+        self.tokenizer = tokenizer
+        self._numbers: dict[str, int] = {}
+        self._embeddings: list[Tensor] = []  # on the processor, [L, D] each
+
+    def numbers(self, prompts: Sequence[str]) -> Tensor:
+        """``[B]`` the numbers of prompts, on the encoder's device; new ones are encoded."""
+        new = [prompt for prompt in dict.fromkeys(["", *prompts]) if prompt not in self._numbers]
+        for first in range(0, len(new), AT_A_TIME):
+            part = new[first : first + AT_A_TIME]
+            self._numbers |= {prompt: number for number, prompt in enumerate(part, start=len(self._embeddings))}
+            self._embeddings.extend(self._encode(part))
+        return torch.tensor([self._numbers[prompt] for prompt in prompts], device=self._device)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """``[B, L, D]`` the embeddings of the prompts ``numbers [B]``."""
+        return torch.stack([self._embeddings[number] for number in numbers.tolist()]).to(numbers.device)
+
+    @torch.no_grad()
+    def _encode(self, prompts: Sequence[str]) -> Tensor:
+        tokens = encode_tokens(self.tokenizer, prompts)
+        training = self.text_encoder.training
+        embeddings = self.text_encoder.eval()(tokens.to(self._device))[0]
+        self.text_encoder.train(training)
+        return embeddings.float().cpu()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.text_encoder.parameters()).device
+
+
+def encode_tokens(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
+    """``[B, L]`` tokens as pipelines of diffusers feed them: padded, or cut, to the most the encoder reads."""
+    length = tokenizer.model_max_length
+    encoded = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return encoded.input_ids

@@ -1,0 +1,46 @@
+"""Rewards of emoji: whose design they look like, and whether they still look like emoji."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL.Image import Resampling
+from torch import Tensor
+
+from rsoup_lightning.modalities.diffusion.rewards import Realism, TrainedStyle
+from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
+from tasks.emoji.packaged import LOOKS, Look, emoji_picture, emojis
+from tasks.pictures.files import on_background
+
+
+class GoogleStyle(TrainedStyle):
+    """Log-odds that an emoji on white is drawn by Google (outlines, shading, bright colours) and not by Twitter."""
+
+    pictures_name = "emoji-google-twitter-1"
+
+    def pictures(self) -> tuple[Tensor, Tensor]:
+        return _drawn("google"), _drawn("twitter")
+
+
+class TwitterStyle(TrainedStyle):
+    """Log-odds that an emoji on white is drawn by Twitter (flat areas of few colours) and not by Google."""
+
+    pictures_name = "emoji-twitter-google-1"
+
+    def pictures(self) -> tuple[Tensor, Tensor]:
+        return _drawn("twitter"), _drawn("google")
+
+
+class EmojiRealism(Realism):
+    """How near a picture's colours and contrasts are to those of emoji on white, of both designs."""
+
+    def pictures(self) -> Tensor:
+        return torch.cat([_drawn(look) for look in LOOKS])
+
+
+def _drawn(look: Look) -> Tensor:
+    """``[N, 3, SIDE, SIDE]`` all emoji in a design, on white; without variants in skin tone, which are half of all."""
+    chosen = [emoji for emoji in emojis() if not emoji.has_skin_tone]
+    pictures = [on_background(emoji_picture(emoji.code, look)) for emoji in chosen]
+    pixels = np.stack([np.asarray(picture.resize((SIDE, SIDE), Resampling.LANCZOS)) for picture in pictures])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,36 @@
+"""Prompts are encoded once, as diffusers encodes them."""
+
+from __future__ import annotations
+
+import torch
+
+from rsoup_lightning.modalities.diffusion.prompts import Prompts
+from tests.modalities.diffusion.tiny import Random
+
+
+def test_embeddings_are_those_of_the_pipeline() -> None:
+    pipeline = Random().load()
+    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
+    texts = ["a red square", "a blue square", "a red square"]
+    numbers = prompts.numbers(texts)
+    assert numbers.tolist() == [1, 2, 1]
+    wanted, empty = pipeline.encode_prompt(texts, "cpu", 1, True)
+    assert torch.allclose(prompts(numbers), wanted, atol=1e-6)
+    assert torch.allclose(prompts(torch.zeros_like(numbers)), empty, atol=1e-6)
+
+
+def test_each_is_encoded_once() -> None:
+    pipeline = Random().load()
+    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
+    seen: list[int] = []
+    pipeline.text_encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
+    assert prompts.numbers([f"prompt {number}" for number in range(70)]).tolist() == list(range(1, 71))
+    assert prompts.numbers(["prompt 3", "another"]).tolist() == [4, 71]
+    assert seen == [64, 7, 1]  # with the empty one
+
+
+def test_the_encoder_stays_frozen() -> None:
+    pipeline = Random().load()
+    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer).train()
+    assert not prompts(prompts.numbers(["a red square"])).requires_grad
+    assert not any(parameter.requires_grad for parameter in prompts.parameters())
