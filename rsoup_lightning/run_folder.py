@@ -107,6 +107,8 @@ PACKAGES = (
     "envpool",
     "transformers",
     "peft",
+    "open_clip_torch",
+    "diffusers",
 )
 
 

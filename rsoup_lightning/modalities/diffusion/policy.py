@@ -21,6 +21,7 @@ from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
 from rsoup_lightning.modalities.language.base import LoRA, with_adapter
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -35,7 +36,7 @@ class AttentionLoRA(LoRA):
     targets: Sequence[str] | None = ("to_q", "to_k", "to_v", "to_out.0")
 
 
-class DiffusionPolicy(ImagePolicy):
+class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
     """The denoiser of a Stable Diffusion pipeline, part of which is trained.
 
     Args:
@@ -77,8 +78,7 @@ class DiffusionPolicy(ImagePolicy):
             _train_only(self.denoiser.unet, trained)
         else:
             self.denoiser.unet = with_adapter(self.denoiser.unet, lora, task=None)
-        self._trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
-        self._start = self._copy()
+        self.remember()
         self.train()  # what samples or encodes prompts puts its network into evaluation mode for that
 
     @property
@@ -104,13 +104,6 @@ class DiffusionPolicy(ImagePolicy):
                 columns.append(torch.zeros_like(rollout.log_probs[:, column]))
         return PolicyOutput(torch.stack(columns, 1))
 
-    def weights(self) -> Weights:
-        return {name: tensor for name, tensor in self.state_dict().items() if name in self._trained}
-
-    def start_from(self, weights: Weights) -> None:
-        super().start_from(weights)
-        self._start = self._copy()
-
     def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
         if self.lora is None:
             return None
@@ -124,22 +117,9 @@ class DiffusionPolicy(ImagePolicy):
         self.denoiser.unet.save_pretrained(folder)
         self.denoiser.save(folder / "pipeline", deepcopy(self.denoiser.unet).merge_and_unload())
 
-    def freeze_reference(self) -> None:
-        self._start = self._copy()
-
-    @torch.no_grad()
-    def reference_log_probs(self, rollout: Rollout) -> Tensor:
-        """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""
-        own = {name: parameter for name, parameter in self.named_parameters() if name in self._trained}
-        now = {name: parameter.data for name, parameter in own.items()}
-        try:
-            for name, parameter in own.items():
-                parameter.data = self._start[name].to(parameter.device)
-            with self.denoiser.playing():
-                return self(rollout).log_probs
-        finally:
-            for name, parameter in own.items():
-                parameter.data = now[name]
+    def scored(self, rollout: Rollout) -> PolicyOutput:
+        with self.denoiser.playing():
+            return self(rollout)
 
     def _minus_error(self, clean: Tensor, prompts: Tensor) -> Tensor:
         """``[B]`` minus the mean squared error of the denoiser, each row at one random timestep, in random noise."""
@@ -149,9 +129,6 @@ class DiffusionPolicy(ImagePolicy):
         noisy, target = noised(clean, torch.randn_like(clean), alphas, schedule.prediction)
         predicted = self.denoiser.ask(noisy, times, self.denoiser.prompts(prompts))
         return -F.mse_loss(predicted, target, reduction="none").flatten(1).mean(1)
-
-    def _copy(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.weights().items()}
 
 
 def _train_only(unet: nn.Module, patterns: Sequence[str]) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from rsoup_lightning.algorithms import RLOO, Algorithm
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.language.base import LoRA, Precision, load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.rewards import Fluency
 from rsoup_lightning.modalities.language.texts import PromptData
-from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.registry import Task
 from rsoup_lightning.rewards import Reward
 
 FLUENCY = "fluency"
 
 
-class LanguageFineTuner(RewardFineTuner):
+class LanguageFineTuner(PretrainedFineTuner):
     """Fine-tunes a causal language model. Beside its rewards it logs ``fluency``, the guard against reward hacking.
 
     Args:
@@ -38,9 +36,6 @@ class LanguageFineTuner(RewardFineTuner):
         stop: texts of one token each that end a completion, beside the tokenizer's end token.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
     """
-
-    task: ClassVar[Task | None] = None
-    """Where rewards given by name alone are looked up."""
 
     def __init__(
         self,
@@ -76,29 +71,8 @@ class LanguageFineTuner(RewardFineTuner):
         super().__init__(
             environment=environment,
             policy=LanguagePolicy(model, lora, critic=algorithm.needs_critic, temperature=temperature),
-            rewards={FLUENCY: Fluency(), **self._rewards(rewards)},
+            rewards={FLUENCY: Fluency(), **self.built(rewards)},
             preference=preference,
             algorithm=algorithm,
             **kwargs,
         )
-
-    def _rewards(self, rewards: Mapping[str, Reward] | Sequence[str]) -> dict[str, Reward]:
-        if isinstance(rewards, Mapping):
-            return dict(rewards)
-        if self.task is None:
-            raise ConfigError(f"{type(self).__name__} has no task to look rewards up in: give each one's class_path")
-        return {name: self.task.reward(name) for name in rewards}
-
-    # A checkpoint holds what is trained: the frozen base is where it was loaded from.
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        frozen = self._frozen()
-        checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k not in frozen}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        own, frozen = self.state_dict(), self._frozen()
-        checkpoint["state_dict"] |= {name: own[name] for name in frozen & own.keys()}
-
-    def _frozen(self) -> set[str]:
-        trained = {f"policy.{name}" for name in self.policy.weights()}
-        return {f"policy.{name}" for name in self.policy.state_dict()} - trained

@@ -6,7 +6,7 @@ Notation: B rows, P tokens of a prompt, T of a completion, M members of a souped
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rsoup_lightning.merging.together import together
+from rsoup_lightning.modalities.adapters import soups_in
 from rsoup_lightning.modalities.language.base import LoRA, with_adapter
 from rsoup_lightning.modalities.language.reading import Prompts, completion_logits, token_log_probs
+from rsoup_lightning.modalities.partly_trained import with_values
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
-ADAPTER = "default"  # PEFT's name of the first adapter: the one that is trained
 ROWS_AT_A_TIME = 64  # when nothing needs a gradient: the logits of more would fill the memory
 
 
@@ -125,15 +125,8 @@ class LanguagePolicy(TextPolicy):
             with self.model.disable_adapter():
                 yield
         else:
-            own = {name: parameter for name, parameter in self.named_parameters() if name in self._start}
-            now = {name: parameter.data for name, parameter in own.items()}
-            try:
-                for name, parameter in own.items():
-                    parameter.data = self._start[name].to(parameter.device)
+            with with_values(self, self._start):
                 yield
-            finally:
-                for name, parameter in own.items():
-                    parameter.data = now[name]
 
 
 class SoupedPolicy(TextPolicy):
@@ -152,7 +145,8 @@ class SoupedPolicy(TextPolicy):
         self.members = len(coefficients)
         self.temperature = policy.temperature
         self._policy = (policy,)  # in a tuple, so that it is no submodule
-        self._experts, self._coefficients = experts, torch.tensor(coefficients, dtype=torch.float64)
+        self._experts = [{k.removeprefix("model."): w for k, w in e.items() if k.startswith("model.")} for e in experts]
+        self._coefficients = torch.tensor(coefficients, dtype=torch.float64)
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("souped policies are not re-scored: they are for evaluation")
@@ -162,18 +156,8 @@ class SoupedPolicy(TextPolicy):
 
     @contextmanager
     def playing(self) -> Iterator[Any]:
-        names = [f"expert{index}" for index in range(len(self._experts))]
-        with self._policy[0].playing() as model:
-            try:
-                for name, weights in zip(names, self._experts, strict=True):
-                    _add_adapter(model, name, weights)
-                model.eval()  # new layers come in training mode
-                with together(model, names).at(self._coefficients) as souped:
-                    yield souped
-            finally:
-                for name in names:
-                    if name in model.peft_config:
-                        model.delete_adapter(name)
+        with self._policy[0].playing() as model, soups_in(model, self._experts, self._coefficients) as souped:
+            yield souped
 
 
 def distinct_prompts(rollout: Rollout) -> tuple[Prompts, Tensor]:
@@ -181,13 +165,3 @@ def distinct_prompts(rollout: Rollout) -> tuple[Prompts, Tensor]:
     ids, copies = torch.unique(rollout["id"], return_inverse=True)
     first = torch.zeros_like(ids).scatter_(0, copies, torch.arange(len(copies), device=copies.device))
     return Prompts(rollout["prompt"], rollout["prompt_mask"]).rows(first), copies
-
-
-@torch.no_grad()
-def _add_adapter(model: Any, name: str, weights: Mapping[str, Tensor]) -> None:
-    """Put an expert's LoRA tensors into a ``PeftModel`` under a name of their own."""
-    model.add_adapter(name, model.peft_config[ADAPTER])
-    for key, tensor in weights.items():
-        if key.startswith("model.") and f".{ADAPTER}." in key:
-            own = key.removeprefix("model.").replace(f".{ADAPTER}.", f".{name}.")
-            model.get_parameter(own).requires_grad_(False).copy_(tensor)

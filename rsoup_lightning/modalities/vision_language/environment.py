@@ -43,7 +43,6 @@ class PictureEnvironment(ListedEnvironment):
         beams: of the search; 1 takes the most likely token each time.
         eval_batch_size: items per policy and evaluation batch, to bound memory.
         context: the most tokens of a row, prompt and answer together.
-        bins: of the axes that boxes as text are written in.
     """
 
     unit = "tokens"
@@ -59,7 +58,6 @@ class PictureEnvironment(ListedEnvironment):
         beams: int = 5,
         eval_batch_size: int = 100,
         context: int = 76,
-        bins: int = 32,
     ) -> None:
         super().__init__(batch_size, batches_per_epoch, eval_batch_size)
         if min(max_new_tokens, beams) < 1:
@@ -70,7 +68,6 @@ class PictureEnvironment(ListedEnvironment):
         self.max_new_tokens = max_new_tokens
         self.beams = beams
         self.context = context
-        self.bins = bins
         self._numbers = {name: number for number, name in enumerate(picture_names(data))}
         self._items = cache(self._checked_items)
 
@@ -92,7 +89,7 @@ class PictureEnvironment(ListedEnvironment):
         item, answer = self._items("eval")[int(rollout["id"][row])], rollout.texts["answer"][row]
         picture = shrunk(self.data.picture(item.picture))
         if item.box is not None:
-            picture = with_boxes(picture, item.box, read_box(answer, self.bins))
+            picture = with_boxes(picture, item.box, read_box(answer, self.data.bins))
         wanted = item.references[0] if item.references else ""
         title = f"{item.question} ({wanted})" if item.question and wanted else item.question or wanted or item.picture
         return Sample(title=title, text=answer, picture=encoded(picture))

@@ -17,7 +17,7 @@ from rsoup_lightning.modalities.vision_language.features import Pictures, Pixels
 from rsoup_lightning.modalities.vision_language.items import PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.readable import BadPictures
-from rsoup_lightning.modalities.vision_language.rewards import CaptionReward
+from rsoup_lightning.modalities.vision_language.rewards import PictureReward
 from rsoup_lightning.rewards import Reward
 
 FLUENCY = "fluency"
@@ -84,7 +84,7 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
         )
         built = self.built(rewards)
         for reward in built.values():
-            if isinstance(reward, CaptionReward):
+            if isinstance(reward, PictureReward):
                 reward.prepare(data)
         super().__init__(
             environment=environment,

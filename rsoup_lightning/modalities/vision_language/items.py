@@ -32,7 +32,13 @@ class Item:
 
 
 class PictureData(ABC):
-    """Where items and their pictures come from. Two splits that share no picture."""
+    """Where items and their pictures come from. Two splits that share no picture.
+
+    Attributes:
+        bins: integers per axis that boxes are written with, where boxes are answers.
+    """
+
+    bins: int = 32
 
     @abstractmethod
     def items(self, split: Split) -> Sequence[Item]:

@@ -19,7 +19,18 @@ from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
 
-class CaptionReward(Reward):
+class PictureReward(Reward):
+    """Scores what is said of pictures."""
+
+    def prepare(self, data: PictureData) -> None:
+        """Learn what it needs of the data, before the first rollout. Default: nothing.
+
+        Raises:
+            RewardError: it cannot score this data.
+        """
+
+
+class CaptionReward(PictureReward):
     """Scores answers by their references, one by one, with the words that evaluation counts too."""
 
     def prepare(self, data: PictureData) -> None:
@@ -117,13 +128,12 @@ class CiderD(CaptionReward):
         return captions.cider_d(answer, references, self._frequencies)
 
 
-class BoxHit(Reward):
+class BoxHit(PictureReward):
     """1 where an answer's box overlaps the wanted one by more than a threshold, else 0.
 
     Args:
         size: count boxes of this size only, and give 0 for others; null counts all.
         threshold: of the intersection over union.
-        bins: integers per axis that boxes are written with.
         medium: the smallest share of the picture of a medium box.
         large: the smallest share of a large box.
     """
@@ -132,7 +142,6 @@ class BoxHit(Reward):
         self,
         size: Size | None = None,
         threshold: float = 0.5,
-        bins: int = 32,
         medium: float = 1 / 16,
         large: float = 1 / 6,
     ) -> None:
@@ -140,8 +149,11 @@ class BoxHit(Reward):
             raise ConfigError(f"threshold is {threshold}: an intersection over union lies between 0 and 1")
         self.size = size
         self.threshold = threshold
-        self.bins = bins
+        self.bins = PictureData.bins
         self.medium, self.large = medium, large
+
+    def prepare(self, data: PictureData) -> None:
+        self.bins = data.bins
 
     def __call__(self, rollout: Rollout) -> Tensor:
         """``[B]``.

@@ -109,8 +109,11 @@ def test_a_box_counts_where_it_overlaps_by_more_than_the_threshold() -> None:
     answers = dict.fromkeys(["0 0 15 31", "0 0 31 31", "0 0 7 31", "16 0 31 31", "a box", ""], LARGE)
     assert hits(answers) == [1, 0, 0, 0, 0, 0]
     assert hits(answers, threshold=0.4) == [1, 1, 1, 0, 0, 0]
-    assert hits({"0 0 31 63": LARGE}, bins=64) == [1]
     assert hits({"0 0 31 63": LARGE}) == [0]
+    finer, data = BoxHit(), Given()
+    data.bins = 64
+    finer.prepare(data)
+    assert finer(rollout("0 0 31 63", boxes=[LARGE])).tolist() == [1]
 
 
 def test_boxes_of_other_sizes_count_nothing() -> None:

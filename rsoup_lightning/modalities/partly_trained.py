@@ -1,0 +1,63 @@
+"""Policies that train part of a pre-trained model, and recall where that part began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.rollout import Rollout
+
+
+class PartlyTrainedPolicy(Policy):
+    """Its weights are the parameters that need a gradient. Its reference is itself, with those of the start.
+
+    Subclasses call :meth:`remember` once they have said which parameters are trained.
+    """
+
+    _trained: frozenset[str] = frozenset()
+    _start: Mapping[str, Tensor] = {}
+
+    def remember(self) -> None:
+        """Take the parameters that need a gradient as what is trained, and their values as the start."""
+        self._trained = frozenset(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        self.freeze_reference()
+
+    def weights(self) -> Weights:
+        return {name: tensor for name, tensor in self.state_dict().items() if name in self._trained}
+
+    def start_from(self, weights: Weights) -> None:
+        super().start_from(weights)
+        self.freeze_reference()
+
+    def freeze_reference(self) -> None:
+        self._start = {name: tensor.detach().clone() for name, tensor in self.weights().items()}
+
+    @torch.no_grad()
+    def reference_log_probs(self, rollout: Rollout) -> Tensor:
+        """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""
+        if "reference_log_probs" in rollout:
+            return rollout["reference_log_probs"]
+        with with_values(self, self._start):
+            return self.scored(rollout).log_probs
+
+    def scored(self, rollout: Rollout) -> PolicyOutput:
+        """The rollout re-scored without gradient, as it was sampled. Default: at once."""
+        return self(rollout)
+
+
+@contextmanager
+def with_values(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
+    """``module`` with other values of some parameters inside the block, and its own again after it."""
+    own = {name: parameter for name, parameter in module.named_parameters() if name in values}
+    now = {name: parameter.data for name, parameter in own.items()}
+    try:
+        for name, parameter in own.items():
+            parameter.data = values[name].to(parameter.device)
+        yield
+    finally:
+        for name, parameter in own.items():
+            parameter.data = now[name]
