@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from rsoup_lightning.plots.tables import delimited
 from rsoup_lightning.plots.view import point_label
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Point, front_record, record_of
+from rsoup_lightning.samples import plain
 from tests.plots.demo import demo_record
 
 PUBLISHED = Path(__file__).parent / "published"
@@ -35,7 +35,7 @@ def _run(folder: Path, rewards: tuple[str, ...]) -> dict:
         scores = {other: np.full(4, float(name == other)) for other in rewards}
         points.append(Point("expert", {other: float(name == other) for other in rewards}, {name: 1.0}, scores))
         sample = Sample("seed 1", "</script><b>bold</b>", {"speed": [1.0, 2.0]})
-        write_json(folder / "samples" / f"{index:03d}.json", {"samples": [asdict(sample)], "film": ""})
+        write_json(folder / "samples" / f"{index:03d}.json", {"samples": [plain(sample, folder)], "film": ""})
     record = front_record("demo", rewards, points, reference_point=None, training_cost={"soup": 1, "morl": 0})
     write_report(folder, record, samples=folder / "samples")
     return record
@@ -115,7 +115,7 @@ def _text_run(folder: Path, samples: dict[int, list[Sample]]) -> dict:
     """A report of the demo front, with these samples by point."""
     record = demo_record(2, steps=3)
     for index, found in samples.items():
-        write_json(folder / f"{index:03d}.json", {"samples": [asdict(sample) for sample in found], "film": ""})
+        write_json(folder / f"{index:03d}.json", {"samples": [plain(sample, folder) for sample in found], "film": ""})
     write_report(folder, record, samples=folder)
     return record
 
@@ -174,14 +174,14 @@ def test_the_audit_shows_exactly_what_rewards_read(tmp_path: Path) -> None:
 
 
 def test_any_completion_reaches_the_script_as_it_is_and_ends_nothing(tmp_path: Path) -> None:
-    plain, nasty = tmp_path / "plain", tmp_path / "nasty"
-    for folder, answer in ((plain, "fine"), (nasty, NASTY)):
+    simple, nasty = tmp_path / "simple", tmp_path / "nasty"
+    for folder, answer in ((simple, "fine"), (nasty, NASTY)):
         _text_run(folder, {0: [_exchange("q", answer)]})
     page = (nasty / "report.html").read_text()
     (sample,) = _const(page, "samples")[0]  # type: ignore[index]
-    assert sample == asdict(_exchange("q", NASTY))
+    assert sample == plain(_exchange("q", NASTY), tmp_path)
     assert "<!--" not in page.split("const samples")[1]  # with <script> after it, </script> would not end the script
-    scripts = [_Elements((folder / "report.html").read_text()).scripts for folder in (plain, nasty)]
+    scripts = [_Elements((folder / "report.html").read_text()).scripts for folder in (simple, nasty)]
     assert scripts[0] == scripts[1]
 
 
