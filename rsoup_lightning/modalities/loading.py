@@ -48,6 +48,27 @@ def load(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
         ) from error
 
 
+def load_classifier(loader: Callable[..., Any], name: str, kind: str) -> Any:
+    """A classifier of transformers, frozen.
+
+    Args:
+        loader: a ``from_pretrained`` of a class of classifiers.
+        name: as in :func:`load`.
+        kind: what it is, with its article: "an image classifier".
+
+    Raises:
+        ConfigError: it cannot be loaded, or holds a model that was trained for something else.
+    """
+    noun = kind.split(maxsplit=1)[1]
+    model, report = load(loader, name, noun, output_loading_info=True, trust_remote_code=False)
+    if report["missing_keys"]:
+        raise ConfigError(
+            f"{name} was not trained as {kind}: it has no weights for "
+            f"{', '.join(sorted(report['missing_keys'])[:3])}, which would be random"
+        )
+    return model.eval().requires_grad_(False)
+
+
 def load_tokenizer(name: str) -> Any:
     """The tokenizer of a hub name or folder; it pads, with its end token where it has no other.
 

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rsoup_lightning.errors import ConfigError, OutputError
-from rsoup_lightning.files import atomic_output
-from rsoup_lightning.modalities.cache import cache_folder
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.cache import cache_folder, made_once
 
 LINES = 20  # of progress
 
@@ -108,17 +107,13 @@ def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -
         OutputError: the cache cannot be written.
     """
     digest = sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
-    folder = cache_folder() / kind / digest[:16]
-    if not folder.exists():
-        try:
-            with atomic_output(folder) as temporary:
-                temporary.mkdir()
-                make(temporary)
-                (temporary / "settings.json").write_text(json.dumps(settings, indent=1, default=str), encoding="utf-8")
-        except OutputError:
-            if not folder.exists():  # another process may have put it there meanwhile
-                raise
-    return folder
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        make(folder)
+        (folder / "settings.json").write_text(json.dumps(settings, indent=1, default=str), encoding="utf-8")
+
+    return made_once(cache_folder() / kind / digest[:16], fill)
 
 
 def _schedule(step: int, plan: Pretraining) -> float:

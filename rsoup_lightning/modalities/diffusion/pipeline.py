@@ -62,7 +62,7 @@ def load_pipeline(name: str) -> Any:
             _diffusers().StableDiffusionPipeline.from_pretrained, name, "Stable Diffusion pipeline", **absent
         )
     for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
-        if getattr(pipeline, part) is None:
+        if pipeline.components[part] is None:
             raise ConfigError(f"the pipeline {name} lacks its {part}: save all of it with diffusers' save_pretrained")
     for model in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         model.float()  # whatever it was saved in

@@ -11,9 +11,8 @@ from contextlib import redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 
-from rsoup_lightning.errors import ConfigError, OutputError
-from rsoup_lightning.files import atomic_output
-from rsoup_lightning.modalities.cache import cache_folder
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.cache import cache_folder, made_once
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
 """The name to give instead of a folder or a hub name."""
@@ -31,16 +30,13 @@ def packaged_model(name: str) -> Path | None:
     if name != SMOLLM2:
         return None
     folder = cache_folder() / "models" / name
-    if not folder.exists():
+
+    def make(temporary: Path) -> None:
         source = _weights()
         print(f"converting {name} into {folder}, once; about half a minute", file=sys.stderr, flush=True)
-        try:
-            with atomic_output(folder) as temporary:
-                convert(source, temporary)
-        except OutputError:
-            if not folder.exists():  # another process may have put it there meanwhile
-                raise
-    return folder
+        convert(source, temporary)
+
+    return made_once(folder, make)
 
 
 def convert(source: Path, folder: Path) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.open_clip_models import load_open_clip
 from rsoup_lightning.modalities.vision_language.items import PictureData
 from rsoup_lightning.modalities.vision_language.readable import BadPictures
 from rsoup_lightning.modalities.vision_language.vocabulary import BytePairs, Vocabulary
@@ -69,25 +69,10 @@ class OpenClipCoCa(Base):
 
     def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         open_clip = need("open_clip", "open_clip_torch", "vision")
-        hosted = self.name.startswith(("local-dir:", "hf-hub:"))
-        if not hosted and self.weights is None:
-            raise ConfigError(f"{self.name} needs weights: give a file, or one of open_clip's tags for it")
-        if hosted and self.weights is not None:
-            raise ConfigError(f"{self.name} has weights of its own: leave weights out, or name an architecture")
-        if self.weights and "/" in self.weights and not Path(self.weights).is_file():
-            raise ConfigError(f"there is no file {self.weights} to load the weights of {self.name} from")
-        try:
-            # required: else open_clip goes on with random weights where a folder has none
-            model = open_clip.create_model(self.name, pretrained=self.weights, require_pretrained=True)
-            tokenizer = open_clip.get_tokenizer(self.name)
-        except Exception as error:  # of whichever package reads the files, or speaks to the hub
-            raise ConfigError(
-                f"open_clip cannot load {self.name} with weights {self.weights}: {error}. Without network, give "
-                "local-dir:FOLDER as name, or a file as weights"
-            ) from error
+        model, tokenizer = load_open_clip(self.name, self.weights, option="name")
         if not isinstance(model, open_clip.CoCa):
             raise ConfigError(f"{self.name} is a {type(model).__name__}, which writes no text: choose one of CoCa's")
-        if not hasattr(tokenizer, "sot_token_id"):
+        if not isinstance(tokenizer, open_clip.SimpleTokenizer):
             raise ConfigError(f"{self.name} has a tokenizer without start and end, and CoCa's simple one is needed")
         transform = need("open_clip.transform", "open_clip_torch", "vision")
         preprocess = transform.image_transform_v2(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.diffusion.rewards.images import PromptedReward
-from rsoup_lightning.registry import load
+from rsoup_lightning.modalities.functions import Numbers
 
 
 class Function(PromptedReward):
@@ -24,17 +22,11 @@ class Function(PromptedReward):
 
     def __init__(self, function: str) -> None:
         self.function = function
-        self._call = load(function)
-        if not callable(self._call):
-            raise ConfigError(f"{function!r} is no function but {self._call!r:.60}")
+        self._call = Numbers(function, each="picture")
 
     @property
     def name(self) -> str:
         return self.function
 
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
-        values = self._call(images, prompts)
-        try:
-            return torch.as_tensor(values, dtype=torch.float32).detach()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise RewardError(f"{self.function} returned {values!r:.80}, not one number for each picture") from error
+        return self._call(images, prompts)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load, load_classifier
 from rsoup_lightning.optional import need
 
 
@@ -36,19 +36,8 @@ class ImageClassifier(ImageReward):
             raise ConfigError(f"batch_size is {batch_size}: at least one picture is rated at once")
         transformers = need("transformers", "transformers", "text")
         self.model_name, self.batch_size = model, batch_size
-        self.model, report = load(
-            transformers.AutoModelForImageClassification.from_pretrained,
-            model,
-            "image classifier",
-            output_loading_info=True,
-            trust_remote_code=False,
-        )
-        if report["missing_keys"]:
-            raise ConfigError(
-                f"{model} was not trained as an image classifier: it has no weights for "
-                f"{', '.join(sorted(report['missing_keys'])[:3])}, which would be random"
-            )
-        self.model.eval().requires_grad_(False)
+        loader = transformers.AutoModelForImageClassification.from_pretrained
+        self.model = load_classifier(loader, model, "an image classifier")
         self._processor = load(transformers.AutoImageProcessor.from_pretrained, model, "image processor")
         self._class = _index(label, self.model.config, model)
 

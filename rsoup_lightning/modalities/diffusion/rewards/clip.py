@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +10,7 @@ from torch.nn.functional import interpolate, normalize
 
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.diffusion.rewards.images import PromptedReward
-from rsoup_lightning.optional import need
+from rsoup_lightning.modalities.open_clip_models import load_open_clip
 
 
 class ClipSimilarity(PromptedReward):
@@ -63,7 +61,8 @@ class Clip:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}: at least one picture is embedded at once")
         self.name, self.batch_size = model, batch_size
-        self.model, self._tokenize = _load(model, weights)
+        loaded, self._tokenize = load_open_clip(model, weights, option="model")
+        self.model = loaded.eval().requires_grad_(False)
         self._preprocessing = self.model.visual.preprocess_cfg
 
     def images(self, images: Tensor) -> Tensor:
@@ -89,25 +88,3 @@ class Clip:
         images = images[:, :, top : top + high, left : left + wide]
         mean, deviation = (images.new_tensor(self._preprocessing[key]).view(3, 1, 1) for key in ("mean", "std"))
         return (images - mean) / deviation
-
-
-def _load(name: str, weights: str | None) -> tuple[Any, Any]:
-    """A frozen model and its tokenizer.
-
-    Raises:
-        ConfigError: as in :class:`Clip`.
-    """
-    open_clip = need("open_clip", "open_clip_torch", "vision")
-    if not name.startswith(("local-dir:", "hf-hub:")) and weights is None:
-        raise ConfigError(f"{name} needs weights: give a file, or one of open_clip's tags for it")
-    if weights and "/" in weights and not Path(weights).is_file():
-        raise ConfigError(f"there is no file {weights} to load the weights of {name} from")
-    try:
-        model = open_clip.create_model(name, pretrained=weights, require_pretrained=True)
-        tokenizer = open_clip.get_tokenizer(name)
-    except Exception as error:  # of whichever package reads the files, or speaks to the hub
-        raise ConfigError(
-            f"open_clip cannot load {name} with weights {weights}: {error}. Without network, give local-dir:FOLDER as "
-            "model, or a file as weights"
-        ) from error
-    return model.eval().requires_grad_(False), tokenizer

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.functions import Numbers
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
-from rsoup_lightning.registry import load
 
 
 class Function(TextReward):
@@ -29,17 +27,11 @@ class Function(TextReward):
     ) -> None:
         super().__init__(template, allow_empty_answers)
         self.function = function
-        self._call = load(function)
-        if not callable(self._call):
-            raise ConfigError(f"{function!r} is no function but {self._call!r:.60}")
+        self._call = Numbers(function, each="answer")
 
     @property
     def name(self) -> str:
         return self.function
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        values = self._call([exchange.question for exchange in exchanges], [exchange.answer for exchange in exchanges])
-        try:
-            return torch.as_tensor(values, dtype=torch.float32).detach()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise RewardError(f"{self.function} returned {values!r:.80}, not one number for each answer") from error
+        return self._call([exchange.question for exchange in exchanges], [exchange.answer for exchange in exchanges])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.texts import Exchange, TextReward
-from rsoup_lightning.modalities.loading import load, load_tokenizer
+from rsoup_lightning.modalities.loading import load_classifier, load_tokenizer
 from rsoup_lightning.optional import need
 from rsoup_lightning.rollout import Rollout
 
@@ -51,7 +51,8 @@ class SequenceClassifier(TextReward):
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}: at least one text is rated at once")
         self.model_name, self.segments, self.batch_size = model, (template, pair), batch_size
-        self.model = _load_classifier(model)
+        loader = need("transformers", "transformers", "text").AutoModelForSequenceClassification.from_pretrained
+        self.model = load_classifier(loader, model, "a sequence classifier")
         self._tokenizer = load_tokenizer(model)
         # One saved for sampling pads on the left, which would move the absolute positions of shorter texts.
         self._tokenizer.padding_side = type(self._tokenizer).padding_side
@@ -91,28 +92,6 @@ class SequenceClassifier(TextReward):
         ]
         limit = {"truncation": True, "max_length": self._max_length} if self._max_length else {}
         return tokenizer(*texts, padding=True, return_tensors="pt", **limit)
-
-
-def _load_classifier(name: str) -> Any:
-    """The model, frozen.
-
-    Raises:
-        ConfigError: as in :class:`SequenceClassifier`.
-    """
-    transformers = need("transformers", "transformers", "text")
-    model, report = load(
-        transformers.AutoModelForSequenceClassification.from_pretrained,
-        name,
-        "sequence classifier",
-        output_loading_info=True,
-        trust_remote_code=False,
-    )
-    if report["missing_keys"]:
-        raise ConfigError(
-            f"{name} was not trained as a sequence classifier: it has no weights for "
-            f"{', '.join(sorted(report['missing_keys'])[:3])}, which would be random"
-        )
-    return model.eval().requires_grad_(False)
 
 
 def _classes(score: str, config: Any, name: str) -> list[int]:
