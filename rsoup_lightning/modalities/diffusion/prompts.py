@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-AT_A_TIME = 64  # prompts
-
 
 class Prompts(nn.Module):
     """The distinct prompts seen so far, in memory. Number 0 is the empty one, which guidance leads away from.
@@ -31,10 +29,9 @@ class Prompts(nn.Module):
     def numbers(self, prompts: Sequence[str]) -> Tensor:
         """``[B]`` the numbers of prompts, on the encoder's device; new ones are encoded."""
         new = [prompt for prompt in dict.fromkeys(["", *prompts]) if prompt not in self._numbers]
-        for first in range(0, len(new), AT_A_TIME):
-            part = new[first : first + AT_A_TIME]
-            self._numbers |= {prompt: number for number, prompt in enumerate(part, start=len(self._embeddings))}
-            self._embeddings.extend(self._encode(part))
+        for prompt in new:
+            self._numbers[prompt] = len(self._embeddings)
+            self._embeddings.append(self._encode(prompt))
         return torch.tensor([self._numbers[prompt] for prompt in prompts], device=self._device)
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -42,12 +39,13 @@ class Prompts(nn.Module):
         return torch.stack([self._embeddings[number] for number in numbers.tolist()]).to(numbers.device)
 
     @torch.no_grad()
-    def _encode(self, prompts: Sequence[str]) -> Tensor:
-        tokens = encode_tokens(self.tokenizer, prompts)
+    def _encode(self, prompt: str) -> Tensor:
+        # Alone: its last bits would else depend on what it is encoded beside, and so on where a run was resumed.
+        tokens = encode_tokens(self.tokenizer, [prompt])
         training = self.text_encoder.training
-        embeddings = self.text_encoder.eval()(tokens.to(self._device))[0]
+        embedding = self.text_encoder.eval()(tokens.to(self._device))[0][0]
         self.text_encoder.train(training)
-        return embeddings.float().cpu()
+        return embedding.float().cpu()
 
     @property
     def _device(self) -> torch.device:

@@ -24,9 +24,17 @@ def test_each_is_encoded_once() -> None:
     prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
     seen: list[int] = []
     pipeline.text_encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
-    assert prompts.numbers([f"prompt {number}" for number in range(70)]).tolist() == list(range(1, 71))
-    assert prompts.numbers(["prompt 3", "another"]).tolist() == [4, 71]
-    assert seen == [64, 7, 1]  # with the empty one
+    assert prompts.numbers(["red", "blue", "red"]).tolist() == [1, 2, 1]
+    assert prompts.numbers(["blue", "another"]).tolist() == [2, 3]
+    assert seen == [1] * 4  # with the empty one
+
+
+def test_an_embedding_does_not_depend_on_what_was_encoded_beside_it() -> None:
+    pipeline = Random().load()
+    texts = ["a red square", "a blue square", "a green square"]
+    together, alone = (Prompts(pipeline.text_encoder, pipeline.tokenizer) for _ in range(2))
+    expected = together(together.numbers(texts))
+    assert all(torch.equal(alone(alone.numbers([text]))[0], row) for text, row in zip(texts, expected, strict=True))
 
 
 def test_the_encoder_stays_frozen() -> None:
