@@ -82,6 +82,7 @@ class Experiment:
             points,
             reference_point=self.settings.reference_point,
             training_cost=self._cost(),
+            guards=[name for name, reward in self.module.rewards.items() if reward.guard],
         )
         samples = self.folder.path / "samples"
         write_samples(samples, points, self._films(samples, points) if self.settings.films else {})

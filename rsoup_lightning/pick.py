@@ -1,7 +1,7 @@
 """``rsoup pick``: a user's preference, or choices they made, turned into one merged policy.
 
-It writes ``policy.safetensors``, the merged weights, or an adapter where experts are adapters, and ``pick.json``, the λ
-and why.
+It writes ``pick.json``, the λ and why, and ``policy.safetensors``, the merged weights: an adapter where experts are
+adapters, and a whole pipeline where diffusers wrote them.
 """
 
 from __future__ import annotations
@@ -194,9 +194,13 @@ def _write_weights(output: Path, folder: Path, experts: list[str], chosen: Pick)
     from rsoup_lightning.merge import merge_adapters  # these bring in torch
     from rsoup_lightning.merging import linear, read_weights, write_weights
     from rsoup_lightning.merging.adapter_output import is_adapter
+    from rsoup_lightning.merging.pipelines import is_pipeline, merge_pipelines
 
     if all(is_adapter(folder / name) for name in experts):  # whose averaged factors would be another policy
         merge_adapters([str(folder / name) for name in experts], str(output), chosen.coefficients.tolist())
+        return
+    if all(is_pipeline(folder / name) for name in experts):
+        merge_pipelines(output, [folder / name for name in experts], chosen.coefficients.tolist())
         return
     weights = [read_weights(folder / name) for name in experts]
     merged = linear(weights, chosen.coefficients.tolist(), names=experts)

@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 from rsoup_lightning.files import write_text
+from rsoup_lightning.plots.strips import strips
 from rsoup_lightning.plots.tables import cost_table, delimited, points_table
 from rsoup_lightning.plots.view import headline, of_kind, point_label
 from rsoup_lightning.results import Record
@@ -43,6 +44,7 @@ def _write_page(path: Path, title: str, record: Record, samples: Path) -> None:
         points=_options(record),
         beside=_beside(record, shown, compared),
         audit=_audit(point_label(record["points"][compared]), shown[compared]["samples"]),
+        strips=strips(record, [entry["samples"] for entry in shown]),
         films=_films(record, shown),
         table=points_table(record),
         csv=_data_uri("text/csv", delimited(record, ",").encode()),

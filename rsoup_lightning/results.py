@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rsoup_lightning import fronts
+from rsoup_lightning.collapse import collapsed
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import CoefficientError, UnknownNameError
 from rsoup_lightning.simplex import check_coefficients, one_hot
@@ -63,6 +64,7 @@ def front_record(
     *,
     reference_point: Mapping[str, float] | None,
     training_cost: Mapping[str, int],
+    guards: Sequence[str] = (),
 ) -> Record:
     """Everything in front.json.
 
@@ -72,13 +74,17 @@ def front_record(
         points: what was evaluated; its kind "expert" entries are the one-hot ones.
         reference_point: of the raw hypervolume; None takes the nadir of all points.
         training_cost: steps taken by soup and MORL training.
+        guards: rewards that are only watched: points say by which of them they have collapsed, if init is among them.
     """
+    init = next((point.scores for point in points if point.kind == "init"), None)
     return {
         "schema": 1,
         "task": task,
         "rewards": list(experts),
         "experts": list(experts),
-        "points": [point.record() for point in points],
+        "points": [
+            {**point.record(), "collapsed": collapsed(point.scores, init, guards) if init else []} for point in points
+        ],
         "summary": summarise(points, experts, reference_point=reference_point, training_cost=training_cost),
     }
 
@@ -205,6 +211,7 @@ def combine_seeds(records: Sequence[Record]) -> Record:
                 "ci95": {name: student_interval(values) for name, values in scores.items()},
                 "per_seed": scores,
                 "samples": sum(version["samples"] for version in versions),
+                "collapsed": sorted({name for version in versions for name in version.get("collapsed", [])}),
             }
         )
     rewards = first["rewards"]

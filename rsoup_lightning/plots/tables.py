@@ -34,7 +34,7 @@ def points_table(record: Record) -> str:
     rewards = list(record["points"][0]["scores"])
     rows = []
     for point, best in zip(record["points"], view.on_front(record), strict=True):
-        cells = [html.escape(view.point_label(point))]
+        cells = [html.escape(view.point_label(point) + view.collapse(point))]
         cells += [_number(point["scores"][name], point["ci95"].get(name)) for name in rewards]
         rows.append(_row("td", cells, "" if best else " class=dominated"))
     return f"<table>{_row('th', map(html.escape, ['point', *rewards]))}{''.join(rows)}</table>"

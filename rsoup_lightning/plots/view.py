@@ -74,7 +74,12 @@ def headline(record: Record) -> list[str]:
         if value is not None:
             interval = summary["hypervolume_normalised_ci95"][kind]
             parts.append(f"{kind} hypervolume {value:.4f}{written_interval(interval, '.4f')}")
-    return [*parts, f"LMC at {summary['lmc']['holds']} of {summary['lmc']['of']} λ"]
+    parts.append(f"LMC at {summary['lmc']['holds']} of {summary['lmc']['of']} λ")
+    return parts + [
+        f"{point_label(point)}{collapse(point)}"
+        for point in of_kind(record, "expert", "morl").values()
+        if collapse(point)
+    ]
 
 
 def point_label(point: Record) -> str:
@@ -83,6 +88,12 @@ def point_label(point: Record) -> str:
     symbol = "λ" if point["coefficients"] else "μ"
     written = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
     return f"{point['kind']} ({symbol}: {written})" if written else point["kind"]
+
+
+def collapse(point: Record) -> str:
+    """`` collapsed: `` and by which guards, or nothing."""
+    found = point.get("collapsed")  # fronts of earlier versions do not tell
+    return f" collapsed: {', '.join(found)}" if found else ""
 
 
 def written_interval(interval: list[float] | None, form: str = ".4g") -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import torch
 from PIL.Image import Resampling
 from torch import Tensor
 
-from rsoup_lightning.modalities.diffusion.rewards import Realism, TrainedStyle
+from rsoup_lightning.modalities.diffusion.rewards import Realism, Recognition, TrainedStyle
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
-from tasks.emoji.packaged import LOOKS, Look, emoji_picture, emojis
+from tasks.emoji.packaged import LOOKS, Emoji, Look, emoji_picture, emojis
 from tasks.pictures.files import on_background
 
 
@@ -38,9 +41,24 @@ class EmojiRealism(Realism):
         return torch.cat([_drawn(look) for look in LOOKS])
 
 
+class EmojiRecognition(Recognition):
+    """Whether a picture is more like the emoji of its name, in either design, than like other emoji."""
+
+    def named_pictures(self) -> Mapping[str, Tensor]:
+        numbers = defaultdict(list)
+        for number, emoji in enumerate(emojis()):
+            numbers[emoji.name].append(number)
+        looks = torch.stack([_pixels(emojis(), look) for look in LOOKS], 1)
+        return {name: looks[rows].flatten(0, 1) for name, rows in numbers.items()}
+
+
 def _drawn(look: Look) -> Tensor:
-    """``[N, 3, SIDE, SIDE]`` all emoji in a design, on white; without variants in skin tone, which are half of all."""
-    chosen = [emoji for emoji in emojis() if not emoji.has_skin_tone]
+    """``[N, 3, SIDE, SIDE]`` the emoji in a design, without variants in skin tone, which are half of all."""
+    return _pixels([emoji for emoji in emojis() if not emoji.has_skin_tone], look)
+
+
+def _pixels(chosen: Iterable[Emoji], look: Look) -> Tensor:
+    """``[N, 3, SIDE, SIDE]`` emoji in a design, on white."""
     pictures = [on_background(emoji_picture(emoji.code, look)) for emoji in chosen]
     pixels = np.stack([np.asarray(picture.resize((SIDE, SIDE), Resampling.LANCZOS)) for picture in pictures])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255

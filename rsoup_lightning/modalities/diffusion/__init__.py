@@ -2,8 +2,16 @@
 
 from rsoup_lightning.modalities.diffusion.environment import PromptEnvironment
 from rsoup_lightning.modalities.diffusion.fine_tuner import DiffusionFineTuner
+from rsoup_lightning.modalities.diffusion.named import PicturePrompts
 from rsoup_lightning.modalities.diffusion.pipeline import PretrainedPipeline
 from rsoup_lightning.modalities.diffusion.policy import DiffusionPolicy
 from rsoup_lightning.modalities.diffusion.small import SmallPipeline
 
-__all__ = ["DiffusionFineTuner", "DiffusionPolicy", "PretrainedPipeline", "PromptEnvironment", "SmallPipeline"]
+__all__ = [
+    "DiffusionFineTuner",
+    "DiffusionPolicy",
+    "PicturePrompts",
+    "PretrainedPipeline",
+    "PromptEnvironment",
+    "SmallPipeline",
+]

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.rewards import Colourfulness
 from rsoup_lightning.modalities.diffusion.rewards.style import HELD_OUT, train
-from tasks.diffusion.rewards import EmojiRealism, GoogleStyle, TwitterStyle, _drawn
+from tasks.diffusion.rewards import EmojiRealism, EmojiRecognition, GoogleStyle, TwitterStyle, _drawn, _pixels
+from tasks.emoji.packaged import emojis
 from tests.conftest import needs
 from tests.modalities.diffusion.rewards.drawn import drawn
 
@@ -73,3 +74,12 @@ def test_what_is_no_emoji_is_seen(google: Tensor) -> None:
     }
     for name, images in spoilt.items():
         assert reward(drawn(images)).mean() < real.quantile(0.1), name
+
+
+def test_emoji_are_recognised_by_their_names() -> None:
+    some = emojis()[:40]
+    reward, images, names = EmojiRecognition(), _pixels(some, "twitter"), [emoji.name for emoji in some]
+    assert reward(drawn(images, names)).mean() == 1
+    blurred = torch.nn.functional.avg_pool2d(images, 5, 1, 2)
+    assert reward(drawn(blurred, names)).mean() > 0.9
+    assert reward(drawn(images, names[1:] + names[:1])).mean() < 0.1

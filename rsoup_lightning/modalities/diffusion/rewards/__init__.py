@@ -6,7 +6,7 @@ from rsoup_lightning.modalities.diffusion.rewards.classifiers import ImageClassi
 from rsoup_lightning.modalities.diffusion.rewards.clip import ClipSimilarity
 from rsoup_lightning.modalities.diffusion.rewards.colour import Brightness, Colourfulness
 from rsoup_lightning.modalities.diffusion.rewards.compression import Compressibility, Incompressibility
-from rsoup_lightning.modalities.diffusion.rewards.guards import PixelVariance, Realism
+from rsoup_lightning.modalities.diffusion.rewards.guards import PixelVariance, Realism, Recognition
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 from rsoup_lightning.modalities.diffusion.rewards.trained import TrainedStyle
 
@@ -22,5 +22,6 @@ __all__ = [
     "Incompressibility",
     "PixelVariance",
     "Realism",
+    "Recognition",
     "TrainedStyle",
 ]

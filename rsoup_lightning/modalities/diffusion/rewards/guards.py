@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, normalize
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE, describe
-from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
+from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward, PromptedReward
 from rsoup_lightning.optional import need
 
 COLOURS = 3
+COARSE = 8
+"""Pixels per side in which pictures are recognised."""
 
 
 class PixelVariance(ImageReward):
@@ -70,3 +73,53 @@ class Realism(ImageReward):
     def _distance(self, images: Tensor) -> Tensor:
         off = describe(images, COLOURS).double() - self._mean
         return (off @ self._precision * off).sum(1)
+
+
+class Recognition(PromptedReward):
+    """1 where a picture is more like a real one of its prompt than like those of the other prompts, else 0.
+
+    Likeness is the cosine of what is left of two pictures, averaged down to 8 x 8 pixels, without the mean picture; a
+    prompt that has several real pictures counts by the most alike. The mean is a retrieval score (recall at 1), and
+    chance is 1 in ``among``.
+
+    Args:
+        among: how many prompts a picture is matched against, its own one with them: the first of the real ones.
+
+    Raises:
+        ConfigError: among is below two, or more than there are.
+    """
+
+    guard = True
+
+    def __init__(self, among: int = 100) -> None:
+        named = self.named_pictures()
+        if not 2 <= among <= len(named):
+            raise ConfigError(f"among is {among}: there are {len(named)} prompts with pictures, so give 2 to as many")
+        self.among = among
+        coarse = {prompt: adaptive_avg_pool2d(pictures, COARSE).flatten(1) for prompt, pictures in named.items()}
+        self._mean = torch.cat(list(coarse.values())).mean(0)
+        self._real = {prompt: normalize(pictures - self._mean, dim=1) for prompt, pictures in coarse.items()}
+
+    @abstractmethod
+    def named_pictures(self) -> Mapping[str, Tensor]:
+        """Real pictures ``[N, 3, H, W]`` from 0 to 1 of each prompt.
+
+        Raises:
+            ConfigError: they are not installed.
+        """
+
+    def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
+        seen = normalize(adaptive_avg_pool2d(images.cpu(), COARSE).flatten(1) - self._mean, dim=1)
+        others = list(self._real)[: self.among]
+        likeness = torch.stack([(seen @ self._real[other].T).amax(1) for other in others], 1)
+        return torch.stack([self._found(*row, others) for row in zip(seen, likeness, prompts, strict=True)])
+
+    def _found(self, seen: Tensor, likeness: Tensor, prompt: str, others: Sequence[str]) -> Tensor:
+        """Whether the picture ``seen`` of ``prompt`` is less like each of the ``others``, given those likenesses."""
+        if prompt not in self._real:
+            raise RewardError(
+                f"{self.name} has no real picture of {prompt!r}: use prompts that it has, or leave it out"
+            )
+        # Where the prompt is none of the others it takes the place of the last.
+        rivals = [number for number, other in enumerate(others) if other != prompt][: self.among - 1]
+        return ((self._real[prompt] @ seen).amax() > likeness[rivals].amax()).float()

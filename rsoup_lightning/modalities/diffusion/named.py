@@ -1,0 +1,25 @@
+"""Prompts that are the names or captions of pictures at hand."""
+
+from __future__ import annotations
+
+from rsoup_lightning.modalities.language.texts import Entry, PromptData
+from rsoup_lightning.modalities.listed import Split
+from rsoup_lightning.modalities.vision_language.items import PictureData
+
+
+class PicturePrompts(PromptData):
+    """The first reference of each picture, once.
+
+    Prompts of training are those of training pictures, so that a model that was pre-trained on these is evaluated on
+    pictures it has not seen.
+
+    Args:
+        pictures: whose references.
+    """
+
+    def __init__(self, pictures: PictureData) -> None:
+        self.pictures = pictures
+
+    def entries(self, split: Split) -> tuple[Entry, ...]:
+        prompts = dict.fromkeys(item.references[0] for item in self.pictures.items(split) if item.references)
+        return tuple(Entry(prompt) for prompt in prompts)

