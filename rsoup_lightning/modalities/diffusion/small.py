@@ -25,6 +25,8 @@ from rsoup_lightning.optional import need
 
 HEAD = 32  # width of an attention head
 PICTURES_AT_A_TIME = 256  # through the encoder
+AUTOENCODING = Pretraining(steps=600, batch_size=64, learning_rate=2e-3, weight_decay=0.0)
+DENOISING = Pretraining(steps=2000, batch_size=64, average=0.995)
 LOOKED_AT = 16  # pictures whose pixels tell one data set from another of the same names
 
 
@@ -55,15 +57,15 @@ class SmallPipeline(Base):
         data: PictureData,
         image_size: int = 32,
         latent_channels: int = 4,
-        vae_channels: Sequence[int] = (32, 64, 96),
+        vae_channels: Sequence[int] = (16, 32, 64),
         channels: Sequence[int] = (64, 128),
         layers: int = 1,
         text_width: int = 128,
         text_layers: int = 2,
         kl_weight: float = 1e-4,
         dropout: float = 0.1,
-        autoencoding: Pretraining = Pretraining(weight_decay=0.0),  # noqa: B008  # a constant: nobody changes it
-        denoising: Pretraining = Pretraining(steps=3000, average=0.999),  # noqa: B008  # a constant too
+        autoencoding: Pretraining = AUTOENCODING,
+        denoising: Pretraining = DENOISING,
     ) -> None:
         self.latent_size = image_size // 2 ** (len(vae_channels) - 1)
         if image_size % 2 ** (len(vae_channels) - 1) or self.latent_size % 2 ** (len(channels) - 1):

