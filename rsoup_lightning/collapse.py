@@ -25,4 +25,6 @@ def collapsed(scores: Mapping[str, ArrayLike], init: Mapping[str, ArrayLike], gu
     >>> collapsed({"realism": [-9.0, -8.0, -1.0]}, {"realism": [-1.0, -2.0, -1.5]}, ["realism"])
     ['realism']
     """
-    return [name for name in guards if np.median(scores[name]) < np.quantile(init[name], OUTLIERS)]
+    return [
+        name for name in guards if np.median(np.asarray(scores[name])) < np.quantile(np.asarray(init[name]), OUTLIERS)
+    ]

@@ -22,7 +22,7 @@ def strips(record: Record, samples: Sequence[Sequence[Record]]) -> str:
     rows = [_row(number, [samples[point] for point in order], order) for number in range(len(samples[order[0]]))]
     if not any(rows):
         return ""
-    names = [view.point_label(record["points"][point]) for point in order]
+    names = [view.short_label(record["points"][point]) for point in order]
     head = "".join(f"<th>{html.escape(name)}</th>" for name in ["prompt", *names])
     return f"<h2>Strips</h2><div class=wide><table class=strips><tr>{head}</tr>{''.join(rows)}</table></div>"
 

@@ -75,11 +75,8 @@ def headline(record: Record) -> list[str]:
             interval = summary["hypervolume_normalised_ci95"][kind]
             parts.append(f"{kind} hypervolume {value:.4f}{written_interval(interval, '.4f')}")
     parts.append(f"LMC at {summary['lmc']['holds']} of {summary['lmc']['of']} λ")
-    return parts + [
-        f"{point_label(point)}{collapse(point)}"
-        for point in of_kind(record, "expert", "morl").values()
-        if collapse(point)
-    ]
+    trained = of_kind(record, "expert", "morl").values()
+    return parts + [f"{point_label(point)}{collapse(point)}" for point in trained if collapse(point)]
 
 
 def point_label(point: Record) -> str:
@@ -88,6 +85,15 @@ def point_label(point: Record) -> str:
     symbol = "λ" if point["coefficients"] else "μ"
     written = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
     return f"{point['kind']} ({symbol}: {written})" if written else point["kind"]
+
+
+def short_label(point: Record) -> str:
+    """A label for small legends: weights without names, in the order of the experts."""
+    weights = point["coefficients"] or point["preference"] or {}
+    if point["kind"] == "expert":
+        return f"expert {max(weights, key=lambda name: weights[name])}"
+    written = ", ".join(f"{weight:.2g}" for weight in weights.values())
+    return MARKS[point["kind"]].label.replace(")", f": {written})")
 
 
 def collapse(point: Record) -> str:
@@ -195,7 +201,7 @@ def outlines(record: Record) -> list[Outline]:
     }
     points = record["points"]
     return [
-        Outline(_short_label(points[index]), color, points[index]["kind"] == "morl", index, box[index].tolist())
+        Outline(short_label(points[index]), color, points[index]["kind"] == "morl", index, box[index].tolist())
         for index, color in chosen.items()
     ]
 
@@ -214,15 +220,6 @@ def _corners(record: Record) -> list[int]:
     """The experts' points, in the order of the experts."""
     found = of_kind(record, "expert")
     return [index for name in record["experts"] for index in found if found[index]["coefficients"][name] == 1]
-
-
-def _short_label(point: Record) -> str:
-    """A label for small legends: weights without names, in the order of the experts."""
-    weights = point["coefficients"] or point["preference"] or {}
-    if point["kind"] == "expert":
-        return f"expert {max(weights, key=lambda name: weights[name])}"
-    written = ", ".join(f"{weight:.2g}" for weight in weights.values())
-    return MARKS[point["kind"]].label.replace(")", f": {written})")
 
 
 def _from_uniform(point: Record) -> float:
