@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
@@ -20,6 +20,8 @@ from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 EVALUATION_SEED = 2**30
+
+Draw = Callable[[Tensor, Noise], Chain]
 
 
 class PromptEnvironment(ListedEnvironment):
@@ -65,7 +67,7 @@ class PromptEnvironment(ListedEnvironment):
             raise ConfigError("no image is the most likely one: choose an algorithm without greedy baseline, as RLOO")
         drawing, entries = _drawing(policy), self.training_entries(batch).repeat_interleave(samples)
         shape, device = (len(entries), *drawing.pipeline.latent_shape), drawing.pipeline.device
-        return self._play(drawing, "train", entries, lambda: torch.randn(shape, device=device))
+        return self._play(drawing, drawing.propose, "train", entries, lambda: torch.randn(shape, device=device))
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
@@ -73,17 +75,17 @@ class PromptEnvironment(ListedEnvironment):
         own = noise_of(batch, drawing.pipeline.latent_shape)
         # The same noise for every member, so that images differ by what λ changes and not by chance.
         noise: Noise = lambda: own().repeat(policy.members, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
-        return self._play(drawing, "eval", batch.repeat(policy.members), noise)
+        return self._play(drawing, drawing.draw, "eval", batch.repeat(policy.members), noise)
 
     def samples(self, rollout: Rollout, count: int) -> list[Sample]:
         rows = zip(rollout.texts["prompt"][:count], rollout["images"][:count], strict=True)
         return [Sample(title=prompt, picture=encoded(shrunk(as_picture(image)))) for prompt, image in rows]
 
-    def _play(self, policy: ImagePolicy, split: Split, entries: Tensor, noise: Noise) -> Rollout:
+    def _play(self, policy: ImagePolicy, draw: Draw, split: Split, entries: Tensor, noise: Noise) -> Rollout:
         """Draw the entries ``[B]``, by their numbers."""
         prompts = [self._prompts(split)[entry] for entry in entries.tolist()]
         numbers = policy.pipeline.prompts.numbers(prompts)
-        chain = policy.draw(numbers, noise)
+        chain = draw(numbers, noise)
         images = policy.pipeline.decode(chain.latents[:, -1])
         _check(images, entries, prompts)
         log_probs, mask, steps = _taken(chain, policy)

@@ -29,7 +29,8 @@ class DiffusionFineTuner(PretrainedFineTuner):
         algorithm: how rewards become gradients. Default: RLOO for the likelihood of chains, and for the denoising one
             reward-weighted regression on the better half of each rollout, as in Ramé et al. 2023.
         likelihood: "chain" is that of every denoising step, for policy gradients; "denoising" is minus the denoising
-            error of finished images, for reward-weighted regression.
+            error of finished images, for reward-weighted regression. These are drawn by the policy as it began, as in
+            the paper: the rewards of a training are then those of init, and do not rise.
         lora: adapters to train; null trains whole parameters.
         trained: without lora, regular expressions over the names of the denoiser's parameters that are trained;
             [""] trains all of them.

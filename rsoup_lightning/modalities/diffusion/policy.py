@@ -21,7 +21,7 @@ from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
 from rsoup_lightning.modalities.language.base import LoRA, with_adapter
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, with_values
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -47,7 +47,8 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         likelihood: "chain", the exact one of every denoising step, for policy gradients (DDPO: Black et al. 2024); or
             "denoising", minus the denoising error of a finished image at a random timestep, which bounds its
             likelihood up to weights and a constant (Ho et al. 2020, equation 14), for reward-weighted regression
-            (Lee et al. 2023).
+            (Lee et al. 2023) on images of the policy as it began: on its own, each round would take the blur and the
+            guidance of the last one for data.
         steps: T of a chain.
         eta: how much each step leaves to chance, from 0 (nothing) to 1 (as DDPM).
         guidance: scale of classifier-free guidance; 1 is none.
@@ -88,6 +89,12 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
         with self.denoiser.playing():
             return sample(self.denoiser.schedule, self.denoiser.towards(prompts), noise)
+
+    def propose(self, prompts: Tensor, noise: Noise) -> Chain:
+        if self.likelihood == "chain":
+            return self.draw(prompts, noise)
+        with with_values(self, self._start):
+            return self.draw(prompts, noise)
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         if self.likelihood == "denoising":

@@ -43,6 +43,10 @@ class ImagePolicy(Policy):
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
         """A chain for each of the prompts ``[B]``, by their numbers."""
 
+    def propose(self, prompts: Tensor, noise: Noise) -> Chain:
+        """The chains to learn from: its own, unless its likelihood needs others."""
+        return self.draw(prompts, noise)
+
 
 class SoupedDiffusionPolicy(ImagePolicy):
     """M soups of LoRA experts in one denoiser: rows come in M groups, one per λ, in order.

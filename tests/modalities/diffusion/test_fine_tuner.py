@@ -78,6 +78,21 @@ def test_training_raises_the_reward(changes: dict[str, Any]) -> None:
     assert red(module) > before + 0.005
 
 
+def test_reward_weighted_regression_learns_from_what_init_draws() -> None:
+    rollouts = []
+    for likelihood, algorithm in (("denoising", None), ("chain", algorithms.RLOO(2))):
+        module = tuner(likelihood=likelihood, algorithm=algorithm, trained=[""])
+        batch = []
+        for _ in range(2):
+            torch.manual_seed(0)
+            module.environment.begin(0)
+            batch.append(module.environment.rollout(module.policy, 0)["images"])
+            module.policy.load_weights({name: 1.5 * weight for name, weight in module.policy.weights().items()})
+        rollouts.append(batch)
+    assert torch.equal(*rollouts[0])
+    assert not torch.allclose(*rollouts[1], atol=1e-2)
+
+
 def test_the_first_update_of_ppo_clipping_sees_a_ratio_of_one() -> None:
     module = tuner(algorithm=algorithms.GRPO(4))
     seen: list[Tensor] = []
