@@ -235,18 +235,33 @@ class RewardWeightedRegression(Algorithm):
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
         keep: share of the rows, the best of each rollout, that get any weight.
+        samples: completions per prompt K. Above 1, a return is measured against those of its prompt, in units of their
+            deviation, so that no prompt is preferred for being easy.
     """
 
-    def __init__(self, temperature: float = 1.0, epochs: int = 1, minibatch_size: int = 0, keep: float = 1.0) -> None:
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        epochs: int = 1,
+        minibatch_size: int = 0,
+        keep: float = 1.0,
+        samples: int = 1,
+    ) -> None:
         super().__init__(epochs, minibatch_size)
+        if samples < 1:
+            raise ConfigError(f"samples is {samples}: there is at least 1 completion per prompt")
         if not 0 < keep <= 1:
             raise ConfigError(f"keep is {keep}: it must be above 0 and at most 1")
         self.temperature = temperature
         self.keep = keep
+        self.samples = samples
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         returns = reward.sum(1)
-        scaled = returns / (returns.std() + losses.EPSILON)
+        if self.samples > 1:
+            scaled = losses.group_advantages(returns, self.samples)
+        else:
+            scaled = returns / (returns.std() + losses.EPSILON)
         worst = scaled.argsort()[: len(scaled) - max(round(self.keep * len(scaled)), 1)]
         scaled = scaled.index_fill(0, worst, -torch.inf)
         return _spread(rollout, losses.reward_weights(scaled, temperature=self.temperature))

@@ -73,6 +73,18 @@ def test_the_best_rows_alone_get_weight(point: PointFineTuner, keep: float, kept
     torch.testing.assert_close(weights, expected / expected.mean())
 
 
+def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> None:
+    point.environment.begin(0)
+    rollout = point.environment.rollout(point.policy, 0).rows(torch.arange(6))
+    reward = torch.tensor([[0.1], [0.2], [0.3], [7.0], [5.0], [6.0]])
+    algorithm = algorithms.RewardWeightedRegression(samples=3)
+    weights = algorithm.advantages(rollout, reward, point.policy, None)["advantages"].squeeze(1)
+    expected = torch.tensor([-1.0, 0.0, 1.0, 1.0, -1.0, 0.0]).exp()
+    torch.testing.assert_close(weights, expected / expected.mean())
+    with pytest.raises(ConfigError, match="samples is 0: there is at least 1"):
+        algorithms.RewardWeightedRegression(samples=0)
+
+
 @pytest.mark.parametrize("keep", [0.0, 1.5])
 def test_the_share_that_is_kept_is_one(keep: float) -> None:
     with pytest.raises(ConfigError, match="keep is"):
