@@ -144,7 +144,7 @@ def evaluate(
 def reward_statistics(
     environment: Environment, rewards: Mapping[str, Reward], policy: Policy, *, rollouts: int, samples: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of every reward over training rollouts of ``policy``.
+    """Mean and standard deviation of every reward over training rollouts of ``policy``, but of guards that do not vary.
 
     Args:
         environment: plays them.
@@ -167,6 +167,8 @@ def reward_statistics(
     for name in rewards:
         values = torch.cat([per_row(scores[name]) for scores in played]).double()
         if not values.std() > 0:
+            if rewards[name].guard:
+                continue  # nothing is trained on it
             raise RewardError(f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} samples: no scale")
         statistics[name] = (values.mean().item(), values.std().item())
     return statistics
