@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 FLOORS = [
     {"errors", "files", "optional", "threads"},
-    {"rollout", "simplex", "fronts", "registry"},
+    {"rollout", "simplex", "fronts", "collapse", "registry"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences"},
     {"modalities", "module", "plots"},
