@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.rewards import Realism, Recognition, TrainedStyle
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
-from tasks.emoji.packaged import LOOKS, Emoji, Look, emoji_picture, emojis
+from tasks.emoji.packaged import LOOKS, Look, emoji_picture, emojis
 from tasks.pictures.files import on_background
 
 
@@ -48,17 +49,18 @@ class EmojiRecognition(Recognition):
         numbers = defaultdict(list)
         for number, emoji in enumerate(emojis()):
             numbers[emoji.name].append(number)
-        looks = torch.stack([_pixels(emojis(), look) for look in LOOKS], 1)
+        looks = torch.stack([_pixels(look) for look in LOOKS], 1)
         return {name: looks[rows].flatten(0, 1) for name, rows in numbers.items()}
 
 
 def _drawn(look: Look) -> Tensor:
     """``[N, 3, SIDE, SIDE]`` the emoji in a design, without variants in skin tone, which are half of all."""
-    return _pixels([emoji for emoji in emojis() if not emoji.has_skin_tone], look)
+    return _pixels(look)[[number for number, emoji in enumerate(emojis()) if not emoji.has_skin_tone]]
 
 
-def _pixels(chosen: Iterable[Emoji], look: Look) -> Tensor:
-    """``[N, 3, SIDE, SIDE]`` emoji in a design, on white."""
-    pictures = [on_background(emoji_picture(emoji.code, look)) for emoji in chosen]
+@cache  # every stage of a run builds its rewards anew, and two of them read all files
+def _pixels(look: Look) -> Tensor:
+    """``[N, 3, SIDE, SIDE]`` all emoji in a design, on white, in their order. Do not change it: others get the same."""
+    pictures = [on_background(emoji_picture(emoji.code, look)) for emoji in emojis()]
     pixels = np.stack([np.asarray(picture.resize((SIDE, SIDE), Resampling.LANCZOS)) for picture in pictures])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255

@@ -78,7 +78,7 @@ def test_what_is_no_emoji_is_seen(google: Tensor) -> None:
 
 def test_emoji_are_recognised_by_their_names() -> None:
     some = emojis()[:40]
-    reward, images, names = EmojiRecognition(), _pixels(some, "twitter"), [emoji.name for emoji in some]
+    reward, images, names = EmojiRecognition(), _pixels("twitter")[:40], [emoji.name for emoji in some]
     assert reward(drawn(images, names)).mean() == 1
     blurred = torch.nn.functional.avg_pool2d(images, 5, 1, 2)
     assert reward(drawn(blurred, names)).mean() > 0.9
