@@ -47,6 +47,8 @@ class Algorithm(ABC):
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         """The rollout with ``steps["advantages"] [B, T]`` and whatever else the loss needs. Without gradient.
 
+        Rows that nothing is learnt from may be left out.
+
         Args:
             rollout: what was sampled.
             reward: ``[B, T]`` what each step earned, penalties included.
@@ -234,7 +236,7 @@ class RewardWeightedRegression(Algorithm):
         temperature: in units of the returns' standard deviation within the batch; small keeps the best rows only.
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
-        keep: share of the rows, the best of each rollout, that get any weight.
+        keep: share of the rows, the best of each rollout, that are learnt from; the others cost nothing more.
         samples: completions per prompt K. Above 1, a return is measured against those of its prompt, in units of their
             deviation, so that no prompt is preferred for being easy.
     """
@@ -262,9 +264,8 @@ class RewardWeightedRegression(Algorithm):
             scaled = losses.group_advantages(returns, self.samples)
         else:
             scaled = returns / (returns.std() + losses.EPSILON)
-        worst = scaled.argsort()[: len(scaled) - max(round(self.keep * len(scaled)), 1)]
-        scaled = scaled.index_fill(0, worst, -torch.inf)
-        return _spread(rollout, losses.reward_weights(scaled, temperature=self.temperature))
+        best = scaled.topk(max(round(self.keep * len(scaled)), 1)).indices.sort().values
+        return _spread(rollout.rows(best), losses.reward_weights(scaled[best], temperature=self.temperature))
 
 
 def _at_least_two(samples: int) -> int:

@@ -123,10 +123,10 @@ class RewardFineTuner(L.LightningModule):
         self._audit(rollout, scores)
         kl = self._kl(rollout)
         reward = self._reward(rollout, scores, kl)
-        rollout = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
+        lesson = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
         optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}
-        for minibatch in self.algorithm.minibatches(rollout, independent_steps=self.policy.independent_steps):
+        for minibatch in self.algorithm.minibatches(lesson, independent_steps=self.policy.independent_steps):
             optimizer.zero_grad()
             logs = self._backward(minibatch)
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)

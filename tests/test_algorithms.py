@@ -63,14 +63,15 @@ def test_one_completion_has_no_others(kind: type[algorithms.Algorithm]) -> None:
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1.0, 5), (0.6, 3), (0.5, 2), (0.01, 1)])
-def test_the_best_rows_alone_get_weight(point: PointFineTuner, keep: float, kept: int) -> None:
+def test_the_best_rows_alone_are_learnt_from(point: PointFineTuner, keep: float, kept: int) -> None:
     rollout = point.environment.rollout(point.policy, 0).rows(torch.arange(5))
     reward = torch.tensor([[0.1], [0.5], [0.3], [0.4], [0.2]])
     algorithm = algorithms.RewardWeightedRegression(temperature=2.0, keep=keep)
-    weights = algorithm.advantages(rollout, reward, point.policy, None)["advantages"].squeeze(1)
-    best = reward.squeeze(1).topk(kept).indices
-    expected = torch.zeros(5).index_fill(0, best, 1.0) * torch.exp(reward.squeeze(1) / reward.std() / 2)
-    torch.testing.assert_close(weights, expected / expected.mean())
+    lesson = algorithm.advantages(rollout, reward, point.policy, None)
+    best = reward.squeeze(1).topk(kept).indices.sort().values
+    expected = torch.exp(reward[best, 0] / reward.std() / 2)
+    torch.testing.assert_close(lesson["advantages"].squeeze(1), expected / expected.mean())
+    torch.testing.assert_close(lesson.log_probs, rollout.log_probs[best])
 
 
 def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> None:
