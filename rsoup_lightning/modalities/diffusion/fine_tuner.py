@@ -28,9 +28,10 @@ class DiffusionFineTuner(PretrainedFineTuner):
         preference: μ, reward name to weight on the simplex. Default: equal weights.
         algorithm: how rewards become gradients. Default: RLOO for the likelihood of chains, and for the denoising one
             reward-weighted regression on the better half of each rollout, as in Ramé et al. 2023.
-        likelihood: "chain" is that of every denoising step, for policy gradients; "denoising" is minus the denoising
-            error of finished images, for reward-weighted regression. These are drawn by the policy as it began, as in
-            the paper: the rewards of a training are then those of init, and do not rise.
+        likelihood: "chain" is that of every denoising step, for policy gradients, or for reward-weighted regression on
+            what the policy draws as it learns; "denoising" is minus the denoising error of finished images, for
+            reward-weighted regression. These are drawn by the policy as it began, as in the paper: the rewards of a
+            training are then those of init, and do not rise.
         lora: adapters to train; null trains whole parameters.
         trained: without lora, regular expressions over the names of the denoiser's parameters that are trained;
             [""] trains all of them.

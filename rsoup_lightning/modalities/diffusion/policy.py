@@ -44,11 +44,11 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         lora: adapters to train; None trains whole parameters.
         trained: regular expressions over the names of the denoiser's parameters: what is trained where there is no
             ``lora``.
-        likelihood: "chain", the exact one of every denoising step, for policy gradients (DDPO: Black et al. 2024); or
-            "denoising", minus the denoising error of a finished image at a random timestep, which bounds its
-            likelihood up to weights and a constant (Ho et al. 2020, equation 14), for reward-weighted regression
-            (Lee et al. 2023) on images of the policy as it began: on its own, each round would take the blur and the
-            guidance of the last one for data.
+        likelihood: "chain", the exact one of every denoising step, for policy gradients (DDPO: Black et al. 2024) and
+            for reward-weighted regression on the policy's own images; or "denoising", minus the denoising error of a
+            finished image at a random timestep, which bounds its likelihood up to weights and a constant (Ho et al.
+            2020, equation 14), for reward-weighted regression (Lee et al. 2023) on images of the policy as it began:
+            on its own, each round would take the blur and the guidance of the last one for data.
         steps: T of a chain.
         eta: how much each step leaves to chance, from 0 (nothing) to 1 (as DDPM).
         guidance: scale of classifier-free guidance; 1 is none.
