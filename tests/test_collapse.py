@@ -20,6 +20,17 @@ def test_better_than_init_is_no_collapse() -> None:
     assert collapsed({"real": np.full(100, 1e3)}, INIT, ["real"]) == []
 
 
+def test_a_guard_that_says_yes_or_no_has_collapsed_when_most_of_its_yeses_are_lost() -> None:
+    def share(yes: int, of: int = 200) -> dict:
+        return {"share": np.arange(of) < yes}
+
+    assert collapsed(share(36), share(158), ["share"]) == ["share"]
+    assert collapsed(share(84), share(158), ["share"]) == []
+    assert collapsed(share(1), share(4), ["share"]) == []  # may be chance
+    assert collapsed(share(0), share(0), ["share"]) == []
+    assert collapsed(share(0), share(200), ["share"]) == ["share"]
+
+
 def test_only_guards_count() -> None:
     assert collapsed({"real": np.full(100, -1e3)}, INIT, []) == []
 
