@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 
 LUMA = (0.299, 0.587, 0.114)
@@ -14,14 +15,27 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class Colourfulness(ImageReward):
-    """How colourful people find a picture: about 0 for greys, 15 slightly, 59 quite, 109 extremely so.
+    """How colourful people find a picture: about 0 for greys, 15 slightly, 59 quite, 82 highly, 109 extremely so.
 
     M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003), section 7, of channels from 0 to
     255: see :func:`colourfulness`.
+
+    Args:
+        limit: what is colourful enough: more earns no more, so that a policy is not paid for gaudy pictures; null for
+            none.
+
+    Raises:
+        ConfigError: ``limit`` is not positive.
     """
 
+    def __init__(self, limit: float | None = None) -> None:
+        if limit is not None and limit <= 0:
+            raise ConfigError(f"limit is {limit}: all pictures are as colourful as that, so give a positive number")
+        self.limit = limit
+
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
-        return colourfulness(images)
+        values = colourfulness(images)
+        return values if self.limit is None else values.clamp(max=self.limit)
 
 
 class Brightness(ImageReward):

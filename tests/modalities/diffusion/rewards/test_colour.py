@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.rewards import Brightness, Colourfulness
 from tests.modalities.diffusion.rewards.drawn import drawn, halves, plain, random
 
@@ -38,6 +39,14 @@ def test_more_saturated_is_more_colourful() -> None:
     values = torch.stack([Colourfulness()(drawn(grey + share * (images - grey))) for share in (0, 0.25, 0.5, 1)])
     assert (values.diff(dim=0) > 1).all()
     assert values[0].tolist() == pytest.approx([0] * 6, abs=1e-3)
+
+
+def test_colourful_enough_is_enough() -> None:
+    colours = drawn(plain((0.3, 0.3, 0.3), (0, 1, 0), (1, 0, 0)))  # 0, 0.3 * 255 * sqrt(1.25) twice
+    assert Colourfulness(limit=82)(colours).tolist() == pytest.approx([0, 82, 82], abs=1e-3)
+    assert Colourfulness(limit=86)(colours).tolist() == Colourfulness()(colours).tolist()
+    with pytest.raises(ConfigError, match="limit is 0: all pictures are as colourful as that"):
+        Colourfulness(limit=0)
 
 
 def test_places_do_not_matter() -> None:
