@@ -237,8 +237,8 @@ class RewardWeightedRegression(Algorithm):
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
         keep: share of the rows, the best of each rollout, that are learnt from; the others cost nothing more.
-        samples: completions per prompt K. Above 1, a return is measured against those of its prompt, in units of their
-            deviation, so that no prompt is preferred for being easy.
+        samples: completions per prompt K. Above 1, a return is what it exceeds those of its prompt by, so that no
+            prompt is preferred for being easy; one whose completions earn much the same then has little to teach.
     """
 
     def __init__(
@@ -261,9 +261,8 @@ class RewardWeightedRegression(Algorithm):
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         returns = reward.sum(1)
         if self.samples > 1:
-            scaled = losses.group_advantages(returns, self.samples)
-        else:
-            scaled = returns / (returns.std() + losses.EPSILON)
+            returns = losses.leave_one_out_advantages(returns, self.samples)
+        scaled = returns / (returns.std() + losses.EPSILON)
         best = scaled.topk(max(round(self.keep * len(scaled)), 1)).indices.sort().values
         return _spread(rollout.rows(best), losses.reward_weights(scaled[best], temperature=self.temperature))
 

@@ -80,7 +80,8 @@ def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> 
     reward = torch.tensor([[0.1], [0.2], [0.3], [7.0], [5.0], [6.0]])
     algorithm = algorithms.RewardWeightedRegression(samples=3)
     weights = algorithm.advantages(rollout, reward, point.policy, None)["advantages"].squeeze(1)
-    expected = torch.tensor([-1.0, 0.0, 1.0, 1.0, -1.0, 0.0]).exp()
+    exceeds = torch.tensor([-0.1, 0.0, 0.1, 1.0, -1.0, 0.0])
+    expected = (exceeds / exceeds.std()).exp()
     torch.testing.assert_close(weights, expected / expected.mean())
     with pytest.raises(ConfigError, match="samples is 0: there is at least 1"):
         algorithms.RewardWeightedRegression(samples=0)
