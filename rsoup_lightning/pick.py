@@ -191,18 +191,19 @@ def _read_json(file: Path, cure: str) -> Any:
 
 
 def _write_weights(output: Path, folder: Path, experts: list[str], chosen: Pick) -> None:
-    from rsoup_lightning.merge import merge_adapters  # these bring in torch
+    from rsoup_lightning.merge import merge, merge_adapters  # these bring in torch
     from rsoup_lightning.merging import linear, read_weights, write_weights
     from rsoup_lightning.merging.adapter_output import is_adapter
-    from rsoup_lightning.merging.pipelines import is_pipeline, merge_pipelines
+    from rsoup_lightning.merging.stored import is_pipeline
 
-    if all(is_adapter(folder / name) for name in experts):  # whose averaged factors would be another policy
-        merge_adapters([str(folder / name) for name in experts], str(output), chosen.coefficients.tolist())
+    folders = [folder / name for name in experts]
+    if all(map(is_adapter, folders)):  # whose averaged factors would be another policy
+        merge_adapters([str(place) for place in folders], str(output), chosen.coefficients.tolist())
         return
-    if all(is_pipeline(folder / name) for name in experts):
-        merge_pipelines(output, [folder / name for name in experts], chosen.coefficients.tolist())
+    if all(map(is_pipeline, folders)):
+        merge([str(place) for place in folders], str(output), chosen.coefficients.tolist())
         return
-    weights = [read_weights(folder / name) for name in experts]
+    weights = [read_weights(place) for place in folders]
     merged = linear(weights, chosen.coefficients.tolist(), names=experts)
     write_weights(output, merged)
 

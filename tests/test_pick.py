@@ -103,6 +103,21 @@ def test_one_reward_alone_is_its_expert_bit_for_bit(run: Path, capsys: pytest.Ca
     assert "the best evaluated point" in capsys.readouterr().out
 
 
+def test_pipelines_are_merged_as_whole_folders(run: Path) -> None:
+    vae = torch.randn(7, generator=torch.Generator().manual_seed(0))
+    for number, name in enumerate(NAMES):
+        folder = run / "experts" / name
+        for part, weight in {"unet": torch.full((2, 3), 4.0 * number), "vae": vae}.items():
+            write_weights(folder / part, {"weight": weight})
+        write_json(folder / "model_index.json", {})
+    coefficients = _pick(run)["coefficients"]
+    output = run.parent / "picked"
+    assert read_weights(output / "unet")["weight"].unique().tolist() == pytest.approx([4 * coefficients["cautious"]])
+    assert torch.equal(read_weights(output / "vae")["weight"], vae)
+    assert (output / "model_index.json").is_file()
+    _assert_merged(output, _experts(0), coefficients)
+
+
 def test_choices_in_place_of_a_preference(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A user of μ = (0.7, 0.3) who is nearly sure of what they like compares points at random."""
     rng, points = np.random.default_rng(0), _front()["points"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from math import prod
+from math import isclose, prod
 from typing import Any
 
 import torch
@@ -57,8 +57,9 @@ class Plan:
 def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor | None = None) -> Tensor:
     """One tensor merged in float32 (float64 stays so) and cast back: a new one.
 
-    Experts that weigh zero are left out where the method keeps experts, so that a one-hot λ is that expert bit for
-    bit; what holds no floating numbers must agree.
+    Where the method keeps experts, those that weigh zero are left out, so that a one-hot λ is that expert bit for bit,
+    and what they agree on, as on weights that were not trained, stays as it is. What holds no floating numbers must
+    agree.
 
     Raises:
         MergeError: integers that differ, or a result that is not finite; names the tensor.
@@ -86,7 +87,8 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
             raise MergeError(f"{name!r} holds no floating numbers and differs between {', '.join(plan.labels)}")
         return first
     weights = [plan.coefficients_of(name)[index] for index in chosen]
-    alone = plan.method.keeps_experts and weights == [1.0]
+    whole = plan.method.keeps_experts and isclose(sum(weights), 1)
+    agreed = whole and all(first.equal(other) for other in experts[1:])
     wide = torch.promote_types(first.dtype, torch.float32)
     device = plan.device or first.device
     given = Ingredients(
@@ -100,7 +102,7 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
             name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init
         )  # such methods may mask what is not finite
         return first
-    merged = first if alone else plan.method.function(given).to(first.device, first.dtype)
+    merged = first if agreed else plan.method.function(given).to(first.device, first.dtype)
     if not _finite(merged):
         _explain(name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init)
         return first

@@ -55,7 +55,7 @@ class Method:
         function: from ingredients to the merged tensor.
         elementwise: it may be given any slice of a tensor, so that large ones need little memory.
         needs_init: it works on task vectors.
-        keeps_experts: a one-hot λ gives that expert, bit for bit.
+        keeps_experts: a one-hot λ gives that expert, and λ that sum to one what all experts agree on, bit for bit.
     """
 
     name: str

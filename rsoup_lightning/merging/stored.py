@@ -93,6 +93,11 @@ def open_expert(path: Path) -> StoredExpert:
     raise WeightsError(f"{path} is no .safetensors file, no Lightning .ckpt and no folder of safetensors")
 
 
+def is_pipeline(path: Path) -> bool:
+    """Whether ``path`` is a folder that diffusers wrote."""
+    return (path / PIPELINE_INDEX).is_file()
+
+
 def check_stored(experts: Mapping[str, StoredExpert]) -> None:
     """Require the same names, shapes and dtypes in all experts.
 
@@ -162,7 +167,7 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     def refuse(error: OSError) -> None:
         raise WeightsError(f"cannot read {error.filename}: {error.strerror}") from error
 
-    whole = (root / PIPELINE_INDEX).is_file()
+    whole = is_pipeline(root)
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):
         subfolders[:] = sorted(name for name in subfolders if whole and not name.startswith("."))
         yield Path(folder), sorted(name for name in names if not name.startswith("."))

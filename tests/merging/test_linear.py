@@ -25,6 +25,14 @@ def test_one_hot_is_the_expert_bit_for_bit(dtype: torch.dtype) -> None:
         assert all(torch.equal(tensor, experts[index][key]) for key, tensor in linear(experts, point).items())
 
 
+def test_what_experts_agree_on_stays_bit_for_bit() -> None:
+    expert, point = _expert(0), [0.1, 0.2, 0.7]
+    assert not torch.equal(sum(weight * expert["w"] for weight in point), expert["w"])  # a sum would round
+    assert torch.equal(linear([expert] * 3, point)["w"], expert["w"])
+    beyond = linear([expert] * 2, [1.0, 1.0], extrapolate=True)["w"]
+    assert torch.equal(beyond, 2 * expert["w"])  # λ that sum to something else scale it
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_against_float64(dtype: torch.dtype) -> None:
     experts, point = [_expert(seed, dtype) for seed in range(3)], [0.2, 0.5, 0.3]
