@@ -262,7 +262,7 @@ class RewardWeightedRegression(Algorithm):
         returns = reward.sum(1)
         if self.samples > 1:
             returns = losses.leave_one_out_advantages(returns, self.samples)
-        scaled = returns / (returns.std() + losses.EPSILON)
+        scaled = losses.in_standard_deviations(returns)
         best = scaled.topk(max(round(self.keep * len(scaled)), 1)).indices.sort().values
         return _spread(rollout.rows(best), losses.reward_weights(scaled[best], temperature=self.temperature))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Environment, Reading, Sample
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.losses import equal_but_for_rounding
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
@@ -165,10 +166,10 @@ def reward_statistics(
         played.append(score(rewards, rollout, moment="the measurement of init's rewards"))
     statistics = {}
     for name in rewards:
-        values = torch.cat([per_row(scores[name]) for scores in played]).double()
-        if not values.std() > 0:
+        values = torch.cat([per_row(scores[name]) for scores in played])
+        if equal_but_for_rounding(values):
             if rewards[name].guard:
                 continue  # nothing is trained on it
             raise RewardError(f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} samples: no scale")
-        statistics[name] = (values.mean().item(), values.std().item())
+        statistics[name] = (values.double().mean().item(), values.double().std().item())
     return statistics

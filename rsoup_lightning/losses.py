@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-EPSILON = 1e-8  # keeps divisions by a standard deviation of zero finite
+EPSILON = 1e-8  # keeps divisions finite where the squares of a small spread underflow
+ROUNDING = 16  # units in the last place by which equal values may differ, as a model's do by their place in a batch
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -16,8 +17,26 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)
 
 
+def equal_but_for_rounding(values: Tensor) -> Tensor:
+    """``[..., 1]`` bool, whether all of ``values [..., N]`` are the same to 16 units in the last place.
+
+    Such values have no standard deviation to divide by: what is left of it is the rounding of their mean.
+
+    >>> equal_but_for_rounding(torch.tensor([[0.7, 0.7, 0.7], [0.7, 0.7, 0.8]])).tolist()
+    [[True], [False]]
+    """
+    spread = values.amax(-1, keepdim=True) - values.amin(-1, keepdim=True)
+    return spread <= ROUNDING * torch.finfo(values.dtype).eps * values.abs().amax(-1, keepdim=True)
+
+
 def whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """``values [B, T]`` with mean 0 and standard deviation 1 over the counted steps, 0 elsewhere."""
+    """``values [B, T]`` with mean 0 and standard deviation 1 over the counted steps, 0 elsewhere.
+
+    All 0 where the counted ones are equal but for rounding.
+    """
+    counted = values[mask]
+    if not len(counted) or equal_but_for_rounding(counted):
+        return torch.zeros_like(values)
     mean = masked_mean(values, mask)
     variance = masked_mean((values - mean).square(), mask)
     return torch.where(mask, (values - mean) / (variance.sqrt() + EPSILON), 0)
@@ -114,25 +133,29 @@ def reinforce_loss(log_probs: Tensor, advantages: Tensor, mask: Tensor) -> Tenso
 def leave_one_out_advantages(returns: Tensor, group: int) -> Tensor:
     """RLOO (Kool et al. 2019): each return minus the mean of the others of the same prompt.
 
+    0 for a prompt whose returns are equal but for rounding, which an optimiser as Adam would blow up.
+
     Args:
         returns: ``[B]``, the K completions of a prompt next to each other.
         group: K, at least 2.
     """
     grouped = _grouped(returns, group)
     others = (grouped.sum(1, keepdim=True) - grouped) / (group - 1)
-    return (grouped - others).reshape(-1)
+    return (grouped - others).masked_fill(equal_but_for_rounding(grouped), 0).reshape(-1)
 
 
 def group_advantages(returns: Tensor, group: int) -> Tensor:
-    """GRPO (Shao et al. 2024, section 4.1): each return standardised among the K of its prompt (unbiased deviation).
+    """GRPO (Shao et al. 2024, section 4.1): each return standardised among the K of its prompt.
+
+    The standard deviation is the unbiased one. 0 for a prompt whose returns are equal but for rounding.
 
     Args:
         returns: ``[B]``, the K completions of a prompt next to each other.
         group: K, at least 2.
     """
     grouped = _grouped(returns, group)
-    deviation = grouped.std(1, keepdim=True)
-    return ((grouped - grouped.mean(1, keepdim=True)) / (deviation + EPSILON)).reshape(-1)
+    standardised = (grouped - grouped.mean(1, keepdim=True)) / (grouped.std(1, keepdim=True) + EPSILON)
+    return standardised.masked_fill(equal_but_for_rounding(grouped), 0).reshape(-1)
 
 
 def self_critical_advantages(returns: Tensor, greedy_returns: Tensor) -> Tensor:
@@ -141,6 +164,13 @@ def self_critical_advantages(returns: Tensor, greedy_returns: Tensor) -> Tensor:
     ``greedy_returns`` may hold one entry per prompt, where ``returns`` holds K.
     """
     return returns - greedy_returns.repeat_interleave(returns.shape[0] // greedy_returns.shape[0])
+
+
+def in_standard_deviations(returns: Tensor) -> Tensor:
+    """``returns [B]`` over their unbiased standard deviation; all 0 where they are equal but for rounding."""
+    if len(returns) < 2 or equal_but_for_rounding(returns):
+        return torch.zeros_like(returns)
+    return returns / (returns.std() + EPSILON)
 
 
 def reward_weights(returns: Tensor, *, temperature: float) -> Tensor:
