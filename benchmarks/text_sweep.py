@@ -19,7 +19,8 @@ from rsoup_lightning.modalities.language.base import LoRA, load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedPolicy
 from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.sampling import gumbel, sample, shared_by
+from rsoup_lightning.modalities.language.sampling import gumbel, sample
+from rsoup_lightning.modalities.listed import evaluation_generators
 from rsoup_lightning.simplex import grid
 
 LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
@@ -50,7 +51,7 @@ def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tens
     def ours() -> float:
         start = time.perf_counter()
         with SoupedPolicy(policy, experts, points).playing() as souped:
-            noise = shared_by(size, gumbel())
+            noise = gumbel(evaluation_generators(torch.arange(size)))
             done = sample(souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise)
         assert done.tokens.shape == (LAMBDAS * size, TOKENS)
         return done.tokens.numel() / (time.perf_counter() - start)

@@ -118,26 +118,22 @@ def evaluate(
     """Score every member of ``policy`` on all ``batches`` (the process's share of them under DDP).
 
     Returns:
-        One :class:`Scores` per member, complete on every process. Samples come from the first batch.
+        One :class:`Scores` per member, complete on every process. Samples come from the first batches.
     """
     members = policy.members
     metrics = [{name: SampleScores() for name in rewards} for _ in range(members)]
-    samples: list[Sample] = []
+    samples: list[list[Sample]] = [[] for _ in range(members)]
     steps = torch.zeros(members, dtype=torch.long)
     for batch in batches:
-        ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=0 if samples else show)
-        samples = samples or seen
+        ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=show - len(samples[0]))
         steps += taken.cpu()
+        each = len(seen) // members
         for member, metric in enumerate(metrics):
+            samples[member] += seen[member * each : (member + 1) * each]
             for name in rewards:
                 metric[name].update(ids[member], scores[name][member])
-    each = len(samples) // members
     return [
-        Scores(
-            {name: metric[name].gathered() for name in rewards},
-            samples[member * each : (member + 1) * each],
-            int(steps[member]),
-        )
+        Scores({name: metric[name].gathered() for name in rewards}, samples[member], int(steps[member]))
         for member, metric in enumerate(metrics)
     ]
 

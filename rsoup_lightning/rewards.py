@@ -118,5 +118,8 @@ def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float], mas
 
 
 def per_row(values: Tensor) -> Tensor:
-    """``[B]`` the reward of each row: its sum over steps where it was given per step."""
-    return values if values.dim() == 1 else values.sum(1)
+    """``[B]`` the reward of each row: its sum over steps where it was given per step.
+
+    Summed in float64, so that zeros after a row's last step, as many as its batch is long, do not move its rounding.
+    """
+    return values if values.dim() == 1 else values.sum(1, dtype=torch.float64).to(values.dtype)

@@ -9,7 +9,19 @@ import torch
 
 from rsoup_lightning import algorithms
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.rewards import Reward
+from rsoup_lightning.rollout import Rollout
 from tests.conftest import PointFineTuner, quiet_trainer
+
+
+class Constant(Reward):
+    """The same for everything."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __call__(self, rollout: Rollout) -> torch.Tensor:
+        return torch.full((len(rollout),), self.value)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +97,34 @@ def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> 
     torch.testing.assert_close(weights, expected / expected.mean())
     with pytest.raises(ConfigError, match="samples is 0: there is at least 1"):
         algorithms.RewardWeightedRegression(samples=0)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        algorithms.REINFORCE(),
+        algorithms.RLOO(samples=7),
+        algorithms.GRPO(samples=3),
+        algorithms.GRPO(samples=7, epochs=2),
+        algorithms.SCST(samples=3),
+    ],
+    ids=lambda a: f"{type(a).__name__}-{a.samples}",
+)
+@pytest.mark.parametrize("constant", [0.7, 0.1, -1.1])
+def test_rewards_that_are_all_the_same_move_no_weight(algorithm: algorithms.Algorithm, constant: float) -> None:
+    module = PointFineTuner(algorithm=algorithm, optimizer=partial(torch.optim.Adam, lr=0.05))
+    module.rewards = {name: Constant(constant) for name in module.rewards}
+    quiet_trainer(max_epochs=1, limit_train_batches=3).fit(module)
+    assert module.policy.place.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("samples", [1, 3, 7])
+def test_rewards_that_are_all_the_same_weigh_the_same(point: PointFineTuner, samples: int) -> None:
+    rollout = point.environment.rollout(point.policy, 0, samples=samples)
+    algorithm = algorithms.RewardWeightedRegression(samples=samples)
+    for constant in (0.1, 0.7, 1.1):
+        lesson = algorithm.advantages(rollout, torch.full((len(rollout), 1), constant), point.policy, None)
+        assert lesson["advantages"].squeeze(1).tolist() == [1.0] * len(rollout)
 
 
 @pytest.mark.parametrize("keep", [0.0, 1.5])

@@ -24,6 +24,14 @@ def test_scores_are_per_sample_and_complete(point: PointFineTuner) -> None:
     assert scores.samples == []
 
 
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_what_is_shown_does_not_end_with_the_first_batch(size: int) -> None:
+    batches = torch.arange(12).split(size)
+    shown = evaluate(Towns(), {"north": Near(0, 1)}, Pair(), batches, show=3)
+    for who, scores in enumerate(shown):
+        assert [sample.text for sample in scores.samples] == [f"{who} says {number * 10 + who}" for number in range(3)]
+
+
 class Towns(Plane):
     """The plane, told in words: each member of the policy answers with the place it went to."""
 
@@ -122,9 +130,9 @@ def test_statistics_are_those_of_the_samples(point: PointFineTuner) -> None:
 def test_a_reward_without_spread_has_no_scale(point: PointFineTuner) -> None:
     class Same(Near):
         def __call__(self, rollout: Rollout) -> Tensor:
-            return torch.ones(len(rollout))
+            return torch.full((len(rollout),), 0.7)
 
-    with pytest.raises(RewardError, match="'same' is 1 for all of init's 16 samples"):
+    with pytest.raises(RewardError, match=r"'same' is 0\.7 for all of init's 16 samples"):
         reward_statistics(point.environment, {"same": Same(1, 0)}, point.policy, rollouts=1, samples=2, seed=0)
     Same.guard = True  # nothing is trained on it
     rewards = {"same": Same(1, 0), **point.rewards}

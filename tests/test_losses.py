@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -104,6 +105,39 @@ def test_group_advantages_are_standardised() -> None:
     torch.testing.assert_close(got.mean(1), torch.zeros(3), atol=1e-6, rtol=0)
     torch.testing.assert_close(got.std(1), torch.ones(3))
     assert losses.group_advantages(torch.ones(4), 4).tolist() == [0.0] * 4
+
+
+CONSTANTS = [0.1, 0.3, 0.7, 1 / 3, -2.3, 33.3, 1234.5]
+
+
+@pytest.mark.parametrize("advantages", [losses.leave_one_out_advantages, losses.group_advantages])
+@pytest.mark.parametrize("group", [2, 3, 7, 15, 16])
+def test_equal_rewards_have_no_advantage(advantages: Callable[[torch.Tensor, int], torch.Tensor], group: int) -> None:
+    for constant in CONSTANTS:
+        equal = torch.full((group,), constant)
+        assert advantages(equal, group).tolist() == [0.0] * group
+        # A scorer's rounding follows a text's place in its batch: such rewards are equal, too.
+        rounded = torch.nextafter(equal, torch.tensor([torch.inf, -torch.inf]).repeat(group)[:group])
+        assert advantages(rounded, group).tolist() == [0.0] * group
+        mixed = torch.cat([equal, constant * (1 + 0.01 * torch.arange(group))])
+        assert advantages(mixed, group)[:group].tolist() == [0.0] * group
+        assert advantages(mixed, group)[group:].abs().max() > 0
+
+
+def test_equal_values_whiten_to_zero_and_weigh_the_same() -> None:
+    for constant in [*CONSTANTS, 0.0]:
+        for rows in (1, 3, 7, 15):
+            equal = torch.full((rows, 1), constant)
+            assert losses.whiten(equal, torch.ones(rows, 1, dtype=torch.bool)).tolist() == [[0.0]] * rows
+            scaled = losses.in_standard_deviations(equal.squeeze(1))
+            assert losses.reward_weights(scaled, temperature=0.1).tolist() == [1.0] * rows
+    nothing = torch.zeros(2, 3, dtype=torch.bool)
+    assert losses.whiten(torch.randn(2, 3), nothing).tolist() == [[0.0] * 3] * 2
+
+
+def test_standard_deviations_are_counted() -> None:
+    returns = torch.randn(9) * 3
+    torch.testing.assert_close(losses.in_standard_deviations(returns), returns / returns.std())
 
 
 @pytest.mark.parametrize("group", [1, 5])

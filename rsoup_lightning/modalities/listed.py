@@ -15,6 +15,7 @@ from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 
 Split = Literal["train", "eval"]
+EVALUATION_SEED = 2**30  # of the noise of evaluation entry 0; entry n has this plus n
 
 
 class ListedEnvironment(Environment):
@@ -62,3 +63,11 @@ class ListedEnvironment(Environment):
             raise ConfigError("call begin(seed) before the first rollout of an epoch")
         places = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size) % len(self._order)
         return torch.from_numpy(self._order[places])
+
+
+def evaluation_generators(entries: Tensor) -> list[torch.Generator]:
+    """Where the noise of each evaluation entry ``[B]`` comes from: it depends on the entry's number and nothing else.
+
+    So scores do not move with the batch an entry is played in, nor with the policy.
+    """
+    return [torch.Generator().manual_seed(EVALUATION_SEED + entry) for entry in entries.tolist()]

@@ -21,6 +21,7 @@ from rsoup_lightning.merging import linear
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
+BLOCK = 8  # rows of one product; with 8, a row's rounding is the same wherever in the block it stands
 OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
 
 
@@ -159,6 +160,10 @@ class StackedPolicy(ControlPolicy):
 class MLPPlayer:
     """M Gaussian MLPs as one batched product of arrays; rows come in M groups, one per policy, in order.
 
+    An action depends on its observation alone and not on what is played beside it, to the last bit: products are taken
+    in blocks of BLOCK rows, the last one filled up with zeros. A product's rounding follows its number of rows, and
+    simulators blow the difference up.
+
     Simulators live on the processor, and there a call of numpy costs a third of one of torch.
     """
 
@@ -171,17 +176,22 @@ class MLPPlayer:
         ]
 
     def __call__(self, observations: NDArray[Any]) -> NDArray[np.float32]:
-        grouped = observations.astype(np.float32).reshape(len(self._mean), -1, self._mean.shape[-1])
-        hidden = ((grouped - self._mean) * self._scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+        members, inputs = len(self._mean), self._mean.shape[-1]
+        rows = len(observations) // members
+        blocks = -(-rows // BLOCK)
+        grouped = np.zeros((members, blocks * BLOCK, inputs), np.float32)
+        grouped[:, :rows] = observations.reshape(members, rows, inputs)
+        hidden = grouped.reshape(members, blocks, BLOCK, inputs)
+        hidden = ((hidden - self._mean) * self._scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
         for index, (weight, bias) in enumerate(self._layers):
             hidden = (np.tanh(hidden) if index else hidden) @ weight + bias
-        return hidden.reshape(len(observations), -1)
+        return hidden.reshape(members, blocks * BLOCK, -1)[:, :rows].reshape(len(observations), -1)
 
 
 def _arrays(tensors: Iterable[Tensor]) -> NDArray[np.float32]:
-    """M tensors stacked into one array; vectors ``[C]`` become ``[M, 1, C]``."""
+    """M tensors stacked into one array ``[M, 1, C, H]``; vectors ``[C]`` become ``[M, 1, 1, C]``."""
     stacked = torch.stack(list(tensors)).detach().cpu()
-    return np.ascontiguousarray((stacked if stacked.dim() == 3 else stacked.unsqueeze(1)).numpy())
+    return np.ascontiguousarray(stacked.view(len(stacked), 1, -1, stacked.shape[-1]).numpy())
 
 
 class _Tanh(torch.autograd.Function):

@@ -14,12 +14,10 @@ from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
 from rsoup_lightning.modalities.language.texts import PromptData
-from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.listed import ListedEnvironment, Split, evaluation_generators
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
-
-EVALUATION_SEED = 2**30
 
 Draw = Callable[[Tensor, Noise], Chain]
 
@@ -109,7 +107,7 @@ class PromptEnvironment(ListedEnvironment):
 
 def noise_of(entries: Tensor, shape: Sequence[int]) -> Noise:
     """Noise ``[B, C, H, W]`` of the ``shape`` C, H, W: that of a row depends on its entry and on nothing else."""
-    generators = [torch.Generator().manual_seed(EVALUATION_SEED + entry) for entry in entries.tolist()]
+    generators = evaluation_generators(entries)
     return lambda: torch.stack([torch.randn(*shape, generator=generator) for generator in generators])
 
 

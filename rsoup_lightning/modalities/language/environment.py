@@ -13,13 +13,11 @@ from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample, shared_by
+from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample
 from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
-from rsoup_lightning.modalities.listed import ListedEnvironment
+from rsoup_lightning.modalities.listed import ListedEnvironment, evaluation_generators
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
-
-EVALUATION_SEED = 2**30
 
 
 class TextEnvironment(ListedEnvironment):
@@ -79,8 +77,7 @@ class TextEnvironment(ListedEnvironment):
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         # The same noise for every member, so that completions differ by what λ changes and not by chance.
-        chances = gumbel(torch.Generator().manual_seed(EVALUATION_SEED + int(batch[0])))
-        return self._play(policy, "eval", batch.repeat(policy.members), 1, shared_by(len(batch), chances))
+        return self._play(policy, "eval", batch.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
 
     def samples(self, rollout: Rollout, count: int) -> list[Sample]:
         return [Sample(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]

@@ -77,22 +77,24 @@ def sample(
     return Completions(tokens, scores, mask)
 
 
-def gumbel(generator: torch.Generator | None = None) -> Noise:
-    """Fresh noise at each call: from ``generator``, the same on every device, or from the device's global one."""
+def gumbel(generators: Sequence[torch.Generator] | None = None) -> Noise:
+    """Fresh noise at each call.
+
+    Args:
+        generators: of the CPU, one per row, so that a row's noise depends on its own alone; with fewer than there are
+            rows, groups of rows share them. None: the device's global one, for every row.
+    """
 
     def noise(rows: int, words: int, device: torch.device) -> Tensor:
-        # -log(-log u): a draw of u = 0 gives -inf, a word that is not chosen. On processors a third of the time of
+        if generators is None:
+            draws = torch.rand(rows, words, device=device)
+        else:
+            draws = torch.stack([torch.rand(words, generator=generator) for generator in generators])
+        # -log(-log u): a draw of u = 0 gives -inf, a word that is not chosen. On CPUs a third of the time of
         # exponential_().
-        where = device if generator is None else generator.device
-        draws = torch.rand(rows, words, generator=generator, device=where)
         return draws.log_().neg_().log_().neg_().to(device)
 
     return noise
-
-
-def shared_by(rows: int, noise: Noise) -> Noise:
-    """``noise`` for ``rows`` rows only, whatever number is asked for: the groups of a batch then share it."""
-    return lambda _, words, device: noise(rows, words, device)
 
 
 def _choose(logits: Tensor, noise: Noise | None) -> Tensor:

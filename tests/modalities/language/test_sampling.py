@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from rsoup_lightning.modalities.language.reading import Prompts, completion_logits, token_log_probs
-from rsoup_lightning.modalities.language.sampling import gumbel, sample, shared_by
+from rsoup_lightning.modalities.language.sampling import gumbel, sample
 from tests.modalities.language.test_reading import PROMPTS, padded
 from tests.modalities.language.tiny import llama
 
@@ -14,6 +14,10 @@ SETTINGS = {"limit": 9, "ends": [1], "padding": 0}
 
 def one_prompt(rows: int) -> Prompts:
     return Prompts(torch.tensor([[5, 9]]).repeat(rows, 1), torch.ones(rows, 2, dtype=torch.bool))
+
+
+def generators(*seeds: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
 def test_greedy_tokens_are_those_of_generate() -> None:
@@ -47,10 +51,16 @@ def test_samples_follow_the_model() -> None:
 
 
 def test_rows_that_share_noise_and_weights_share_their_samples() -> None:
-    noise = gumbel(torch.Generator().manual_seed(3))
-    ours = sample(llama(), one_prompt(6), noise=shared_by(3, noise), **SETTINGS)
+    ours = sample(llama(), one_prompt(6), noise=gumbel(generators(3, 4, 5)), **SETTINGS)
     assert torch.equal(ours.tokens[:3], ours.tokens[3:])
     assert not torch.equal(ours.tokens[0], ours.tokens[1])
+
+
+def test_noise_of_a_row_depends_on_its_generator_alone() -> None:
+    together = sample(llama(), one_prompt(3), noise=gumbel(generators(3, 4, 5)), **SETTINGS)
+    for row, seed in enumerate((3, 4, 5)):
+        alone = sample(llama(), one_prompt(1), noise=gumbel(generators(seed)), **SETTINGS)
+        assert torch.equal(alone.tokens[0][alone.mask[0]], together.tokens[row][together.mask[row]])
 
 
 def test_nothing_counts_after_the_end() -> None:
