@@ -33,6 +33,17 @@ def swapped_in(policy: Policy, weights: Weights) -> Iterator[None]:
         policy.load_weights(own)
 
 
+@contextmanager
+def souped(policy: Policy, experts: Sequence[Weights], coefficients: Coefficients) -> Iterator[Policy]:
+    """A policy that plays the linear soup of ``experts`` at λ inside the block; ``policy`` is as before after it."""
+    soup = policy.soups(experts, [coefficients])
+    if soup is not None:
+        yield soup
+    else:
+        with swapped_in(policy, linear(experts, coefficients)):
+            yield policy
+
+
 def benchmark_soups(
     module: RewardFineTuner,
     experts: Sequence[Weights],

@@ -12,11 +12,11 @@ from typing import Any
 import lightning as L
 from torch import Tensor
 
-from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, swapped_in
+from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.errors import ConfigError, RunFolderError, WeightsError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import sha256, write_json
-from rsoup_lightning.merging import linear, read_weights, write_weights
+from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import ProgressCallback, RunProgress
@@ -204,9 +204,9 @@ class Experiment:
         films: dict[int, str] = {}
         for index in worth_filming(points, self.experts):
             name = f"film-{index:03d}.webp"
-            coefficients = points[index].coefficients or {}
-            with swapped_in(self.module.policy, linear(weights, list(coefficients.values()))):
-                if not self.module.environment.film(self.module.policy, folder / name):
+            coefficients = tuple((points[index].coefficients or {}).values())
+            with souped(self.module.policy, weights, coefficients) as policy:
+                if not self.module.environment.film(policy, folder / name):
                     break  # there is nothing to see
             films[index] = name
         return films

@@ -10,6 +10,7 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.merging.engine import Plan, merge_tensor
+from rsoup_lightning.merging.factors import check_no_factors
 from rsoup_lightning.merging.methods import method
 from rsoup_lightning.simplex import check_coefficients
 
@@ -37,12 +38,13 @@ def merge_weights(
 
     Raises:
         CoefficientError: λ off the simplex.
-        MergeError: experts that do not fit each other, or weights that are not finite.
+        MergeError: experts that do not fit each other, factors of updates, or weights that are not finite.
         ConfigError: a method without its init, or with a setting it does not have.
     """
     chosen = method(method_name, options)
     weights = check_coefficients(coefficients, len(experts), extrapolate=extrapolate)
     check_match(experts, names)
+    check_no_factors(experts[0], names[0] if names else "expert 0")
     if not chosen.needs_init:
         init = None
     else:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.merging.check import HasLayout, check_layout
+from rsoup_lightning.merging.factors import check_no_factors
 from rsoup_lightning.merging.io import load_checkpoint
 from rsoup_lightning.merging.tensor_file import TensorFile
 
 INDEX_SUFFIX = ".safetensors.index.json"
 PIPELINE_INDEX = "model_index.json"  # of a diffusers folder, whose models lie in folders of their own
-LOW_RANK = ("lora_A", "lora_B", "lora_embedding_", "lora_up", "lora_down", "lora.up", "lora.down")
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
@@ -102,15 +102,10 @@ def check_stored(experts: Mapping[str, StoredExpert]) -> None:
     """Require the same names, shapes and dtypes in all experts.
 
     Raises:
-        MergeError: names the first tensor that differs, and how.
+        MergeError: names the first tensor that differs, and how, or that is a factor of an update.
     """
     (first_label, first), *rest = experts.items()
-    for name in first.tensors:
-        if any(mark in name for mark in LOW_RANK):
-            raise MergeError(
-                f"{name!r} in {first_label} is a factor of a LoRA update, and averaging factors does not average "
-                "updates: give the folders that PEFT wrote, with their adapter_config.json"
-            )
+    check_no_factors(first.tensors, first_label)
     for label, other in rest:
         for missing, has, lacks in (
             (first.tensors.keys() - other.tensors.keys(), first_label, label),
