@@ -52,6 +52,32 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     return model, load_tokenizer(path)
 
 
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end what a model writes: those at which transformers' ``generate`` stops, and the tokenizer's.
+
+    Chat models end a turn with another token than a document: their generation configuration lists both.
+
+    Args:
+        model: a causal language model of transformers.
+        tokenizer: its tokenizer.
+
+    Raises:
+        ConfigError: there is none, or the generation configuration holds something else than tokens' numbers.
+    """
+    given = model.generation_config.eos_token_id
+    ends = [*(given if isinstance(given, list | tuple) else [given]), tokenizer.eos_token_id]
+    ends = [end for end in dict.fromkeys(ends) if end is not None]
+    if not ends:
+        raise ConfigError(
+            "neither tokenizer nor generation configuration has an end token: set the tokenizer's eos_token and save it"
+        )
+    if not all(isinstance(end, int) for end in ends):
+        raise ConfigError(
+            f"generation_config.json has the eos_token_id {given!r}: it must be a token's number, or a list of them"
+        )
+    return ends
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """No bars for loading what takes a second."""

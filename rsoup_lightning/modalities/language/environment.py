@@ -35,7 +35,8 @@ class TextEnvironment(ListedEnvironment):
         batch_size: prompts of a training rollout.
         batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of a completion.
-        stop: texts of one token each that end a completion, beside the tokenizer's end token.
+        ends: tokens that end a completion and are no part of the answer; none: the tokenizer's end token.
+        stop: texts of one token each that end a completion too, and are the last of the answer.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
         context: the most tokens the model reads, prompt and completion together.
     """
@@ -50,6 +51,7 @@ class TextEnvironment(ListedEnvironment):
         batch_size: int = 8,
         batches_per_epoch: int = 10,
         max_new_tokens: int = 32,
+        ends: Sequence[int] = (),
         stop: Sequence[str] = (),
         eval_batch_size: int = 50,
         context: int | None = None,
@@ -57,14 +59,15 @@ class TextEnvironment(ListedEnvironment):
         super().__init__(batch_size, batches_per_epoch, eval_batch_size)
         if max_new_tokens < 1:
             raise ConfigError(f"max_new_tokens is {max_new_tokens}: it must be at least 1")
-        if tokenizer.eos_token_id is None:
+        if not ends and tokenizer.eos_token_id is None:
             raise ConfigError("the tokenizer has no end token: set its eos_token and save it again")
         self.data = data
         self.tokenizer = tokenizer
         self.template = template
         self.max_new_tokens = max_new_tokens
         self.context = context
-        self.ends = [tokenizer.eos_token_id, *(self._single_token(text) for text in stop)]
+        self.ends = list(ends) or [tokenizer.eos_token_id]
+        self.stops = [self._single_token(text) for text in stop]
         self._entries = cache(self._checked_entries)
 
     def count(self, split: Split) -> int:
@@ -96,7 +99,7 @@ class TextEnvironment(ListedEnvironment):
                 prompts,
                 index if copies > 1 else None,
                 limit=self.max_new_tokens,
-                ends=self.ends,
+                ends=[*self.ends, *self.stops],
                 padding=self.tokenizer.pad_token_id,
                 temperature=policy.temperature,
                 noise=noise,
@@ -107,7 +110,9 @@ class TextEnvironment(ListedEnvironment):
     def _rollout(
         self, entries: Sequence[Entry], prompts: Prompts, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
-        answers = self.tokenizer.batch_decode(completions.tokens, skip_special_tokens=True)
+        said = completions.mask & ~torch.isin(completions.tokens, completions.tokens.new_tensor(self.ends))
+        written = [tokens[row].tolist() for tokens, row in zip(completions.tokens, said, strict=True)]
+        answers = self.tokenizer.batch_decode(written, skip_special_tokens=True)
         return Rollout(
             log_probs=completions.log_probs,
             mask=completions.mask,

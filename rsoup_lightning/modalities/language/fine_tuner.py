@@ -7,7 +7,7 @@ from typing import Any
 
 from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.base import LoRA, Precision, load_base
+from rsoup_lightning.modalities.language.base import LoRA, Precision, end_tokens, load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.rewards import Fluency
@@ -33,7 +33,8 @@ class LanguageFineTuner(PretrainedFineTuner):
         batch_size: prompts of a training rollout.
         batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of a completion.
-        stop: texts of one token each that end a completion, beside the tokenizer's end token.
+        stop: texts of one token each that end a completion, beside the end tokens of generation configuration and
+            tokenizer.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
     """
 
@@ -63,6 +64,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             batch_size=batch_size,
             batches_per_epoch=batches_per_epoch,
             max_new_tokens=max_new_tokens,
+            ends=end_tokens(model, tokenizer),
             stop=stop,
             eval_batch_size=eval_batch_size,
             context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
