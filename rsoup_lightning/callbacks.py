@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +180,8 @@ class StageCheckpoint(Checkpoint):
         self.seconds += time.perf_counter() - self._since
         means = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.history.append({"epoch": trainer.current_epoch, **means})
-        with atomic(self.path) as temporary:
-            trainer.save_checkpoint(temporary)
+        with atomic(self.path) if trainer.is_global_zero else nullcontext(self.path) as file:
+            trainer.save_checkpoint(file)  # all processes take part, and the first one writes
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history, "seconds": self.seconds}

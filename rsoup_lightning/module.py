@@ -176,7 +176,7 @@ class RewardFineTuner(L.LightningModule):
         """Log the divergence, and move an adaptive coefficient towards its target."""
         if kl is None:
             return
-        mean = kl.sum(1).mean()
+        mean = self.trainer.strategy.reduce(kl.sum(1).mean(), reduce_op="mean")
         self.log("kl", mean)
         if self.kl.target is not None:
             coefficient = losses.adapt_kl_coefficient(
@@ -184,13 +184,13 @@ class RewardFineTuner(L.LightningModule):
                 mean.item(),
                 target=self.kl.target,
                 horizon=self.kl.horizon,
-                samples=len(kl),
+                samples=len(kl) * self.trainer.world_size,
             )
             self.kl_coefficient.fill_(coefficient)
             self.log("kl_coefficient", self.kl_coefficient)
 
     def _log(self, batch_idx: int, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
-        self.steps_taken += rollout.counted
+        self.steps_taken += self.trainer.strategy.reduce(rollout.counted, reduce_op="sum")
         # Lightning's bookkeeping costs as much as a small network's update: not at every step of a fast simulator.
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it without declaring it
         if self.trainer.is_last_batch or (every and batch_idx % every == 0):
@@ -198,7 +198,7 @@ class RewardFineTuner(L.LightningModule):
                 f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
                 for name, values in scores.items()
             }
-            self.log_dict({**means, **logs})
+            self.log_dict({**means, **logs}, sync_dist=True)
 
     # Evaluation: every reward, on the evaluation batches.
 

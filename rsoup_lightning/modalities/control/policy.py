@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rsoup_lightning.merging import linear
+from rsoup_lightning.modalities.control.statistics import Moments, merged, moments, of_all_processes
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -112,18 +113,14 @@ class GaussianMLP(ControlPolicy):
 
     @torch.no_grad()
     def observe(self, rollout: Rollout) -> None:
-        """Fold the rollout's observations into the running mean and variance (Chan et al. 1979)."""
+        """Fold the rollout's observations, and those of all other processes, into the running mean and variance."""
         if not self.learns_statistics:
             return
-        seen = rollout["observations"][rollout.mask].double()
-        if not len(seen):
-            return
-        mean, variance, old, new = seen.mean(0), seen.var(0, unbiased=False), self.count.item(), len(seen)
-        shift, total = mean - self.mean, old + new
-        spread = self.variance * old + variance * new + shift.square() * (old * new / total)
-        self.mean.add_(shift * (new / total))
-        self.variance.copy_(spread / total)
-        self.count.fill_(total)
+        known = Moments(self.count.double(), self.mean.double(), self.variance.double())
+        for seen in of_all_processes(moments(rollout["observations"][rollout.mask])):
+            known = merged(known, seen)
+        for buffer, value in zip((self.count, self.mean, self.variance), known, strict=True):
+            buffer.copy_(value)
 
     def start_from(self, weights: Weights) -> None:
         super().start_from(weights)
