@@ -4,18 +4,19 @@ from rsoup_lightning.registry import Task
 
 TASK = Task(
     name="locomotion",
-    summary="MuJoCo bodies that run: fast or with little effort; any MO-Gymnasium reward vector",
+    summary="MuJoCo bodies that run: fast or with little effort; any environment of (MO-)Gymnasium, or yours",
     fine_tuner="tasks.locomotion.module:LocomotionFineTuner",
     rewards={
         "risky": "tasks.locomotion.rewards:Risky",
         "cautious": "tasks.locomotion.rewards:Cautious",
-        "default": "tasks.locomotion.rewards:Native",
+        "default": "rsoup_lightning.modalities.control.rewards:Native",
     },
     environments={
         "HalfCheetah-v5": "two legs in a plane; never falls for good",
         "Walker2d-v5": "a pair of legs in a plane; may fall",
         "Humanoid-v5": "the paper's body: 17 joints in space; may fall",
         "mo-hopper-v5": "one leg; rewards forward, height, control (extra mo)",
+        "mo-reacher-v5": "an arm with 9 actions to choose from; rewards target_1 to target_4 (extra mo)",
     },
     recipe="conf/locomotion/quickstart.yaml",
 )

@@ -1,12 +1,12 @@
-"""The locomotion fine-tuner: a Gaussian MLP in a vectorised simulator."""
+"""The locomotion fine-tuner: an MLP policy in a vectorised simulator."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsoup_lightning.errors import UnknownNameError
-from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
+from rsoup_lightning.modalities.control import SimulatorEnvironment
 from rsoup_lightning.modalities.control.simulators import Backend
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import Reward
@@ -15,29 +15,31 @@ from tasks.locomotion.rewards import vector_rewards
 
 
 class LocomotionFineTuner(RewardFineTuner):
-    """Fine-tunes a Gaussian MLP policy in a MuJoCo environment of Gymnasium or MO-Gymnasium.
+    """Fine-tunes an MLP policy in an environment of Gymnasium, MO-Gymnasium or a module of yours.
+
+    The policy is Gaussian where actions are numbers, categorical where they are choices.
 
     Args:
-        env_id: the environment, such as HalfCheetah-v5, Humanoid-v5 or mo-hopper-v5.
-        rewards: names of rewards to compute; default: risky, cautious and default, or the entries of the
-            environment's reward vector.
+        env_id: the environment, such as HalfCheetah-v5 or mo-hopper-v5; module:Id for one that a module registers.
+        rewards: names of rewards to compute, or reward name to class_path; default: what the environment has of risky,
+            cautious and default, or the entries of its reward vector.
         hidden: width of each hidden layer of actor and critic.
-        log_std: logarithm of the actions' standard deviation at the start of init.
+        log_std: logarithm of the actions' standard deviation at the start of init, where they are numbers; null: -0.5.
         num_envs: copies that train in parallel.
         horizon: simulator steps of a training rollout, per copy.
         rollouts_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
         backend: who steps the simulator; auto takes envpool where it is installed.
-        env_options: keyword arguments of the environment.
+        env_options: keyword arguments of the environment, and max_episode_steps.
     """
 
     def __init__(
         self,
         env_id: str = "HalfCheetah-v5",
-        rewards: Sequence[str] | None = None,
+        rewards: dict[str, Reward] | list[str] | None = None,
         hidden: Sequence[int] = (64, 64),
-        log_std: float = -0.5,
+        log_std: float | None = None,
         num_envs: int = 64,
         horizon: int = 64,
         rollouts_per_epoch: int = 16,
@@ -59,22 +61,27 @@ class LocomotionFineTuner(RewardFineTuner):
         )
         super().__init__(
             environment=environment,
-            policy=GaussianMLP(environment.observation_size, environment.action_size, hidden, log_std),
+            policy=environment.policy(hidden, log_std),
             rewards=build_rewards(environment, rewards),
             **kwargs,
         )
 
 
-def build_rewards(environment: SimulatorEnvironment, names: Sequence[str] | None) -> dict[str, Reward]:
-    """The rewards called ``names``, or all that fit the environment.
+def build_rewards(
+    environment: SimulatorEnvironment, rewards: Mapping[str, Reward] | Sequence[str] | None
+) -> dict[str, Reward]:
+    """The given rewards, those called by given names, or all that fit the environment.
 
     Raises:
         UnknownNameError: a name that this task or environment does not have.
     """
-    if environment.reward_size == 1:
-        return {name: TASK.reward(name) for name in names or TASK.rewards}
+    if isinstance(rewards, Mapping):
+        return dict(rewards)
+    if environment.reward_size is None:
+        fitting = TASK.rewards if "x_velocity" in environment.signals else ["default"]
+        return {name: TASK.reward(name) for name in rewards or fitting}
     entries = vector_rewards(environment.env_id, environment.reward_size)
-    for name in names or ():
+    for name in rewards or ():
         if name not in entries:
             raise UnknownNameError(f"reward of {environment.env_id}", name, entries)
-    return {name: entries[name] for name in names or entries}
+    return {name: entries[name] for name in rewards or entries}

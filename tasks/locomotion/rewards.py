@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.control.rewards import VectorEntry, reported
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
@@ -20,8 +20,12 @@ VECTOR_NAMES = {
     "ant-2obj": ("forward", "sideways"),
     "humanoid": ("forward", "control"),
     "swimmer": ("forward", "control"),
+    "reacher": ("target_1", "target_2", "target_3", "target_4"),
+    "deep-sea-treasure": ("treasure", "time"),
+    "minecart": ("ore_1", "ore_2", "fuel"),
+    "lunar-lander": ("result", "shaping", "main_engine", "side_engine"),
 }
-"""What the entries of MO-Gymnasium's reward vectors are, by the body's name; others are numbered."""
+"""What the entries of MO-Gymnasium's reward vectors are, by the environment's name; others are numbered."""
 
 
 class VelocityLessEffort(Reward):
@@ -35,7 +39,7 @@ class VelocityLessEffort(Reward):
         self.effort = effort
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        return _field(rollout, "x_velocity", self) - self.effort * rollout["applied"].square().sum(-1)
+        return reported(rollout, "x_velocity", self) - self.effort * rollout["applied"].square().sum(-1)
 
 
 class Risky(VelocityLessEffort):
@@ -52,41 +56,14 @@ class Cautious(VelocityLessEffort):
         super().__init__(1.0)
 
 
-class Native(Reward):
-    """The environment's own scalar reward."""
-
-    def __call__(self, rollout: Rollout) -> Tensor:
-        return _field(rollout, "native_reward", self)
-
-
-class VectorEntry(Reward):
-    """One entry of a reward vector.
-
-    Args:
-        index: which entry.
-    """
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def __call__(self, rollout: Rollout) -> Tensor:
-        return _field(rollout, "reward_vector", self)[..., self.index]
-
-
 def vector_rewards(env_id: str, size: int) -> dict[str, Reward]:
-    """A named reward for each of the ``size`` entries of an MO-Gymnasium environment's reward vector.
+    """A named reward for each of the ``size`` entries of an environment's reward vector.
 
     >>> list(vector_rewards("mo-hopper-v5", 3))
     ['forward', 'height', 'control']
     """
-    body = env_id.removeprefix("mo-").rpartition("-")[0]
+    body = env_id.rpartition(":")[2].removeprefix("mo-").rpartition("-")[0]
     names = VECTOR_NAMES.get(body, ())
     if len(names) != size:
         names = tuple(f"objective_{index}" for index in range(size))
     return {name: VectorEntry(index) for index, name in enumerate(names)}
-
-
-def _field(rollout: Rollout, name: str, reward: Reward) -> Tensor:
-    if name not in rollout:
-        raise RewardError(f"{type(reward).__name__} needs {name!r}, which this environment does not report")
-    return rollout[name]

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.envs.mujoco import MujocoEnv
 
 from rsoup_lightning.files import atomic
-from rsoup_lightning.modalities.control.simulators import make_single
+from rsoup_lightning.modalities.control.single import make_single
 
 logger = logging.getLogger(__name__)
 
 FRAMES = 90
-STRIDE = 3  # simulator steps per frame
-SIZE = {"width": 320, "height": 240}
+STRIDE = 3  # simulator steps per frame, where there are more than ten a second
+SIZE = {"width": 320, "height": 240}  # of what MuJoCo draws; pictures of others are shrunk to that width
 GL_BACKENDS = ("egl", "osmesa")
 CHECK = "import mujoco; mujoco.GLContext(8, 8).make_current()"
 
@@ -48,18 +49,22 @@ def film_episode(
     Args:
         env_id: the environment.
         options: its keyword arguments.
-        act: the action ``[A]`` at an observation ``[O]``.
+        act: the environment's action at one of its observations.
         path: the .webp to write.
         seed: of the episode.
 
     Returns:
-        False where no GL is found or the drawing fails.
+        False where the environment draws no pictures, MuJoCo finds no GL or the drawing fails; the log says which.
     """
-    backend = gl_backend()
-    if backend is None:
+    env = make_single(env_id, options)
+    modes = env.metadata.get("render_modes") or []
+    if "rgb_array" not in modes:
+        logger.warning("no films: %s has no render_mode 'rgb_array', only %s", env_id, modes)
+        return False
+    backend, is_mujoco = gl_backend(), isinstance(env.unwrapped, MujocoEnv)
+    if backend is None and is_mujoco:
         logger.warning("no films: no working OpenGL here; install libegl1 or libosmesa6")
         return False
-    env = make_single(env_id, options)
     observation, _ = env.reset(seed=seed)
     actions = []
     for _ in range(FRAMES * STRIDE):
@@ -71,9 +76,11 @@ def film_episode(
     try:
         with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
             np.save(Path(folder) / "actions.npy", np.stack(actions))
-            job = {"env_id": env_id, "options": options, "seed": seed, "actions": f"{folder}/actions.npy"}
+            drawn = {**(SIZE if is_mujoco else {}), **options}
+            job = {"env_id": env_id, "options": drawn, "seed": seed, "actions": f"{folder}/actions.npy"}
             command = [sys.executable, "-m", __name__, json.dumps(job), str(temporary)]
-            subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, check=True)
+            headless = {"SDL_VIDEODRIVER": "dummy", **({"MUJOCO_GL": backend} if backend else {})}
+            subprocess.run(command, env={**os.environ, **headless}, capture_output=True, check=True)
     except subprocess.CalledProcessError as error:
         logger.warning("no film: drawing failed: %s", error.stderr.decode().strip().rpartition("\n")[2])
         return False
@@ -81,17 +88,20 @@ def film_episode(
 
 
 def draw(job: dict[str, Any], path: Path) -> None:
-    """Replay the actions of ``job`` from its seed and write every third frame as an animation."""
+    """Replay the actions of ``job`` from its seed and write every third frame (of slow ones each) as an animation."""
     from PIL import Image
 
-    env = make_single(job["env_id"], job["options"], render_mode="rgb_array", **SIZE)
+    env = make_single(job["env_id"], job["options"], render_mode="rgb_array")
+    rate = env.metadata.get("render_fps", 20)
+    stride = STRIDE if rate > 10 else 1
     env.reset(seed=job["seed"])
     frames = []
     for index, action in enumerate(np.load(job["actions"])):
         env.step(action)
-        if index % STRIDE == 0:
+        if index % stride == 0:
             frames.append(Image.fromarray(np.asarray(env.render())))
-    milliseconds = int(1000 * STRIDE / env.metadata.get("render_fps", 20))
+            frames[-1].thumbnail((SIZE["width"], SIZE["width"]))
+    milliseconds = int(1000 * stride / rate)
     with path.open("wb") as stream:
         frames[0].save(
             stream, "WEBP", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, quality=60

@@ -1,33 +1,29 @@
-"""Many copies of one simulator behind one interface: Gymnasium's vectors, MO-Gymnasium's, or envpool's threads.
+"""Many copies of one simulator behind one interface: Gymnasium's environments in turn, or envpool's threads.
 
 An episode that ends is reset by the *next* step, which ignores its action (Gymnasium's ``NEXT_STEP``, and envpool's
 way): the observation after an episode's last step is thus its own last one, as bootstrapping needs.
 
-Notation: N copies, O observation size, A action size, R entries of a reward vector.
+Notation: N copies, R entries of a reward vector.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
-import gymnasium
-import mujoco
 import numpy as np
-from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
+from rsoup_lightning.modalities.control.info import gathered, numbers
+from rsoup_lightning.modalities.control.single import make_single
+from rsoup_lightning.modalities.control.spaces import is_plain
 
 Backend = Literal["auto", "envpool", "gymnasium"]
-MULTI_OBJECTIVE_PREFIX = "mo-"
 
 
 @dataclass(frozen=True)
@@ -35,18 +31,19 @@ class SimulatorStep:
     """What one step of all copies gives.
 
     Attributes:
-        observations: ``[N, O]``.
+        observations: ``[N, ...]``.
         rewards: ``[N]``, or ``[N, R]`` where the environment has a reward vector.
         terminated: ``[N]`` bool.
         truncated: ``[N]`` bool.
-        velocity: ``[N]`` forward velocity in m/s, or None where the simulator does not report one.
+        info: ``{key: [N, ...]}`` the numbers that the simulator reports beside, 0 for copies that lack a key; those of
+            nested dictionaries under ``outer.inner``.
     """
 
     observations: NDArray[Any]
     rewards: NDArray[Any]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
-    velocity: NDArray[Any] | None
+    info: dict[str, NDArray[Any]]
 
 
 class Simulator(ABC):
@@ -54,11 +51,11 @@ class Simulator(ABC):
 
     @abstractmethod
     def reset(self) -> NDArray[Any]:
-        """``[N, O]`` first observations; call it once, before the first step."""
+        """``[N, ...]`` first observations; call it once, before the first step."""
 
     @abstractmethod
-    def step(self, actions: NDArray[np.float32]) -> SimulatorStep:
-        """Apply ``actions [N, A]``."""
+    def step(self, actions: NDArray[Any]) -> SimulatorStep:
+        """Apply ``actions [N, ...]``."""
 
     @abstractmethod
     def close(self) -> None:
@@ -66,27 +63,38 @@ class Simulator(ABC):
 
 
 class GymnasiumSimulator(Simulator):
-    """Copies stepped one after the other in this process, through Gymnasium's (or MO-Gymnasium's) vector API."""
+    """Environments of Gymnasium stepped one after the other in this process."""
 
     def __init__(self, env_id: str, seeds: Sequence[int], options: dict[str, Any]) -> None:
-        self._seeds: list[int | None] = [int(seed) for seed in seeds]
-        if is_multi_objective(env_id):
-            from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
-
-            vector: type[SyncVectorEnv] = MOSyncVectorEnv
-        else:
-            vector = SyncVectorEnv
-        self._envs = vector([partial(make_single, env_id, options)] * len(seeds))
+        self._seeds = [int(seed) for seed in seeds]
+        self._envs = [make_single(env_id, options) for _ in seeds]
+        self._no_reward: NDArray[Any] = np.zeros(())
+        self._ended = np.zeros(len(seeds), dtype=bool)
 
     def reset(self) -> NDArray[Any]:
-        return self._envs.reset(seed=self._seeds)[0]
+        self._ended[:] = False
+        return np.stack([env.reset(seed=seed)[0] for env, seed in zip(self._envs, self._seeds, strict=True)])
 
-    def step(self, actions: NDArray[np.float32]) -> SimulatorStep:
-        observations, rewards, terminated, truncated, info = self._envs.step(actions)
-        return SimulatorStep(observations, rewards, terminated, truncated, info.get("x_velocity"))
+    def step(self, actions: NDArray[Any]) -> SimulatorStep:
+        each = [
+            (env.reset()[0], self._no_reward, False, False, {}) if ended else env.step(action)
+            for env, ended, action in zip(self._envs, self._ended, actions, strict=True)
+        ]
+        observations, rewards, terminated, truncated, infos = zip(*each, strict=True)
+        result = SimulatorStep(
+            np.stack(observations),
+            np.array(rewards, dtype=float),
+            np.array(terminated, dtype=bool),
+            np.array(truncated, dtype=bool),
+            gathered([numbers(info) for info in infos]),
+        )
+        self._ended = result.terminated | result.truncated
+        self._no_reward = np.zeros(result.rewards.shape[1:])
+        return result
 
     def close(self) -> None:
-        self._envs.close()
+        for env in self._envs:
+            env.close()
 
 
 class EnvPoolSimulator(Simulator):
@@ -108,9 +116,10 @@ class EnvPoolSimulator(Simulator):
     def reset(self) -> NDArray[Any]:
         return self._pool.reset()[0]
 
-    def step(self, actions: NDArray[np.float32]) -> SimulatorStep:
-        observations, rewards, terminated, truncated, info = self._pool.step(actions.astype(np.float64))
-        return SimulatorStep(observations, rewards, terminated, truncated, info.get("x_velocity"))
+    def step(self, actions: NDArray[Any]) -> SimulatorStep:
+        result = self._pool.step(actions.astype(self._pool.action_space.dtype))
+        observations, rewards, terminated, truncated, info = result
+        return SimulatorStep(observations, rewards, terminated, truncated, numbers(info, copies=len(rewards)))
 
     def close(self) -> None:
         self._pool.close()
@@ -120,13 +129,14 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
     """N copies of ``env_id``, copy i seeded with ``seeds[i]``; equal seeds start equal episodes.
 
     Args:
-        env_id: Gymnasium's or MO-Gymnasium's name.
+        env_id: Gymnasium's name, ``module:Id`` for an environment that ``module`` registers.
         seeds: N seeds.
         backend: ``auto`` takes envpool where it is installed and has this environment.
         options: keyword arguments of the environment, such as ``ctrl_cost_weight``.
 
     Raises:
-        SimulationError: envpool asked for but absent, or without this environment.
+        SimulationError: envpool asked for but not installed, or it cannot give what the environment's wrappers do.
+        UnknownNameError: envpool asked for but without this environment.
     """
     has_envpool = find_spec("envpool") is not None
     if backend == "envpool" and not has_envpool:
@@ -135,52 +145,11 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
         return GymnasiumSimulator(env_id, seeds, options)
     import envpool
 
-    if env_id in envpool.list_all_envs():
+    known = envpool.list_all_envs()
+    if env_id in known and is_plain(envpool.make_spec(env_id).gymnasium_observation_space):
         return EnvPoolSimulator(env_id, seeds, options)
-    if backend == "envpool":
-        raise UnknownNameError("envpool environment", env_id, envpool.list_all_envs())
-    return GymnasiumSimulator(env_id, seeds, options)
-
-
-def is_multi_objective(env_id: str) -> bool:
-    """Whether ``env_id`` is MO-Gymnasium's, which has a reward vector."""
-    return env_id.startswith(MULTI_OBJECTIVE_PREFIX)
-
-
-def reward_size(env: gymnasium.Env) -> int:
-    """R, entries of the reward vector; 1 where the reward is a plain number."""
-    assert env.spec is not None  # made from the registry
-    return int(env.get_wrapper_attr("reward_space").shape[0]) if is_multi_objective(env.spec.id) else 1
-
-
-def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasium.Env:
-    """One plain environment: for its spaces, or for pictures with ``render_mode``.
-
-    Raises:
-        UnknownNameError: no such environment; suggests the nearest name.
-        SimulationError: an optional package is absent, or the environment refuses its options.
-    """
-    if is_multi_objective(env_id):
-        if find_spec("mo_gymnasium") is None:
-            raise SimulationError(f"{env_id!r} needs MO-Gymnasium: pip install 'rsoup_lightning[mo]'")
-        import mo_gymnasium  # noqa: F401  registers its environments
-    if env_id not in gymnasium.registry:
-        raise UnknownNameError("environment", env_id, gymnasium.registry)
-    with _no_model_warnings():
-        try:
-            return gymnasium.make(env_id, disable_env_checker=True, **options, **kwargs)
-        except (gymnasium.error.Error, TypeError, ImportError) as error:
-            raise SimulationError(f"cannot make environment {env_id!r} with {options}: {error}") from error
-
-
-@contextmanager
-def _no_model_warnings() -> Iterator[None]:
-    """Without MuJoCo's notes on the age of the bodies that Gymnasium ships: nobody here can act on them."""
-    before = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*is out of date.*")
-            yield
-    finally:
-        mujoco.set_mju_user_warning(before)
+    if backend == "auto":
+        return GymnasiumSimulator(env_id, seeds, options)
+    if env_id not in known:
+        raise UnknownNameError("envpool environment", env_id, known)
+    raise SimulationError(f"envpool does not flatten the observations of {env_id!r}: set backend to gymnasium")

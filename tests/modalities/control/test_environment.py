@@ -123,7 +123,9 @@ def test_what_a_simulator_cannot_do() -> None:
         environment.rollout(policy, 0, samples=2)
     with pytest.raises(ConfigError, match="begin"):
         environment.rollout(policy, 0)
-    with pytest.raises(SimulationError, match="only boxes"):
-        SimulatorEnvironment("CartPole-v1")
+    with pytest.raises(SimulationError, match="max_episode_steps above 0"):
+        SimulatorEnvironment("HalfCheetah-v5", options={"max_episode_steps": -1})
+    with pytest.raises(ConfigError, match=r"log_std is -1\.0, but actions of 'CartPole-v1' are choices"):
+        SimulatorEnvironment("CartPole-v1").policy(log_std=-1.0)
     with pytest.raises(ConfigError, match="at least 1"):
         SimulatorEnvironment("HalfCheetah-v5", num_envs=0)

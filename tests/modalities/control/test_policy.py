@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from rsoup_lightning.merging import linear
-from rsoup_lightning.modalities.control.policy import GaussianMLP, Tanh
+from rsoup_lightning.modalities.control import GaussianMLP
+from rsoup_lightning.modalities.control.mlp import Tanh
 from rsoup_lightning.rollout import Rollout
 
 B, T, OBS, A = 3, 5, 4, 2

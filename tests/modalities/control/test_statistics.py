@@ -39,7 +39,7 @@ DRIFT = '''
 
     from rsoup_lightning.algorithms import PPO
     from rsoup_lightning.environment import Environment
-    from rsoup_lightning.modalities.control.policy import GaussianMLP
+    from rsoup_lightning.modalities.control import GaussianMLP
     from rsoup_lightning.module import KLPenalty, RewardFineTuner
     from rsoup_lightning.rollout import Rollout
     from tests.conftest import Near

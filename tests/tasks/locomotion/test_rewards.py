@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.control.rewards import Native, VectorEntry
 from rsoup_lightning.rollout import Rollout
-from tasks.locomotion.rewards import Cautious, Native, Risky, VectorEntry, VelocityLessEffort, vector_rewards
+from tasks.locomotion.rewards import Cautious, Risky, VelocityLessEffort, vector_rewards
 
 SIGNALS = {
     "x_velocity": torch.tensor([[2.0, 3.0]]),

@@ -1,0 +1,73 @@
+"""Rewards of any environment: its own, an entry of its reward vector, or a number of its ``info``; per step."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.modalities.control.info import signal
+from rsoup_lightning.rewards import Reward
+from rsoup_lightning.rollout import Rollout
+
+
+def reported(rollout: Rollout, name: str, reward: Reward) -> Tensor:
+    """The signal ``name`` of a rollout, ``[B, T, ...]``.
+
+    Raises:
+        RewardError: the environment does not report it; the message names the reward and what there is.
+    """
+    if name not in rollout:
+        known = ", ".join(sorted(rollout.signals)) or "nothing"
+        lacking = f"{type(reward).__name__} needs {name!r}, which this environment does not report as numbers"
+        raise RewardError(f"{lacking}: it has {known}")
+    return rollout[name]
+
+
+def entry(values: Tensor, index: int, name: str) -> Tensor:
+    """``[B, T]`` entry ``index`` of ``values [B, T, R]``.
+
+    Raises:
+        RewardError: ``name`` has no such entry.
+    """
+    size = values.shape[-1]
+    if values.dim() != 3 or not -size <= index < size:
+        raise RewardError(f"{name!r} has shape {list(values.shape[2:])} per step: it has no entry {index}")
+    return values[..., index]
+
+
+class Native(Reward):
+    """The environment's own scalar reward."""
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        return reported(rollout, "native_reward", self)
+
+
+class VectorEntry(Reward):
+    """One entry of a reward vector.
+
+    Args:
+        index: which entry.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        return entry(reported(rollout, "reward_vector", self), self.index, "reward_vector")
+
+
+class Info(Reward):
+    """A number that the environment reports in ``info`` at its steps; 0 where it does not.
+
+    Args:
+        key: of the number; ``outer.inner`` in a nested dictionary.
+        scale: factor on it; -1 turns a cost into a reward.
+        index: which entry, where it is a vector.
+    """
+
+    def __init__(self, key: str, scale: float = 1.0, index: int | None = None) -> None:
+        self.key, self.scale, self.index = key, scale, index
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        values = reported(rollout, signal(self.key), self)
+        return self.scale * (values if self.index is None else entry(values, self.index, self.key))
