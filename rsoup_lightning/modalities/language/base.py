@@ -10,7 +10,8 @@ from typing import Any, Literal
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.loading import load, load_tokenizer
+from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.pretrained import load_tokenizer
 from rsoup_lightning.optional import need
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -49,7 +50,9 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     path = str(packaged_model(name) or name)
     with quiet_transformers():
         model = load(loader, path, "causal language model", dtype=_dtype(precision))
-    return model, load_tokenizer(path)
+    tokenizer = load_tokenizer(path)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    return model, tokenizer
 
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
-from rsoup_lightning.modalities.loading import load, load_classifier
+from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.pretrained import describe_classes, load_classifier
 from rsoup_lightning.optional import need
 
 
@@ -22,7 +23,7 @@ class ImageClassifier(ImageReward):
 
     Args:
         model: a hub name, or the path of a folder with a model and its image processor.
-        label: the class, by its name or index.
+        label: the class, by its name or index: there is no default.
         batch_size: pictures rated at once.
 
     Raises:
@@ -31,7 +32,7 @@ class ImageClassifier(ImageReward):
         UnknownNameError: no class of that name.
     """
 
-    def __init__(self, model: str, label: str | int = 1, batch_size: int = 32) -> None:
+    def __init__(self, model: str, label: str | int | None = None, batch_size: int = 32) -> None:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}: at least one picture is rated at once")
         transformers = need("transformers", "transformers", "text")
@@ -56,15 +57,17 @@ class ImageClassifier(ImageReward):
         return self.model(inputs["pixel_values"].to(images.device)).logits.float()
 
 
-def _index(label: str | int, config: Any, name: str) -> int:
+def _index(label: str | int | None, config: Any, name: str) -> int:
     """The index of a class.
 
     Raises:
-        ConfigError: the model has fewer classes, or one only.
+        ConfigError: the model has fewer classes, or one only; or none is given.
         UnknownNameError: it has none of that name.
     """
     if config.num_labels < 2:
         raise ConfigError(f"{name} has a single output, and log-odds need two classes: choose another model")
+    if label is None:
+        raise ConfigError(f"{name} has the classes {describe_classes(config)}: give as label the one that is paid for")
     if isinstance(label, int):
         if not 0 <= label < config.num_labels:
             raise ConfigError(f"label asks {name} for class {label}, but it has 0 to {config.num_labels - 1}")

@@ -42,8 +42,18 @@ def test_log_odds_of_a_class(beit: str, label: str | int, index: int, batch_size
     assert torch.allclose(got, expected, atol=0.03 * float(expected.std()) + 1e-3)  # Pillow resizes in 8 bits
 
 
+def test_weights_saved_in_bfloat16_are_read_in_float32(tmp_path: Path) -> None:
+    from transformers import AutoModelForImageClassification
+
+    folder = tiny.beit(tmp_path)
+    AutoModelForImageClassification.from_pretrained(folder).bfloat16().save_pretrained(folder)
+    reward = ImageClassifier(folder, 1)
+    assert {weight.dtype for weight in reward.model.parameters()} == {torch.float32}
+    assert reward(drawn(IMAGES)).isfinite().all()
+
+
 def test_it_is_frozen(beit: str) -> None:
-    reward = ImageClassifier(beit)
+    reward = ImageClassifier(beit, 1)
     assert not reward.model.training
     assert not any(weight.requires_grad for weight in reward.model.parameters())
 
@@ -54,6 +64,8 @@ def test_a_class_it_does_not_have(beit: str) -> None:
     for label in (3, -1):
         with pytest.raises(ConfigError, match=f"for class {label}, but it has 0 to 2"):
             ImageClassifier(beit, label)
+    with pytest.raises(ConfigError, match="0 not_aesthetic, 1 aesthetic, 2 neither: give as label the one"):
+        ImageClassifier(beit)
     with pytest.raises(ConfigError, match="batch_size is 0"):
         ImageClassifier(beit, batch_size=0)
 
@@ -68,7 +80,7 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
         ImageClassifier(str(tmp_path))
     (Path(tiny.beit(tmp_path / "beit")) / "preprocessor_config.json").unlink()
     with pytest.raises(ConfigError, match="holds no image processor"):
-        ImageClassifier(str(tmp_path / "beit"))
+        ImageClassifier(str(tmp_path / "beit"), 1)
 
 
 def test_a_model_that_was_never_trained_to_classify(tmp_path: Path) -> None:
