@@ -11,20 +11,14 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
-from rsoup_lightning.merging.adapters import (
-    Adapter,
-    changed,
-    check_adapters,
-    folded,
-    merge_adapters,
-    unmatched,
-    write_adapter,
-)
+from rsoup_lightning.merging.adapters import Adapter, check_adapters, merge_adapters, write_adapter
 from rsoup_lightning.merging.engine import Plan
+from rsoup_lightning.merging.fold import changed, folded, square_fan_in_first, unmatched
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.stored import StoredExpert
+from rsoup_lightning.merging.untied import untied
 from rsoup_lightning.merging.write import PROVENANCE, check_output, write_merged
 from rsoup_lightning.simplex import Coefficients
 
@@ -88,29 +82,39 @@ def write_folded(
 ) -> None:
     """Write the base model with the soup of the adapters folded in: W + Σ λ_i s_i B_i A_i, tensor by tensor.
 
+    Tied tensors of which the adapters change one are written each on its own, see :func:`untied.untied`.
+
     Raises:
         MergeError: adapters that do not fit each other or the base.
     """
     check_output(output, list(adapters))
     experts = list(adapters.values())
     check_adapters(experts, [str(path) for path in adapters])
-    if missing := unmatched(base.tensors, experts):
-        raise MergeError(f"the base {base.path} lacks {missing[0]!r}, which the adapters change: is it another model?")
-    for name in changed(experts):
-        if base.tensors[name].dtype not in FOLDABLE:
-            kind = base.tensors[name].dtype
-            raise MergeError(f"{name!r} is {kind} in the base {base.path}: fold into the model before its quantisation")
+    names = changed(experts)
+    with untied(base, names) as whole:
+        if missing := unmatched(whole.tensors, experts):
+            raise MergeError(
+                f"the base {base.path} lacks {missing[0]!r}, which the adapters change: is it another model?"
+            )
+        for name in names:
+            kind = whole.tensors[name].dtype
+            if kind not in FOLDABLE:
+                raise MergeError(
+                    f"{name!r} is {kind} in the base {base.path}: fold into the model before its quantisation"
+                )
+        turned = square_fan_in_first(whole, experts)
 
-    def fold(given: Ingredients) -> Tensor:
-        return folded(given.name, given.experts[0], experts, coefficients, extrapolate=extrapolate)
+        def fold(given: Ingredients) -> Tensor:
+            tensor = given.experts[0]
+            return folded(given.name, tensor, experts, coefficients, fan_in_first=turned, extrapolate=extrapolate)
 
-    method = Method("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
-    write_merged(
-        output,
-        Plan(method, (1.0,), names=[str(base.path)]),
-        [base],
-        None,
-        provenance=provenance,
-        overwrite=overwrite,
-        advance=advance,
-    )
+        method = Method("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
+        write_merged(
+            output,
+            Plan(method, (1.0,), names=[str(base.path)]),
+            [whole],
+            None,
+            provenance={**provenance, "untied": sorted(whole.tensors.keys() - base.tensors.keys())},
+            overwrite=overwrite,
+            advance=advance,
+        )

@@ -1,4 +1,4 @@
-"""LoRA adapters in PEFT's folders (adapter_config.json, adapter_model.safetensors): read, merge, write, fold.
+"""LoRA adapters in PEFT's folders (adapter_config.json, adapter_model.safetensors): read, merge, write.
 
 Neither peft nor transformers is imported: the base model is never built. :mod:`rsoup_lightning.merging.lora` has the
 arithmetic.
@@ -7,7 +7,7 @@ arithmetic.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rsoup_lightning.files import write_json
 from rsoup_lightning.merging.check import check_match
 from rsoup_lightning.merging.io import read_weights, write_weights
 from rsoup_lightning.merging.linear import linear_tensor
-from rsoup_lightning.merging.lora import LayerReport, LoRAFactors, Mode, dense, merge_module
+from rsoup_lightning.merging.lora import LayerReport, LoRAFactors, Mode, merge_module
 from rsoup_lightning.merging.peft_config import CONFIG_NAME, merged_config, plain, read_config, setting
 from rsoup_lightning.simplex import check_coefficients
 
@@ -110,8 +110,8 @@ def check_adapters(adapters: Sequence[Adapter], names: Sequence[str] | None = No
     check_match([adapter.others for adapter in adapters], labels)
     owners: dict[str, tuple[str, LoRAFactors]] = {}
     for label, adapter in zip(labels, adapters, strict=True):
-        for key, normal in (("base_model_name_or_path", plain), ("fan_in_fan_out", bool)):
-            ours, theirs = (normal(one.config.get(key)) for one in (adapters[0], adapter))
+        for key, default in (("base_model_name_or_path", None), ("revision", "main")):
+            ours, theirs = (plain(one.config.get(key)) or default for one in (adapters[0], adapter))
             if ours != theirs:
                 raise MergeError(
                     f"{key} is {ours!r} in {labels[0]} but {theirs!r} in {label}: experts must share their base model "
@@ -169,57 +169,3 @@ def merge_adapters(
     others = {key: linear_tensor([adapter.others[key] for adapter, _ in used], shares) for key in first.others}
     config = merged_config([adapter.config for adapter, _ in used], list(modules), widest)
     return Adapter(config, modules, others), [report for _, report in merged]
-
-
-def folded(
-    name: str,
-    tensor: Tensor,
-    adapters: Sequence[Adapter],
-    coefficients: Sequence[float],
-    *,
-    extrapolate: bool = False,
-) -> Tensor:
-    """One tensor of the base model with the soup folded in, or ``tensor`` itself where no adapter touches it.
-
-    Args:
-        name: such as ``model.layers.0.self_attn.q_proj.weight``.
-        tensor: its value in the base model.
-        adapters: E experts that :func:`check_adapters` has passed.
-        coefficients: λ, one per expert, on the simplex.
-        extrapolate: allow any λ.
-
-    Raises:
-        CoefficientError: λ off the simplex.
-        MergeError: a quantised base, or one of another shape.
-    """
-    weights = check_coefficients(coefficients, len(adapters), extrapolate=extrapolate)
-    for key in adapters[0].others:
-        if _base_name(key) == name:
-            trained = linear_tensor([adapter.others[key] for adapter in adapters], weights)
-            if trained.shape != tensor.shape:
-                shapes = f"{tuple(tensor.shape)} in the base but {tuple(trained.shape)} in the adapters"
-                raise MergeError(f"{name!r} is {shapes}: fold into the base they were trained on")
-            tensor = trained.to(tensor.dtype)
-    module = name.removesuffix(".weight")
-    owners = [(a.modules[module], share) for a, share in zip(adapters, weights, strict=True) if module in a.modules]
-    if not owners or module == name:
-        return tensor
-    items, shares = zip(*owners, strict=True)
-    transpose = items[0].embedding or (tensor.ndim == 2 and bool(adapters[0].config.get("fan_in_fan_out")))
-    return dense(tensor, items, shares, transpose=transpose, module=module)
-
-
-def unmatched(names: Iterable[str], adapters: Sequence[Adapter]) -> list[str]:
-    """The tensors that the adapters change but the base model, whose tensors are ``names``, does not have."""
-    return sorted(changed(adapters) - set(names))
-
-
-def changed(adapters: Sequence[Adapter]) -> set[str]:
-    """The base model's names of all tensors that some adapter changes."""
-    updated = {f"{module}.weight" for adapter in adapters for module in adapter.modules}
-    return updated | {_base_name(key) for adapter in adapters for key in adapter.others}
-
-
-def _base_name(key: str) -> str:
-    """The base model's name of what PEFT saved in full: it wraps a module as its ``base_layer``."""
-    return key.replace(".base_layer.", ".")

@@ -112,12 +112,13 @@ def check_stored(experts: Mapping[str, StoredExpert]) -> None:
             (other.tensors.keys() - first.tensors.keys(), label, first_label),
         ):
             for name in sorted(missing):
-                hint = " (one ties it to another tensor: save both the same way)" if _tied(name) else ""
+                hint = " (one ties it to another tensor: save both the same way)" if may_be_tied(name) else ""
                 raise MergeError(f"{lacks} lacks the tensor {name!r} that {has} has{hint}")
     check_layout([expert.tensors for expert in experts.values()], list(experts))
 
 
-def _tied(name: str) -> bool:
+def may_be_tied(name: str) -> bool:
+    """Whether models call a tensor so that they tie to another one."""
     return any(part in name for part in ("lm_head", "embed", "shared", "wte"))
 
 

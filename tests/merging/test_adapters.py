@@ -16,15 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import CoefficientError, MergeError, WeightsError
-from rsoup_lightning.merging.adapters import (
-    Adapter,
-    check_adapters,
-    folded,
-    merge_adapters,
-    read_adapter,
-    unmatched,
-    write_adapter,
-)
+from rsoup_lightning.merging.adapters import Adapter, check_adapters, merge_adapters, read_adapter, write_adapter
+from rsoup_lightning.merging.fold import folded, unmatched
 from rsoup_lightning.merging.lora import LoRAFactors
 
 peft = pytest.importorskip("peft")
@@ -231,15 +224,16 @@ def test_off_the_simplex() -> None:
     assert (soup.modules["a.q"].B @ soup.modules["a.q"].A).unique().item() == 4.0
 
 
-def test_a_trailing_slash_is_no_other_base() -> None:
-    check_adapters([_small(), _small(config={**_small().config, "base_model_name_or_path": "org/base/"})])
+@pytest.mark.parametrize("same", [{"base_model_name_or_path": "org/base/"}, {"revision": None}, {"revision": "main"}])
+def test_the_same_base_under_another_name(same: dict[str, Any]) -> None:
+    check_adapters([_small(), _small(config={**_small().config, **same})])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"config": {**_small().config, "base_model_name_or_path": "org/b"}}, "'org/base' in good but 'org/b' in bad"),
-        ({"config": {**_small().config, "fan_in_fan_out": True}}, "fan_in_fan_out is False in good but True in bad"),
+        ({"config": {**_small().config, "revision": "v2"}}, "revision is 'main' in good but 'v2' in bad"),
         (
             {"modules": {"a.q": LoRAFactors(torch.ones(2, 5), torch.ones(3, 2), 1.0)}},
             r"'a\.q' is .* in good but .* in bad",

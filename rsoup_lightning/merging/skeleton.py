@@ -1,0 +1,74 @@
+"""What only the class of a stored model tells: which layers are stored fan-in first, and which names are one tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from rsoup_lightning.errors import MergeError
+from rsoup_lightning.optional import need
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A model without its weights.
+
+    Attributes:
+        fan_in_first: modules whose weight is stored as ``[in, out]``: those of transformers' class ``Conv1D``.
+        tied: groups of names that stand for one parameter, as of input and output embeddings.
+    """
+
+    fan_in_first: frozenset[str]
+    tied: tuple[frozenset[str], ...]
+
+
+def skeleton(folder: Path) -> Skeleton:
+    """The model that ``folder/config.json`` describes, built by transformers without memory for its weights.
+
+    Raises:
+        MergeError: there is no such file, or transformers cannot build it; says why.
+    """
+    file = folder / CONFIG
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        if "_class_name" in described:  # of diffusers, whose models have neither
+            return Skeleton(frozenset(), ())
+        transformers = need("transformers", "transformers", "text")
+        with _silent(transformers), torch.device("meta"):
+            load = transformers.AutoConfig.from_pretrained
+            config = load(folder, local_files_only=True, trust_remote_code=False)
+            model = getattr(transformers, described["architectures"][0])(config)
+    except Exception as error:  # a damaged or foreign configuration fails in as many ways as there are classes
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise MergeError(
+            f"no class of transformers can be built from {file} ({reason}); name the base as a folder with the "
+            "configuration it was trained under"
+        ) from error
+    names: dict[int, set[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), set()).add(name)
+    conv1d = transformers.pytorch_utils.Conv1D
+    return Skeleton(
+        frozenset(name for name, module in model.named_modules() if isinstance(module, conv1d)),
+        tuple(frozenset(group) for group in names.values() if len(group) > 1),
+    )
+
+
+@contextmanager
+def _silent(transformers: ModuleType) -> Iterator[None]:
+    """Without remarks on settings that concern no weight."""
+    logging = transformers.utils.logging
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
