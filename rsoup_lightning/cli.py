@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import nullcontext
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from rsoup_lightning.progress import RunProgress, listening, on_stderr
 from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
 from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
-from rsoup_lightning.run_folder import RunFolder, environment_record
+from rsoup_lightning.run_folder import environment_record, opened
 
 NOISE = ("many workers", "is_gradient_checkpointing", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX")
 """Parts of other packages' warnings that a user of the command line cannot act on."""
@@ -64,17 +65,17 @@ def soup(arguments: list[str]) -> int:
     with listening(on_stderr):
         recipe = Recipe.resolve(task, parser, config)
     several = len(seeds) > 1
-    if several:
-        RunFolder(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, recipe.device))
-    with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress:
+    whole = opened(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, recipe.device))
+    with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress, whole if several else nullcontext():
         records = []
         for seed in seeds:
             path = run_dir / f"seed-{seed}" if several else run_dir
-            folder = RunFolder(path, recipe.resolved(seed_everything=seed), environment_record([seed], recipe.device))
-            for name, change in folder.changed_versions.items():
-                progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
-            records.append(Experiment(recipe, seed, folder, progress).run())
-            write_report(path, records[-1], samples=path / "samples")
+            about = environment_record([seed], recipe.device)
+            with opened(path, recipe.resolved(seed_everything=seed), about) as folder:
+                for name, change in folder.changed_versions.items():
+                    progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
+                records.append(Experiment(recipe, seed, folder, progress).run())
+                write_report(path, records[-1], samples=path / "samples")
         if several:
             records = [combine_seeds(records)]
             write_json(run_dir / "front.json", records[0])

@@ -1,10 +1,11 @@
-"""A run folder: claimed by one configuration, and a record of which stages are done."""
+"""A run folder: claimed by one configuration and one process at a time, and a record of which stages are done."""
 
 from __future__ import annotations
 
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,15 @@ import yaml
 
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_json, write_text
+from rsoup_lightning.inputs import changes, fingerprint, inputs
+from rsoup_lightning.lock import only_process
 from rsoup_lightning.merging.io import FILE_NAME
 
 
 class RunFolder:
     """The state of one run on disk: ``config.yaml`` says what it is, ``run.json`` how far it is.
+
+    Use :func:`opened`, which keeps other processes out.
 
     Args:
         path: the folder; made if absent.
@@ -25,7 +30,8 @@ class RunFolder:
         about: versions, seed and device, for run.json of a new run.
 
     Raises:
-        RunFolderError: the folder holds a run of another configuration (says what differs), or other files.
+        RunFolderError: the folder holds a run of another configuration (says what differs), or other files; or a file
+            that the configuration names is not what it was when the run began.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -40,6 +46,24 @@ class RunFolder:
             name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
         }
         """Packages that differ from those the run began with: what follows may not equal an uninterrupted run."""
+        self._check_inputs(config)
+
+    def _check_inputs(self, config: Mapping[str, Any]) -> None:
+        """Require that models and data are what they were when the run began; remember those that are new here."""
+        state = self._read()
+        before = state.get("inputs", {})  # runs of earlier versions have none
+        now = {
+            path: fingerprint(path, before.get(path, {}))
+            for path in dict.fromkeys([*before, *inputs(config.get("model"))])
+        }
+        for path, known in before.items():
+            if changed := changes(known, now[path]):
+                raise RunFolderError(
+                    f"{path} has changed since the run in {self.path} began: {', '.join(changed[:5])}"
+                    f"{' ...' if changed[5:] else ''}; put it back as it was, or choose another --run_dir"
+                )
+        if now != before:
+            write_json(self._file, {**state, "inputs": now})
 
     @property
     def _file(self) -> Path:
@@ -47,9 +71,12 @@ class RunFolder:
 
     def _read(self) -> dict[str, Any]:
         try:
-            return json.loads(self._file.read_text(encoding="utf-8"))
+            state = json.loads(self._file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunFolderError(f"{self._file} is not readable ({error}): choose another --run_dir") from error
+        if not isinstance(state, dict) or not {"versions", "stages"} <= state.keys():
+            raise RunFolderError(f"{self._file} is no record of a run: choose another --run_dir")
+        return state
 
     def stage(self, name: str) -> dict[str, Any]:
         """What was recorded of a finished stage."""
@@ -70,6 +97,18 @@ class RunFolder:
         write_json(self._file, state)
 
 
+@contextmanager
+def opened(path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """A :class:`RunFolder` that is this process's alone inside the block.
+
+    Raises:
+        RunFolderError: as of :class:`RunFolder`, or another process is in it.
+    """
+    _check_free(path)  # before the lock, which would be a file of ours in another's folder
+    with only_process(path):
+        yield RunFolder(path, config, about)
+
+
 def claim(path: Path, config: Mapping[str, Any]) -> None:
     """Make ``path`` the folder of ``config``, or check that it already is.
 
@@ -77,11 +116,8 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         RunFolderError: it is another configuration's, or holds files that are no run.
     """
     file = path / "config.yaml"
+    _check_free(path)
     if not file.exists():
-        if path.exists() and any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
-            raise RunFolderError(
-                f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir"
-            )
         write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
         return
     try:
@@ -94,6 +130,16 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         raise RunFolderError(
             f"{path} is another configuration's run: choose another --run_dir or delete it. What differs:\n  {listed}"
         )
+
+
+def _check_free(path: Path) -> None:
+    """Require a run folder, an empty one, or none."""
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file: choose another --run_dir")
+    if (path / "config.yaml").exists() or not path.exists():
+        return
+    if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
+        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
 
 
 PACKAGES = (

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rsoup_lightning.merging import read_weights
+from rsoup_lightning.__main__ import main
+from rsoup_lightning.merging import read_weights, write_weights
 from tests.commands import POINT_RECIPE, environment, front, rsoup
 
 CHEETAH = """
@@ -132,6 +134,42 @@ def test_killed_at_any_moment_it_ends_with_the_same_front(tmp_path: Path) -> Non
     subprocess.run([*command, "killed"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     assert killed > 0
     assert front(tmp_path / "killed") == front(tmp_path / "whole")
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    command = ["soup", "-c", "point.yaml", "--run_dir", "run", "--trainer.max_epochs", "1000000"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "rsoup_lightning", *command], cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL
+    )
+    try:
+        while first.poll() is None and not (tmp_path / "run" / "run.json").exists():
+            time.sleep(0.05)
+        done = rsoup(*command, cwd=tmp_path, status=2)
+        assert f"run is in use by process {first.pid} on {socket.gethostname()}" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_a_start_made_anew_leaves_no_run_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("point.yaml").write_text(POINT_RECIPE.replace("model:", "model:\n  init_weights: start"))
+    write_weights(Path("start"), {"place": torch.zeros(2)})
+    command = ["soup", "-c", "point.yaml", "--run_dir", "run", "--seeds", "0", "1"]
+    assert main(command) == 0
+    assert main(command) == 0
+    record = (tmp_path / "run" / "front.json").read_bytes()
+    write_weights(Path("start"), {"place": torch.ones(2)})
+    capsys.readouterr()
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "start has changed since the run in run began: policy.safetensors (other content)" in error
+    assert (tmp_path / "run" / "front.json").read_bytes() == record
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "optional", "threads"},
+    {"errors", "files", "inputs", "lock", "optional", "threads"},
     {"rollout", "simplex", "fronts", "collapse", "registry"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences"},

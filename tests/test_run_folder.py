@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rsoup_lightning import run_folder
 from rsoup_lightning.errors import RunFolderError
-from rsoup_lightning.run_folder import RunFolder, claim, environment_record
+from rsoup_lightning.run_folder import RunFolder, claim, environment_record, opened
 
+ABOUT = {"versions": {}}
 CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 
@@ -43,6 +45,9 @@ def test_an_unreadable_record(tmp_path: Path) -> None:
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(RunFolderError, match="not readable"):
         folder.is_done("init")
+    (tmp_path / "run" / "run.json").write_text("[]")
+    with pytest.raises(RunFolderError, match="no record of a run"):
+        folder.is_done("init")
 
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
@@ -64,3 +69,60 @@ def test_versions_of_absent_packages_are_null(monkeypatch: pytest.MonkeyPatch) -
     record = environment_record([1], "cpu")
     assert record["versions"]["no-such-package"] is None
     assert record["versions"]["torch"]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    folder = tmp_path / "base"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(100))
+    (folder / "1_Pooling" / "config.json").write_text("{}")
+    return folder
+
+
+def test_a_base_made_anew_is_noticed_also_when_all_is_done(base: Path, tmp_path: Path) -> None:
+    config = {**CONFIG, "model": {"base": str(base), "rewards": [{"init_args": {"model": "org/name"}}]}}
+    RunFolder(tmp_path / "run", config, ABOUT).finish("init", {})
+    RunFolder(tmp_path / "run", config, ABOUT)
+    (base / "model.safetensors").write_bytes(bytes(99) + b"1")
+    with pytest.raises(RunFolderError, match=r"base has changed .* began: model\.safetensors \(other content\); put"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+    (base / "model.safetensors").write_bytes(bytes(100))  # its time has changed, its content has not
+    assert RunFolder(tmp_path / "run", config, ABOUT).is_recorded("init")
+    (base / "1_Pooling" / "config.json").rename(base / "config.json")
+    with pytest.raises(RunFolderError, match=r"1_Pooling/config\.json \(gone\), config\.json \(new\)"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+    base.rename(tmp_path / "moved")
+    with pytest.raises(RunFolderError, match=r"model\.safetensors \(gone\)"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+
+
+def test_a_run_of_an_earlier_version_remembers_from_now_on(base: Path, tmp_path: Path) -> None:
+    config = {**CONFIG, "model": {"base": str(base)}}
+    folder = RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    folder.finish("init", {"steps": 5})
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
+    assert RunFolder(tmp_path / "run", config, ABOUT).stage("init")["steps"] == 5
+    (base / "model.safetensors").unlink()
+    with pytest.raises(RunFolderError, match="has changed"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+
+
+def test_other_files_stay_without_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match="no run folder"), opened(tmp_path, CONFIG, ABOUT):
+        pass
+    with pytest.raises(RunFolderError, match="is a file"), opened(tmp_path / "thesis.tex", CONFIG, ABOUT):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    """The second is refused before it sweeps up what the first is writing."""
+    with opened(tmp_path / "run", CONFIG, ABOUT):
+        (tmp_path / "run" / ".last.ckpt.77.tmp").touch()
+        with pytest.raises(RunFolderError, match="in use"), opened(tmp_path / "run", CONFIG, ABOUT):
+            pass
+        assert (tmp_path / "run" / ".last.ckpt.77.tmp").exists()
+    with opened(tmp_path / "run", CONFIG, ABOUT):
+        assert not (tmp_path / "run" / ".last.ckpt.77.tmp").exists()
