@@ -9,6 +9,7 @@ Notation: N copies, R entries of a reward vector.
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control.info import gathered, numbers
-from rsoup_lightning.modalities.control.single import make_single
+from rsoup_lightning.modalities.control.single import make_single, no_idle_warnings
 from rsoup_lightning.modalities.control.spaces import is_plain
 
 Backend = Literal["auto", "envpool", "gymnasium"]
@@ -67,7 +68,8 @@ class GymnasiumSimulator(Simulator):
 
     def __init__(self, env_id: str, seeds: Sequence[int], options: dict[str, Any]) -> None:
         self._seeds = [int(seed) for seed in seeds]
-        self._envs = [make_single(env_id, options) for _ in seeds]
+        with warnings.catch_warnings(action="ignore"):  # the same for every copy: whoever asked for the spaces saw them
+            self._envs = [make_single(env_id, options) for _ in seeds]
         self._no_reward: NDArray[Any] = np.zeros(())
         self._ended = np.zeros(len(seeds), dtype=bool)
 
@@ -112,12 +114,13 @@ class EnvPoolSimulator(Simulator):
             seed=[int(seed) for seed in seeds],
             **options,
         )
+        self._dtype = self._pool.action_space.dtype
 
     def reset(self) -> NDArray[Any]:
         return self._pool.reset()[0]
 
     def step(self, actions: NDArray[Any]) -> SimulatorStep:
-        result = self._pool.step(actions.astype(self._pool.action_space.dtype))
+        result = self._pool.step(actions.astype(self._dtype))
         observations, rewards, terminated, truncated, info = result
         return SimulatorStep(observations, rewards, terminated, truncated, numbers(info, copies=len(rewards)))
 
@@ -146,8 +149,9 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
     import envpool
 
     known = envpool.list_all_envs()
-    if env_id in known and is_plain(envpool.make_spec(env_id).gymnasium_observation_space):
-        return EnvPoolSimulator(env_id, seeds, options)
+    with no_idle_warnings():
+        if env_id in known and is_plain(envpool.make_spec(env_id).gymnasium_observation_space):
+            return EnvPoolSimulator(env_id, seeds, options)
     if backend == "auto":
         return GymnasiumSimulator(env_id, seeds, options)
     if env_id not in known:

@@ -28,7 +28,7 @@ def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasiu
     """
     _register(env_id)
     given = {"disable_env_checker": True, **options, **kwargs}
-    with _no_model_warnings():
+    with no_idle_warnings():
         try:
             env = gymnasium.make(env_id, **given)
         except Exception as error:  # anybody's constructor
@@ -83,13 +83,13 @@ def _register(env_id: str) -> None:
 
 
 @contextmanager
-def _no_model_warnings() -> Iterator[None]:
-    """Without MuJoCo's notes on the age of the bodies that Gymnasium ships: nobody here can act on them."""
+def no_idle_warnings() -> Iterator[None]:
+    """Without notes on what Gymnasium ships, its bodies' age and its boxes' precision: nobody here can act on them."""
     before = mujoco.get_mju_user_warning()
     mujoco.set_mju_user_warning(lambda message: None)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*is out of date.*")
+            warnings.filterwarnings("ignore", message=".*(is out of date|precision lowered by casting).*")
             yield
     finally:
         mujoco.set_mju_user_warning(before)

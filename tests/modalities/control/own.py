@@ -93,5 +93,4 @@ class Signs(gymnasium.Env):
 
 
 gymnasium.register("Anything-v0", Anything, max_episode_steps=10)
-gymnasium.register("Endless-v0", Anything)
 gymnasium.register("Signs-v0", Signs, max_episode_steps=8)

@@ -109,6 +109,25 @@ def test_backends_agree_within_their_intervals() -> None:
     assert low_b <= high_a
 
 
+def test_without_a_step_limit_there_is_one_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """An untrained policy never finds the end of the cliff."""
+    environment = SimulatorEnvironment("CliffWalking-v1", eval_episodes=1)
+    assert "CliffWalking-v1 has no step limit: its episodes end after 1000 (max_episode_steps)" in caplog.text
+    torch.manual_seed(0)
+    rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0]))
+    assert rollout.mask.shape == (1, 1000)
+    assert rollout.truncated[0, -1]
+    environment = SimulatorEnvironment("CliffWalking-v1", eval_episodes=1, options={"max_episode_steps": 7})
+    assert environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0])).mask.shape == (1, 7)
+    assert len(caplog.records) == 1
+
+
+def test_samples_of_choices_are_the_choices() -> None:
+    environment = SimulatorEnvironment("tests.modalities.control.own:Anything-v0", options={"action": "one of three"})
+    rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0, 1]))
+    assert environment.samples(rollout, 1)[0].series == {"action": rollout["applied"][0, :, 0].tolist()}
+
+
 def test_samples_are_curves() -> None:
     environment, policy = _pair(options={"max_episode_steps": 50})
     rollout = environment.evaluate(policy, next(iter(environment.eval_batches())))

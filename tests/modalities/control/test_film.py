@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rsoup_lightning.modalities.control import film
+from rsoup_lightning.modalities.control import SimulatorEnvironment, film
 
 
 def _act(observation: np.ndarray) -> np.ndarray:
@@ -37,4 +37,28 @@ def test_without_gl_there_is_one_line_and_no_file(
 def test_a_drawing_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(film, "gl_backend", lambda: "nonsense")
     assert not film.film_episode("HalfCheetah-v5", {}, _act, tmp_path / "a.webp", seed=1)
+    assert not list(tmp_path.iterdir())
+
+
+OWN = "tests.modalities.control.own"
+
+
+def test_other_environments_draw_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four steps of five a second, each a frame, in shades that the environment counts its steps with."""
+    monkeypatch.setattr(film, "gl_backend", lambda: None)
+    environment = SimulatorEnvironment(f"{OWN}:Anything-v0", options={"action": "several", "observation": "dict"})
+    assert environment.film(environment.policy(hidden=(4,)), tmp_path / "a.webp")
+    with Image.open(tmp_path / "a.webp") as image:
+        assert (image.n_frames, image.size) == (4, (320, 200))
+        shades = []
+        for frame in range(4):
+            image.seek(frame)
+            shades.append(np.asarray(image.convert("RGB")).mean())
+    assert shades == pytest.approx([60, 120, 180, 240], abs=3)
+
+
+def test_without_pictures_there_is_one_line_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert not film.film_episode(f"{OWN}:Signs-v0", {}, lambda observation: 0, tmp_path / "a.webp", seed=1)
+    (line,) = caplog.records
+    assert "Signs-v0 has no render_mode 'rgb_array', only ['human']" in line.getMessage()
     assert not list(tmp_path.iterdir())

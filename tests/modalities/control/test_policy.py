@@ -6,7 +6,6 @@ import torch
 
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control import GaussianMLP
-from rsoup_lightning.modalities.control.mlp import Tanh
 from rsoup_lightning.rollout import Rollout
 
 B, T, OBS, A = 3, 5, 4, 2
@@ -25,14 +24,6 @@ def _rollout(seed: int = 0) -> Rollout:
     mask[0, 2] = False
     steps = {"observations": observations, "actions": torch.randn(B, T, A, generator=generator)}
     return Rollout(torch.zeros(B, T), mask, steps, context={"last_observations": observations[:, -1] + 1})
-
-
-def test_log_probs_and_entropy_are_torchs(policy: GaussianMLP) -> None:
-    rollout = _rollout()
-    output = policy(rollout)
-    normal = torch.distributions.Normal(policy.actor(policy.normalise(rollout["observations"])), policy.log_std.exp())
-    torch.testing.assert_close(output.log_probs, normal.log_prob(rollout["actions"]).sum(-1))
-    torch.testing.assert_close(output.entropy, normal.entropy().sum(-1))
 
 
 def test_values_are_before_each_step_and_after_the_last(policy: GaussianMLP) -> None:
@@ -93,9 +84,3 @@ def test_an_action_is_the_same_to_the_last_bit_whatever_is_played_beside_it(size
         apart = np.concatenate([player(observations[start : start + size]) for start in range(0, 50, size)])
         assert np.array_equal(apart, together)
     assert np.array_equal(player(observations[::-1]), together[::-1])
-
-
-def test_tanh_is_tanh() -> None:
-    inputs = torch.linspace(-12, 12, 999, dtype=torch.float64, requires_grad=True)
-    torch.testing.assert_close(Tanh()(inputs), torch.tanh(inputs), atol=1e-12, rtol=0)
-    assert torch.autograd.gradcheck(Tanh(), inputs[::50])

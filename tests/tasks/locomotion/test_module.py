@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.errors import RewardError, UnknownNameError
 from tasks.locomotion.module import LocomotionFineTuner
 from tests.conftest import quiet_trainer
 
@@ -23,6 +23,14 @@ def test_reward_vector_becomes_named_rewards() -> None:
     module = LocomotionFineTuner("mo-hopper-v5", **SMALL)
     assert list(module.rewards) == ["forward", "height", "control"]
     quiet_trainer(max_epochs=1).fit(module)
+
+
+def test_rewards_that_an_environment_does_not_have_are_left_out_by_default() -> None:
+    module = LocomotionFineTuner("CartPole-v1", **SMALL)
+    assert list(module.rewards) == ["default"]
+    quiet_trainer(max_epochs=1).fit(module)
+    with pytest.raises(RewardError, match="Risky needs 'x_velocity', which this environment does not report"):
+        quiet_trainer(max_epochs=1).fit(LocomotionFineTuner("CartPole-v1", **SMALL, rewards=["risky"]))
 
 
 def test_unknown_rewards() -> None:
