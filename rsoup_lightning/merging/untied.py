@@ -26,7 +26,7 @@ from rsoup_lightning.merging.tensor_file import TensorFile
 
 TIES = "tie_word_embeddings"
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-FIRST, LAST = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+SHARD, COPIES = "model-tied.safetensors", "model-untied.safetensors"  # names that no other shard has
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def untied(base: StoredExpert, changed: Collection[str]) -> Iterator[StoredExper
                 )
         stored = set(base.tensors)
         held = stored.union(*(group for group in after if not group.isdisjoint(stored)))
-        sources = {name: next(iter(group & stored)) for group in before for name in group - held if group & stored}
+        sources = {name: min(group & stored) for group in before for name in group - held if group & stored}
         with ExitStack() as stack:
             expert = stack.enter_context(_with_copies(base, sources, folder)) if sources else base
             yield replace(expert, others={**expert.others, CONFIG: folder / CONFIG})
@@ -93,11 +93,11 @@ def _without_ties(value: Any) -> Any:
 def _with_copies(base: StoredExpert, sources: Mapping[str, str], folder: Path) -> Iterator[StoredExpert]:
     """``base`` with the tensors that ``sources`` names copied to other names, in a shard of their own in ``folder``."""
     copies = {name: base.tensors[source].read().view(base.tensors[source].shape) for name, source in sources.items()}
-    save_file(copies, folder / LAST, metadata={"format": "pt"})
-    shard = TensorFile(folder / LAST)
+    save_file(copies, folder / COPIES, metadata={"format": "pt"})
+    shard = TensorFile(folder / COPIES)
     try:
-        files = {FIRST if relative == SINGLE else relative: file for relative, file in base.files.items()}
-        files[LAST] = shard
+        files = {SHARD if relative == SINGLE else relative: file for relative, file in base.files.items()}
+        files[COPIES] = shard
         tensors = {**base.tensors, **shard.tensors}
         where = {name: relative for relative, file in files.items() for name in file.tensors}
         total = sum(prod(tensor.shape) * tensor.dtype.itemsize for tensor in tensors.values())
