@@ -133,19 +133,21 @@ def merge_adapters(
     adapters = {Path(path): read_adapter(Path(path)) for path in experts}
     reports: dict[Path, list[LayerReport]] = {}
     with ExitStack() as stack:
-        first = _open(stack, base or experts[0])
-        advance = stack.enter_context(_progress(len(targets) * weight_bytes(first)))
+        whole = _open(stack, base) if base else None
+        size = weight_bytes(whole) if whole else sum(adapter.bytes for adapter in adapters.values())
+        advance = stack.enter_context(_progress(len(targets) * size))
         sources = [*experts, *([base] if base else [])]
         places = stack.enter_context(_whole(output, targets, sources, overwrite))
         for (final, point), target in zip(targets.items(), places, strict=True):
             about = _provenance(experts, point, lora=lora, rank=rank, base=base)
             common: dict[str, Any] = {"provenance": about, "extrapolate": extrapolate, "overwrite": overwrite}
-            if lora == "dense":
-                write_folded(target, first, adapters, point, **common, advance=advance)
+            if whole is not None:
+                write_folded(target, whole, adapters, point, **common, advance=advance)
                 reports[final] = []
             else:
-                reports[final] = write_adapter_soup(target, adapters, point, lora, rank, others=first.others, **common)
-                advance(weight_bytes(first))
+                assert lora != "dense"
+                reports[final] = write_adapter_soup(target, adapters, point, lora, rank, **common)
+                advance(size)
     return reports
 
 

@@ -17,10 +17,12 @@ from rsoup_lightning.merging.fold import changed, folded, square_fan_in_first, u
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
-from rsoup_lightning.merging.stored import StoredExpert
+from rsoup_lightning.merging.stored import OTHER_WEIGHTS, StoredExpert
 from rsoup_lightning.merging.untied import untied
 from rsoup_lightning.merging.write import PROVENANCE, check_output, write_merged
 from rsoup_lightning.simplex import Coefficients
+
+WEIGHTS = (".safetensors", *OTHER_WEIGHTS)
 
 
 def is_adapter(path: Path) -> bool:
@@ -35,12 +37,13 @@ def write_adapter_soup(
     mode: Mode,
     rank: int | None,
     *,
-    others: Mapping[str, Path],
     provenance: Mapping[str, Any],
     extrapolate: bool,
     overwrite: bool,
 ) -> list[LayerReport]:
     """Merge adapters into one adapter folder, whole or not at all; see :func:`adapters.merge_adapters`.
+
+    What lies beside the first expert's weights, as its tokenizer, is carried along.
 
     Args:
         output: the folder to write.
@@ -48,7 +51,6 @@ def write_adapter_soup(
         coefficients: λ.
         mode: exact or factor.
         rank: the most ranks a module may keep; None keeps all.
-        others: further files to carry along, by their path in the folder.
         provenance: of ``merge.json``, to which the layers' gaps and errors are added.
         extrapolate: allow any λ.
         overwrite: replace an existing output.
@@ -61,9 +63,9 @@ def write_adapter_soup(
     merged, layers = merge_adapters(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
     with atomic_output(output, overwrite=overwrite) as temporary:
         temporary.mkdir()
-        for relative, source in others.items():
-            (temporary / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, temporary / relative)
+        for source in next(iter(adapters)).iterdir():
+            if not (source.name.startswith(".") or source.is_dir() or source.name.endswith(WEIGHTS)):
+                shutil.copyfile(source, temporary / source.name)
         write_adapter(temporary, merged)
         write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
     return layers

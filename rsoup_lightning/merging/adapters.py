@@ -1,4 +1,4 @@
-"""LoRA adapters in PEFT's folders (adapter_config.json, adapter_model.safetensors): read, merge, write.
+"""LoRA adapters in PEFT's folders (adapter_config.json, adapter_model.safetensors or .bin): read, merge, write.
 
 Neither peft nor transformers is imported: the base model is never built. :mod:`rsoup_lightning.merging.lora` has the
 arithmetic.
@@ -17,13 +17,14 @@ from torch import Tensor
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging.check import check_match
-from rsoup_lightning.merging.io import read_weights, write_weights
+from rsoup_lightning.merging.io import read_tensors, write_weights
 from rsoup_lightning.merging.linear import linear_tensor
-from rsoup_lightning.merging.lora import LayerReport, LoRAFactors, Mode, merge_module
+from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, LoRAFactors, Mode, merge_module
 from rsoup_lightning.merging.peft_config import CONFIG_NAME, merged_config, plain, read_config, setting
 from rsoup_lightning.simplex import check_coefficients
 
 WEIGHTS_NAME = "adapter_model.safetensors"
+PICKLED_NAME = "adapter_model.bin"  # as PEFT wrote until 2023: read with torch's weights-only unpickler
 PREFIX = "base_model.model."  # of every key that PEFT saves
 LINEAR = (".lora_A.weight", ".lora_B.weight")
 EMBEDDING = (".lora_embedding_A", ".lora_embedding_B")
@@ -43,23 +44,28 @@ class Adapter:
     modules: Mapping[str, LoRAFactors]
     others: Mapping[str, Tensor]
 
+    @property
+    def bytes(self) -> int:
+        """Of all its tensors."""
+        factors = (tensor for item in self.modules.values() for tensor in (item.A, item.B))
+        return sum(tensor.nbytes for tensor in (*factors, *self.others.values()))
+
 
 def read_adapter(folder: Path) -> Adapter:
     """The adapter in ``folder``.
 
     Raises:
-        WeightsError: a file is missing, truncated or pickled, or does not hold what the configuration says.
-        MergeError: an adapter that is not plain LoRA on an unchanged base; names the setting and the cure.
+        WeightsError: a file is missing or damaged, or does not hold what the configuration says.
+        MergeError: an adapter that is not plain LoRA on an unchanged base, or not finite; names the cure.
     """
     config = read_config(folder / CONFIG_NAME)
-    file = folder / WEIGHTS_NAME
-    if not file.is_file() and (folder / "adapter_model.bin").is_file():
-        raise WeightsError(
-            f"{folder / 'adapter_model.bin'} is pickled and could run code: save it again with PEFT's "
-            "save_pretrained(..., safe_serialization=True)"
-        )
+    file = next((folder / name for name in (WEIGHTS_NAME, PICKLED_NAME) if (folder / name).is_file()), None)
+    if file is None:
+        raise WeightsError(f"no {WEIGHTS_NAME} and no {PICKLED_NAME} in {folder}: save the adapter with PEFT again")
     others: dict[str, Tensor] = {}
-    for key, tensor in read_weights(file).items():
+    for key, tensor in read_tensors(file).items():
+        if not tensor.isfinite().all():
+            raise MergeError(f"{key!r} in {file} holds NaN or infinite weights: that training diverged")
         if not key.startswith(PREFIX):
             raise WeightsError(f"{key!r} in {file} does not start with {PREFIX!r}: save it with PEFT's save_pretrained")
         others[key.removeprefix(PREFIX)] = tensor
@@ -71,6 +77,10 @@ def read_adapter(folder: Path) -> Adapter:
                     raise WeightsError(f"{file} lacks {PREFIX + module + half!r}, the other half of {module!r}")
             A, B = (others.pop(module + half) for half in halves)
             rank = setting(config, "rank_pattern", module, "r")
+            if A.dtype not in FOLDABLE or B.dtype not in FOLDABLE:
+                raise MergeError(
+                    f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are no floating numbers"
+                )
             if A.ndim < 2 or B.ndim < 2 or not A.shape[0] == B.shape[1] == rank > 0:
                 shapes = f"A is {tuple(A.shape)} and B {tuple(B.shape)}"
                 raise WeightsError(

@@ -33,17 +33,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise WeightsError(f"no weights at {path}: expected a .safetensors file, a .ckpt, or a folder with {FILE_NAME}")
     if file.suffix == ".safetensors":
+        return read_tensors(file)
+    if file.suffix == ".ckpt":
+        return _read_checkpoint(file)
+    raise WeightsError(
+        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it"
+    )
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """All tensors in one file, by name: in safetensors, or as ``torch.save`` wrote a mapping (``.bin``, ``.pt``).
+
+    The latter is read with torch's weights-only unpickler, which runs no code of the file.
+
+    Raises:
+        WeightsError: a damaged file, or one that holds other things than tensors by name.
+    """
+    if file.suffix == ".safetensors":
         try:
             return load_file(file)
         except (SafetensorError, ValueError, OSError) as error:
             raise WeightsError(
                 f"{file} is no whole safetensors file ({error}): was its writing or copying cut off?"
             ) from error
-    if file.suffix == ".ckpt":
-        return _read_checkpoint(file)
-    raise WeightsError(
-        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it"
-    )
+    tensors = load_pickled(file)
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) and tensor.layout == torch.strided
+        for name, tensor in tensors.items()
+    ):
+        raise WeightsError(f"{file} holds other things than tensors by their names: save a state dict")
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -59,16 +78,28 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     Raises:
         WeightsError: it is damaged, has no ``state_dict`` of tensors, or needs more than tensors and plain containers.
     """
+    state = load_pickled(file)
+    tensors = state.get("state_dict") if isinstance(state, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
+    return state
+
+
+def load_pickled(file: Path) -> Any:
+    """What ``torch.save`` wrote, its tensors mapped from the file; only tensors and plain containers are built.
+
+    Raises:
+        WeightsError: it is damaged, or needs more than that.
+    """
     try:
         mapped = zipfile.is_zipfile(file)  # not so files of old torch, which are read whole
-        state = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
-        if not all(isinstance(tensor, Tensor) for tensor in state["state_dict"].values()):
-            raise TypeError("state_dict holds other things than tensors")
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({error})") from error
-    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise WeightsError(f"{file} is no whole Lightning checkpoint ({error})") from error
-    return state
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({reason})") from error
+    except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{file} is no whole checkpoint of torch ({type(error).__name__}: {reason})") from error
 
 
 def _read_checkpoint(file: Path) -> dict[str, Tensor]:

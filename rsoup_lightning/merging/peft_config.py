@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,14 +31,22 @@ def read_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise WeightsError(f"no {file}: expected a folder that PEFT's save_pretrained wrote")
     try:
-        config = dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{file} is no whole JSON object ({error})") from error
+    if not isinstance(config, dict):
+        raise WeightsError(f"{file} is no JSON object but a {type(config).__name__}")
     if config.get("peft_type") != "LORA":
         raise MergeError(f"{file} has peft_type {config.get('peft_type')!r}: only 'LORA' adapters can be merged")
     for key in ("r", "lora_alpha"):
-        if not isinstance(config.get(key), int | float):
+        if not _is_number(config.get(key)):
             raise WeightsError(f"{file} lacks a number {key!r}: save the adapter again with PEFT's save_pretrained")
+    for key in ("rank_pattern", "alpha_pattern"):
+        if not _is_pattern(config.get(key) or {}):
+            raise WeightsError(f"{file}: {key} is no mapping of regular expressions to numbers")
+    for key in ("target_modules", *SELECTORS):
+        if isinstance(config.get(key), dict):
+            raise WeightsError(f"{file}: {key} is neither a name nor a list")
     for key in (*OTHER_UPDATE, *OTHER_TARGET, *NOT_ALWAYS_ON):
         if config.get(key):
             raise MergeError(
@@ -51,6 +60,17 @@ def read_config(file: Path) -> dict[str, Any]:
             "save_pretrained(..., path_initial_model_for_weight_conversion=...), or fold it and merge whole models"
         )
     return config
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return all(_is_number(number) and re.compile(key) for key, number in value.items())
+    except (AttributeError, re.error, RecursionError, OverflowError):
+        return False
 
 
 def setting(config: Mapping[str, Any], pattern: str, module: str, default: str) -> Any:
@@ -78,5 +98,5 @@ def merged_config(configs: Sequence[Mapping[str, Any]], modules: list[str], rank
 def plain(value: Any) -> Any:
     """A setting without what is left to chance or habit: the order in which PEFT saves a set, a trailing slash."""
     if isinstance(value, list):
-        return sorted(value)
+        return sorted(value, key=str)
     return value.rstrip("/") if isinstance(value, str) else value

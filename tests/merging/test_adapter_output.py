@@ -53,6 +53,22 @@ def test_adapters_exact_and_folded_agree(adapters: list[Path], tmp_path: Path) -
     assert {layer["rank"] for layer in layers} == {12}
 
 
+def test_pickled_adapters_are_merged_like_others(adapters: list[Path], tmp_path: Path) -> None:
+    experts = list(map(str, adapters))
+    (adapters[0] / "tokenizer.json").write_text("{}")
+    merge_adapters(experts, str(tmp_path / "wanted"), [0.3, 0.7])
+    for adapter in adapters:
+        torch.save(load_file(adapter / "adapter_model.safetensors"), adapter / "adapter_model.bin")
+        (adapter / "adapter_model.safetensors").unlink()
+    rsoup("merge", "--experts", *experts, "--coefficients", ".3", ".7", "--output", str(tmp_path / "soup"))
+    wanted, merged = (tmp_path / name for name in ("wanted", "soup"))
+    assert {file.name for file in merged.iterdir()} == {file.name for file in wanted.iterdir()}
+    assert (merged / "tokenizer.json").is_file()
+    assert not (merged / "adapter_model.bin").exists()
+    names = "adapter_model.safetensors", "adapter_config.json"
+    assert all((merged / name).read_bytes() == (wanted / name).read_bytes() for name in names)
+
+
 def test_one_hot_adapter_is_the_expert(adapters: list[Path], tmp_path: Path) -> None:
     merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.0, 1.0])
     expected, merged = (load_file(path / "adapter_model.safetensors") for path in (adapters[1], tmp_path / "out"))

@@ -274,6 +274,12 @@ def test_folding_into_another_base() -> None:
         ({"init_lora_weights": "pissa_niter_4"}, MergeError, "'pissa_niter_4'.*path_initial_model_for_weight"),
         ({"init_lora_weights": "olora"}, MergeError, "'olora'"),
         ({"r": None}, WeightsError, "'r'"),
+        ({"r": True}, WeightsError, "'r'"),
+        ({"lora_alpha": float("inf")}, WeightsError, "'lora_alpha'"),
+        ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is no mapping of regular expressions to numbers"),
+        ({"rank_pattern": [4]}, WeightsError, "rank_pattern is no mapping"),
+        ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is no mapping"),
+        ({"target_modules": {"q_proj": 1}}, WeightsError, "target_modules is neither a name nor a list"),
         ({"r": 8}, WeightsError, r"q_proj' has rank 8 by .*A is \(4, 32\)"),
     ],
 )
@@ -291,6 +297,8 @@ def test_refused_configurations(tmp_path: Path, change: dict[str, Any], error: t
         (lambda tensors: tensors.pop(Q + "lora_B.weight"), WeightsError, "lacks .*q_proj.lora_B.weight"),
         (lambda tensors: tensors.update({Q + "lora_magnitude_vector": torch.ones(1)}), MergeError, "magnitude_vector"),
         (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(0)}), WeightsError, "q_proj.*shards"),
+        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "no floating"),
+        (lambda tensors: tensors[Q + "lora_B.weight"].fill_(torch.nan), MergeError, "lora_B.* training diverged"),
         (lambda tensors: tensors.update(bare=torch.ones(1)), WeightsError, "'bare'"),
         (lambda tensors: [tensors.pop(key) for key in list(tensors)], WeightsError, "holds no LoRA update"),
     ],
@@ -315,11 +323,54 @@ def test_files_that_are_no_adapter(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is no whole"):
         read_adapter(tmp_path)
     file.unlink()
-    with pytest.raises(WeightsError, match=r"no weights at .*adapter_model\.safetensors"):
-        read_adapter(tmp_path)
-    (tmp_path / "adapter_model.bin").write_bytes(pickle.dumps({}))
-    with pytest.raises(WeightsError, match=r"adapter_model\.bin is pickled.*safe_serialization"):
+    with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors and no adapter_model\.bin in"):
         read_adapter(tmp_path)
     (tmp_path / "adapter_config.json").write_text('{"r": ')
     with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON"):
         read_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"adapter_config\.json is no JSON object but a list"):
+        read_adapter(tmp_path)
+
+
+def _pickled(folder: Path) -> Path:
+    """The same adapter as PEFT wrote it until 2023."""
+    torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
+    (folder / "adapter_model.safetensors").unlink()
+    return folder
+
+
+def test_pickled_weights_of_older_versions(tmp_path: Path) -> None:
+    folder = _expert(tmp_path / "a", 0, **PLAIN)
+    wanted = read_adapter(folder)
+    adapter = read_adapter(_pickled(folder))
+    assert adapter.modules.keys() == wanted.modules.keys()
+    for module, item in adapter.modules.items():
+        assert torch.equal(item.A, wanted.modules[module].A)
+        assert torch.equal(item.B, wanted.modules[module].B)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("code ran",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps(Bomb()), "could run code"),
+        (pickle.dumps({}), "no whole|could run code"),
+        (b"", "no whole"),
+        (b"garbage", "no whole|could run code"),
+    ],
+)
+def test_pickles_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str) -> None:
+    folder = _pickled(_expert(tmp_path / "a", 0, **PLAIN))
+    (folder / "adapter_model.bin").write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"adapter_model\.bin .*({message})"):
+        read_adapter(folder)
+    for held in ({"a": Bomb()}, [torch.zeros(1)], {"a": 1}, {"a": torch.zeros(2).to_sparse()}):
+        torch.save(held, folder / "adapter_model.bin")
+        with pytest.raises(WeightsError, match=r"adapter_model\.bin (needs arbitrary|holds other things)"):
+            read_adapter(folder)
+    assert "code ran" not in capsys.readouterr().out

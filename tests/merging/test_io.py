@@ -64,7 +64,7 @@ def test_other_bad_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no policy"):
         read_weights(tmp_path / "other.ckpt")
     (tmp_path / "cut.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes()[:400])
-    with pytest.raises(WeightsError, match="no whole Lightning checkpoint"):
+    with pytest.raises(WeightsError, match="no whole checkpoint"):
         read_weights(tmp_path / "cut.ckpt")
 
 
