@@ -50,9 +50,7 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     path = str(packaged_model(name) or name)
     with quiet_transformers():
         model = load(loader, path, "causal language model", dtype=_dtype(precision))
-    tokenizer = load_tokenizer(path)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    return model, tokenizer
+    return model, load_tokenizer(path)
 
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.reading import Prompts
 from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample
@@ -29,7 +30,7 @@ class TextEnvironment(ListedEnvironment):
 
     Args:
         data: where prompts come from.
-        tokenizer: of transformers, with a padding token.
+        tokenizer: of transformers.
         template: what the policy reads, from {prompt}; None: the tokenizer's chat template, or the bare prompt where it
             has none.
         batch_size: prompts of a training rollout.
@@ -39,6 +40,7 @@ class TextEnvironment(ListedEnvironment):
         stop: texts of one token each that end a completion too, and are the last of the answer.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
         context: the most tokens the model reads, prompt and completion together.
+        vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
     """
 
     unit = "tokens"
@@ -55,6 +57,7 @@ class TextEnvironment(ListedEnvironment):
         stop: Sequence[str] = (),
         eval_batch_size: int = 50,
         context: int | None = None,
+        vocabulary: int | None = None,
     ) -> None:
         super().__init__(batch_size, batches_per_epoch, eval_batch_size)
         if max_new_tokens < 1:
@@ -63,11 +66,11 @@ class TextEnvironment(ListedEnvironment):
             raise ConfigError("the tokenizer has no end token: set its eos_token and save it again")
         self.data = data
         self.tokenizer = tokenizer
-        self.template = template
         self.max_new_tokens = max_new_tokens
         self.context = context
         self.ends = list(ends) or [tokenizer.eos_token_id]
         self.stops = [self._single_token(text) for text in stop]
+        self.asking = Asking(tokenizer, template, self.ends, vocabulary)
         self._entries = cache(self._checked_entries)
 
     def count(self, split: Split) -> int:
@@ -92,7 +95,7 @@ class TextEnvironment(ListedEnvironment):
         entries = [self._entries(split)[number] for number in numbers.tolist()]
         with policy.playing() as model:
             device = next(model.parameters()).device
-            prompts = self._tokenize(entries).to(device)
+            prompts = self.asking.prompts(entries).to(device)
             index = torch.arange(len(entries), device=device).repeat_interleave(copies)
             completions = sample(
                 model,
@@ -100,7 +103,7 @@ class TextEnvironment(ListedEnvironment):
                 index if copies > 1 else None,
                 limit=self.max_new_tokens,
                 ends=[*self.ends, *self.stops],
-                padding=self.tokenizer.pad_token_id,
+                padding=FILLER,
                 temperature=policy.temperature,
                 noise=noise,
             )
@@ -130,30 +133,6 @@ class TextEnvironment(ListedEnvironment):
             },
         )
 
-    def _tokenize(self, entries: Sequence[Entry]) -> Prompts:
-        # Padded on the left, completions start at the same column.
-        encoded = self._encode(
-            [self._written(entry) for entry in entries], padding=True, padding_side="left", return_tensors="pt"
-        )
-        return Prompts(encoded["input_ids"], encoded["attention_mask"].bool())
-
-    def _encode(self, texts: Sequence[str], **options: Any) -> Any:
-        """Tokens of written prompts; a chat template has written the special ones already."""
-        return self.tokenizer(list(texts), add_special_tokens=not self._chats, return_token_type_ids=False, **options)
-
-    @property
-    def _chats(self) -> bool:
-        return self.template is None and self.tokenizer.chat_template is not None
-
-    def _written(self, entry: Entry) -> str:
-        """What the policy reads of an entry."""
-        prompt = entry.prompt or entry.question
-        if self._chats:
-            message = [{"role": "user", "content": prompt}]
-            written: str = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-            return written
-        return prompt if self.template is None else self.template.replace("{prompt}", prompt)
-
     def _checked_entries(self, split: Split) -> Sequence[Entry]:
         """The entries of a split, none of them too long.
 
@@ -166,10 +145,10 @@ class TextEnvironment(ListedEnvironment):
         if self.context is not None:
             room = self.context - self.max_new_tokens
             for number, entry in enumerate(entries):
-                written = self._written(entry)
+                written = self.asking.written(entry)
                 if len(written) < room:  # a token has one character at least
                     continue
-                length = len(self._encode([written])["input_ids"][0])
+                length = len(self.asking.tokens(written))
                 if length > room:
                     raise ConfigError(
                         f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "

@@ -57,6 +57,7 @@ class LanguageFineTuner(PretrainedFineTuner):
         **kwargs: Any,
     ) -> None:
         model, tokenizer = load_base(base, precision)
+        config = model.config.get_text_config()
         environment = TextEnvironment(
             data,
             tokenizer,
@@ -67,7 +68,8 @@ class LanguageFineTuner(PretrainedFineTuner):
             ends=end_tokens(model, tokenizer),
             stop=stop,
             eval_batch_size=eval_batch_size,
-            context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+            context=getattr(config, "max_position_embeddings", None),
+            vocabulary=config.vocab_size,
         )
         algorithm = algorithm or RLOO()
         super().__init__(

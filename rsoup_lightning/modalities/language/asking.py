@@ -1,0 +1,105 @@
+"""How a policy is asked: what it reads of an entry, as a text and as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.reading import Prompts
+from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.pretrained import check_tokens
+
+FILLER = 0
+"""The token that fills rows up. Any would do that has an embedding: it is masked wherever it stands."""
+
+
+class Asking:
+    """Writes the prompts of entries, each with one start token where the tokenizer adds one, and with no end token.
+
+    Args:
+        tokenizer: of transformers.
+        template: what the policy reads, from {prompt}; None: the tokenizer's chat template, or the bare prompt where it
+            has none.
+        ends: tokens that end a completion.
+        vocabulary: how many tokens the model has embeddings for; None: all of the tokenizer's.
+
+    Raises:
+        ConfigError: the template has no {prompt}; or the chat template fails, leaves the prompt out, or ends the turn
+            of the user without opening the next.
+    """
+
+    def __init__(
+        self, tokenizer: Any, template: str | None, ends: Sequence[int] = (), vocabulary: int | None = None
+    ) -> None:
+        self._tokenizer, self._template, self._vocabulary = tokenizer, template, vocabulary
+        self._chats = template is None and tokenizer.chat_template is not None
+        if template is not None and "{prompt}" not in template:
+            raise ConfigError(f"the template {template!r} has no {{prompt}}: all prompts would be the same text")
+        self._start = [] if self._chats else _start(tokenizer)  # a chat template writes its own
+        if self._chats:
+            self._check_chat_template(ends)
+
+    def written(self, entry: Entry) -> str:
+        """What the policy reads of an entry.
+
+        Raises:
+            ConfigError: the chat template fails on it.
+        """
+        prompt = entry.prompt or entry.question
+        if not self._chats:
+            return prompt if self._template is None else self._template.replace("{prompt}", prompt)
+        message = [{"role": "user", "content": prompt}]
+        try:
+            return str(self._tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template may raise anything, and the cure is the same
+            raise ConfigError(
+                f"the tokenizer's chat template fails on a message of the user, {prompt!r:.60}: {error} "
+                f"({type(error).__name__}). Mend it, or set template"
+            ) from error
+
+    def tokens(self, written: str) -> list[int]:
+        """The tokens of a written prompt.
+
+        Raises:
+            ConfigError: there is none, or one that the model has no embedding for.
+        """
+        tokens: list[int] = self._tokenizer(written, add_special_tokens=False)["input_ids"]
+        if tokens[: len(self._start)] != self._start:
+            tokens = self._start + tokens
+        if not tokens:
+            raise ConfigError(
+                "an entry's prompt is empty, and the tokenizer adds no start token: leave such entries out"
+            )
+        check_tokens(tokens, self._tokenizer, self._vocabulary)
+        return tokens
+
+    def prompts(self, entries: Sequence[Entry]) -> Prompts:
+        """The tokens of entries. Padded on the left, so that completions start at the same column."""
+        rows = [self.tokens(self.written(entry)) for entry in entries]
+        width = max(map(len, rows))
+        tokens = torch.tensor([[FILLER] * (width - len(row)) + row for row in rows])
+        lengths = torch.tensor([len(row) for row in rows])
+        return Prompts(tokens, torch.arange(width) >= width - lengths.unsqueeze(1))
+
+    def _check_chat_template(self, ends: Sequence[int]) -> None:
+        first, second = (self.written(Entry(prompt)) for prompt in ("one", "two"))
+        if first == second:
+            raise ConfigError("the tokenizer's chat template leaves out what the user says: mend it, or set template")
+        # After an end token the model has nothing to say, or begins another document.
+        *_, last = self.tokens(first.rstrip())
+        if last in ends:
+            end = self._tokenizer.convert_ids_to_tokens(last)
+            raise ConfigError(
+                f"the tokenizer's chat template ends prompts with the end token {end!r} and opens no answer: let it "
+                f"heed add_generation_prompt, or, where the model was trained like this, set template to '{{prompt}}{end}'"
+            )
+
+
+def _start(tokenizer: Any) -> list[int]:
+    """The tokens that a tokenizer adds before a text."""
+    text = tokenizer("a", add_special_tokens=False)["input_ids"]
+    framed: list[int] = tokenizer("a")["input_ids"]
+    return next((framed[:place] for place in range(len(framed)) if framed[place : place + len(text)] == text), [])
