@@ -10,7 +10,7 @@ INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
 .PHONY: quickstart test models bench install
 quickstart: install
-	$(RSOUP) soup -c conf/locomotion/quickstart.yaml --run_dir runs/quickstart
+	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
 
 test: install
 	$(VENV)/bin/ruff check .

@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rsoup_lightning import __version__, registry
-from rsoup_lightning.errors import RSoupError, UnknownNameError
+from rsoup_lightning.errors import RSoupError, RSoupWarning, UnknownNameError
 
 COMMANDS = {
     "tasks": "list the registered tasks: rewards, environments, default recipe",
@@ -22,13 +23,18 @@ COMMANDS = {
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
 }
 EXAMPLES = """examples:
-  rsoup soup -c conf/locomotion/quickstart.yaml
-  rsoup soup -c conf/locomotion/halfcheetah.yaml --seeds 0 1 2
+  rsoup soup -c locomotion/quickstart
+  rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
   rsoup pick runs/quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
   rsoup merge --experts A B --coefficients .3 .7 --output AB
-  rsoup fit -c conf/locomotion/quickstart.yaml --model.preference '{risky: 0.3, cautious: 0.7}'
+  rsoup soup -c my_recipe.yaml              a recipe of your own
+  rsoup fit -c locomotion/quickstart --model.preference '{risky: 0.3, cautious: 0.7}'
   rsoup fit --task locomotion --help        every option of a task
 """
+PIPE_CLOSED = 141
+"""Exit status where a reader closed the pipe: 128 + SIGPIPE, as a shell reports it."""
+
+_plainly = warnings.formatwarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,12 +56,25 @@ def console() -> NoReturn:
 
     A merge takes no longer than torch takes to leave in good order, and has nothing left to put in order then.
     """
-    status = main()
+    sys.path.append(os.getcwd())  # a user's own modules; last, so that they shadow nothing that is installed
+    warnings.formatwarning = _in_a_line
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has read enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = PIPE_CLOSED
     if sys.argv[1:2] == ["merge"]:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _in_a_line(message: Warning | str, category: type[Warning], *where: Any, **line: Any) -> str:
+    """Our own warnings without the place in the code, all others as Python prints them."""
+    ours = issubclass(category, RSoupWarning)
+    return f"rsoup: warning: {message}\n" if ours else _plainly(message, category, *where, **line)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -90,25 +109,33 @@ def _dispatch(arguments: list[str]) -> int:
 def _tasks(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"])
     parser.add_argument("--json", action="store_true", help="print JSON")
-    if parser.parse_args(arguments).json:
+    as_json = parser.parse_args(arguments).json
+    tasks = registry.tasks()
+    recipes = {name: [recipe for recipe in registry.recipes() if recipe.startswith(f"{name}/")] for name in tasks}
+    if as_json:
         listed = {
             name: {
                 "summary": task.summary,
                 "rewards": list(task.rewards),
                 "environments": dict(task.environments),
                 "recipe": task.recipe,
+                "recipes": recipes[name],
             }
-            for name, task in registry.tasks().items()
+            for name, task in tasks.items()
         }
         print(json.dumps(listed, indent=1))
         return 0
-    for name, task in registry.tasks().items():
+    for name, task in tasks.items():
         print(f"{name}\n  {task.summary}\n  rewards: {', '.join(task.rewards)}")
         for environment, summary in task.environments.items():
             print(f"  environment {environment}: {summary}")
+        if recipes[name]:
+            print(f"  recipes: {', '.join(recipes[name])}")
         print(f"  start with: rsoup soup -c {task.recipe}\n")
     return 0
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        sys.path.pop(0)  # `python -m` puts the working folder first
     console()

@@ -27,6 +27,7 @@ from rsoup_lightning.run_folder import environment_record, opened
 
 NOISE = ("many workers", "is_gradient_checkpointing", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX")
 """Parts of other packages' warnings that a user of the command line cannot act on."""
+CONFIG_FLAGS = ("-c", "--config")
 
 
 class RecipeCLI(LightningCLI):
@@ -40,6 +41,7 @@ class RecipeCLI(LightningCLI):
 def lightning(command: str, arguments: list[str]) -> int:
     """``rsoup fit|validate|test``: LightningCLI on the task's class."""
     _quiet()
+    arguments = with_recipe_files(arguments)
     with listening(on_stderr):
         RecipeCLI(
             model_class=task_class(arguments)[1],
@@ -54,6 +56,7 @@ def lightning(command: str, arguments: list[str]) -> int:
 def soup(arguments: list[str]) -> int:
     """``rsoup soup``: the whole experiment, for one seed or several."""
     _quiet()
+    arguments = with_recipe_files(arguments)
     task, model_class = task_class(arguments)
     parser = recipe_parser(model_class)
     config = parse(parser, arguments)
@@ -84,6 +87,24 @@ def soup(arguments: list[str]) -> int:
     return 0
 
 
+def with_recipe_files(arguments: list[str]) -> list[str]:
+    """The arguments, each recipe that is named after ``-c`` or ``--config`` replaced by its file.
+
+    Raises:
+        UnknownNameError: neither a file nor a recipe of ours.
+    """
+    replaced, follows = [], False
+    for argument in arguments:
+        flag, equals, inline = argument.partition("=")
+        if follows:
+            argument = str(registry.find_recipe(argument))
+        elif flag in CONFIG_FLAGS and equals:
+            argument = f"{flag}={registry.find_recipe(inline)}"
+        follows = argument in CONFIG_FLAGS
+        replaced.append(argument)
+    return replaced
+
+
 def task_class(arguments: list[str]) -> tuple[str, type]:
     """The task that ``--task`` or else the last recipe names, and its fine-tuner class.
 
@@ -93,12 +114,12 @@ def task_class(arguments: list[str]) -> tuple[str, type]:
     """
     task = ""
     for name, value in _flags(arguments):
-        if name in ("-c", "--config"):
+        if name in CONFIG_FLAGS:
             task = _read_recipe(Path(value)).get("task", task)
     task = dict(_flags(arguments)).get("--task", task)
     if not task:
-        known = ", ".join(registry.tasks())
-        raise ConfigError(f"no task: give a recipe with -c FILE, or --task NAME. Known tasks: {known}")
+        known = ", ".join(registry.names())
+        raise ConfigError(f"no task: give a recipe with -c NAME or -c FILE, or --task NAME. Known tasks: {known}")
     return task, registry.fine_tuner(task)
 
 

@@ -10,6 +10,10 @@ class RSoupError(Exception):
     """Base of all errors raised on purpose by rsoup_lightning. The command line prints them without a traceback."""
 
 
+class RSoupWarning(UserWarning):
+    """Something a user should know of that stops nothing. The command line prints it in one line."""
+
+
 class UnknownNameError(RSoupError):
     """A name that is not among the known ones.
 

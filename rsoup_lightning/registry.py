@@ -1,20 +1,24 @@
 """Finds tasks by name through the entry-point group ``rsoup_lightning.tasks``, the same door for ours and yours.
 
-A registration is strings only: listing tasks imports neither models nor simulators.
+A registration is strings only: listing tasks imports neither models nor simulators. Recipes that come with the library
+are found by name, too.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError
 
 GROUP = "rsoup_lightning.tasks"
+RECIPES = Path(__file__).parent / "conf"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Task:
         fine_tuner: ``module:Class`` of its :class:`RewardFineTuner` subclass.
         rewards: name of each reward to ``module:Class`` of a :class:`Reward` built without arguments.
         environments: name of each environment to one line about it.
-        recipe: the recipe to start with.
+        recipe: the recipe to start with: the name of one of ours, as ``locomotion/quickstart``, or a path.
     """
 
     name: str
@@ -57,42 +61,82 @@ def load(path: str) -> Any:
     module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot import {path!r}: {error}") from error
+    except Exception as error:  # a module that is imported may raise anything
+        raise ConfigError(f"cannot import {path!r}: {_said(error)}") from error
 
 
-@cache
+def names() -> list[str]:
+    """The names of all registered tasks, none of them loaded."""
+    return sorted(_entries())
+
+
 def tasks() -> dict[str, Task]:
-    """All registered tasks by name.
-
-    Raises:
-        ConfigError: an entry point that is no :class:`Task`.
-    """
-    found: dict[str, Task] = {}
-    for entry in entry_points(group=GROUP):
+    """All registered tasks by name; warns of those that cannot be loaded, and leaves them out."""
+    found = {}
+    for name in names():
         try:
-            task = entry.load()
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(
-                f"entry point {entry.name!r} of {GROUP} cannot be loaded ({error}): mend or uninstall it"
-            ) from error
-        if not isinstance(task, Task) or task.name != entry.name:
-            raise ConfigError(f"entry point {entry.name!r} of {GROUP} is {task!r:.60}, not a Task of that name")
-        found[entry.name] = task
-    return dict(sorted(found.items()))
+            found[name] = get(name)
+        except ConfigError as error:
+            warnings.warn(str(error), RSoupWarning, stacklevel=2)
+    return found
 
 
 def get(name: str) -> Task:
-    """The task called ``name``.
+    """The task called ``name``; no other is loaded.
 
     Raises:
         UnknownNameError: no such task; suggests the nearest name.
+        ConfigError: it cannot be loaded, is no :class:`Task`, or stands in two packages.
     """
-    if name not in tasks():
-        raise UnknownNameError("task", name, tasks())
-    return tasks()[name]
+    if name not in _entries():
+        raise UnknownNameError("task", name, names())
+    first, *others = _entries()[name]
+    what = f"entry point {name!r} of {GROUP}"
+    if others:
+        listed = " and ".join(entry.value for entry in (first, *others))
+        raise ConfigError(f"{what} is registered twice, as {listed}: uninstall one of the packages")
+    try:
+        task = first.load()
+    except Exception as error:  # a plug-in may raise anything
+        raise ConfigError(f"{what} cannot be loaded ({_said(error)}): mend or uninstall its package") from error
+    if not isinstance(task, Task) or task.name != name:
+        raise ConfigError(f"{what} is {task!r:.60}, not a Task of that name: mend or uninstall its package")
+    return task
 
 
 def fine_tuner(name: str) -> type:
     """The :class:`RewardFineTuner` subclass of a registered task, or of an import path ``module:Class``."""
-    return load(get(name).fine_tuner) if name in tasks() or not set(name) & set(".:") else load(name)
+    return load(get(name).fine_tuner) if name in names() or not set(name) & set(".:") else load(name)
+
+
+def recipes() -> list[str]:
+    """The names of the recipes that come with the library."""
+    return sorted(path.relative_to(RECIPES).with_suffix("").as_posix() for path in RECIPES.glob("*/*.yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe's file: that of a path, or else that of the name of one of ours, as ``locomotion/quickstart``.
+
+    Raises:
+        UnknownNameError: neither; suggests the nearest name.
+    """
+    path = Path(name).expanduser()
+    if path.exists() and not path.is_dir():
+        return path
+    if name not in recipes():
+        raise UnknownNameError("recipe (neither a file nor one of ours)", name, recipes())
+    return RECIPES / f"{name}.yaml"
+
+
+@cache
+def _entries() -> dict[str, list[EntryPoint]]:
+    """Entry points by name; several of a name only where packages disagree."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, {})[entry.value] = entry
+    return {name: list(entries.values()) for name, entries in found.items()}
+
+
+def _said(error: Exception) -> str:
+    """What an import ended with, and where its culprit is not plain, of which kind it was."""
+    return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.__main__ import main
-from tests.commands import POINT_RECIPE, rsoup
+from tests.commands import POINT_RECIPE, environment, rsoup
 
 
 def test_help_and_tasks_import_nothing_heavy() -> None:
@@ -31,7 +31,9 @@ def test_tasks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "--json"]) == 0
     task = json.loads(capsys.readouterr().out)["locomotion"]
     assert task["rewards"] == ["risky", "cautious", "default"]
-    assert Path(task["recipe"]).exists()
+    assert task["recipe"] in task["recipes"]
+    assert main(["tasks"]) == 0
+    assert "  start with: rsoup soup -c locomotion/quickstart\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,8 @@ def test_tasks(capsys: pytest.CaptureFixture[str]) -> None:
         (["sop"], "unknown command 'sop': did you mean 'soup'"),
         (["soup"], "no task: give a recipe"),
         (["soup", "--task", "locomotoin"], "unknown task 'locomotoin': did you mean 'locomotion'"),
-        (["soup", "-c", "absent.yaml"], "cannot read the recipe absent.yaml"),
+        (["soup", "-c", "absent.yaml"], "unknown recipe (neither a file nor one of ours) 'absent.yaml'"),
+        (["fit", "--config=locomotion/quikstart"], "did you mean 'locomotion/quickstart'"),
         (["soup", "--task", "locomotion", "--model.horizont", "3"], "horizont"),
         (["soup", "--task", "locomotion", "--model.horizon", "many"], "horizon"),
         (["soup", "--task", "locomotion"], "trainer.max_epochs"),
@@ -73,6 +76,40 @@ def test_fit_validate_and_test_through_lightning(tmp_path: Path) -> None:
     assert "test/east" in done.stdout
     done = rsoup("validate", "-c", "point.yaml", cwd=tmp_path)
     assert "val/north" in done.stdout
+
+
+def test_own_modules_of_the_working_folder(tmp_path: Path) -> None:
+    """A reward and an algorithm of the user's, beside a file called as a package of ours."""
+    (tmp_path / "tasks.py").write_text("raise RuntimeError('shadowed')")
+    (tmp_path / "my_rewards.py").write_text("def animals(answer): return float('cat' in answer)")
+    (tmp_path / "my_algos.py").write_text(
+        "from rsoup_lightning.algorithms import RLOO\n\nclass Mine(RLOO):\n    'Mine.'\n"
+    )
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE.replace("class_path: RLOO", "class_path: my_algos.Mine"))
+    rsoup("fit", "-c", "point.yaml", "--trainer.max_epochs", "1", cwd=tmp_path)
+    assert "locomotion" in rsoup("tasks", cwd=tmp_path).stdout
+    code = (
+        "import sys; from rsoup_lightning.__main__ import console; sys.argv[1:] = ['--version']\n"
+        "try: console()\n"
+        "except SystemExit: from rsoup_lightning.modalities.functions import Numbers; Numbers('my_rewards:animals', '')"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment(), check=True)
+
+
+def test_a_recipe_by_name_from_any_folder(tmp_path: Path) -> None:
+    small = "--model.num_envs 2 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 1"
+    options = [*small.split(), "--model.env_options", "{max_episode_steps: 5}", "--trainer.max_epochs", "1"]
+    rsoup("fit", "-c", "locomotion/quickstart", *options, cwd=tmp_path)
+    rsoup("soup", "--config=locomotion/quickstart", *options, "--soup.films", "false", cwd=tmp_path)
+    assert (tmp_path / "runs" / "locomotion-quickstart" / "report.html").exists()
+
+
+def test_a_reader_that_has_read_enough(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m rsoup_lightning tasks | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[0] == "assistant"
+    assert done.stdout.splitlines()[1] in ("0", "141")  # 0 where the pipe took everything before it was closed
 
 
 def test_help_of_a_task_explains_its_options() -> None:

@@ -134,7 +134,7 @@ def small(name: str, folders: dict[str, str], folder: Path) -> str:
 @each
 def test_the_header(name: str) -> None:
     head = (ROOT / "conf" / f"{name}.yaml").read_text().split("\ntask:")[0]
-    assert f"rsoup soup -c conf/{name}.yaml" in head
+    assert f"rsoup soup -c {name}" in head
     assert all(word in head for word in ("Time:", "Memory:", "Came out:"))
     options = [f"--{option}=folder" for option in re.findall(r"--([\w.]+) FOLDER", head)]
     _, _, config = arguments(name, *options)

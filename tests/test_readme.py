@@ -66,8 +66,7 @@ def test_picture_exists() -> None:
 def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the quickstart has run, small."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "conf").symlink_to(ROOT / "conf")
-    arguments = ["-c", "conf/locomotion/quickstart.yaml", "--run_dir", "runs/quickstart"]
+    arguments = ["-c", "locomotion/quickstart", "--run_dir", "runs/quickstart"]
     rsoup("soup", *arguments, *SHORT, *shlex.split(QUICK_SOUP), cwd=folder)
     return folder
 

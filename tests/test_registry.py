@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
 import pytest
 
 from rsoup_lightning import registry
-from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError
+from tests.conftest import ROOT
 
 
 def test_our_task_is_registered_through_the_entry_point() -> None:
@@ -26,15 +32,70 @@ def test_what_cannot_be_imported(path: str) -> None:
         registry.load(path)
 
 
-def test_an_entry_point_that_is_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Entry:
-        name = "odd"
+TASK = registry.Task("good", "fine", "tests.conftest:PointFineTuner")
+BROKEN = {
+    "absent": ("no_such_module:TASK", r"'absent' of .* cannot be loaded \(No module named 'no_such_module'\): mend or"),
+    "moved": ("tests.conftest:TASK", "'moved' of .* has no attribute 'TASK'"),
+    "odd": ("tests.conftest:ROOT", "'odd' of .*, not a Task of that name"),
+    "misnamed": ("tests.test_registry:TASK", "'misnamed' of .*, not a Task of that name"),
+    "raises": ("raising_plugin:TASK", r"'raises' of .* cannot be loaded \(RuntimeError: no licence\)"),
+    "twice": (
+        "tests.test_registry:TASK",
+        "'twice' of .* registered twice, as tests.test_registry:TASK and elsewhere:T",
+    ),
+}
 
-        def load(self) -> object:
-            return 3
 
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
-    registry.tasks.cache_clear()
-    with pytest.raises(ConfigError, match=r"'odd'.* is 3, not a Task"):
-        registry.tasks()
-    registry.tasks.cache_clear()
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """One good task and one of each broken kind, beside nothing else."""
+    (tmp_path / "raising_plugin.py").write_text("raise RuntimeError('no licence')")
+    monkeypatch.syspath_prepend(tmp_path)
+    values = {name: value for name, (value, _) in BROKEN.items()} | {"good": "tests.test_registry:TASK"}
+    entries = [EntryPoint(name, value, registry.GROUP) for name, value in values.items()]
+    entries.append(EntryPoint("twice", "elsewhere:T", registry.GROUP))
+    monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+    registry._entries.cache_clear()
+    yield
+    registry._entries.cache_clear()
+
+
+def test_broken_plugins_are_warned_of_and_left_out(plugins: None) -> None:
+    with pytest.warns(RSoupWarning) as seen:
+        assert registry.tasks() == {"good": TASK}
+    assert [re.search(r"entry point '(\w+)'", str(warning.message))[1] for warning in seen] == sorted(BROKEN)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_plugin_is_an_error_for_who_asks_for_it(plugins: None, name: str) -> None:
+    with pytest.raises(ConfigError, match=BROKEN[name][1]):
+        registry.fine_tuner(name)
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_task_is_loaded_for_another(plugins: None) -> None:
+    assert registry.get("good") is TASK
+    with pytest.raises(UnknownNameError, match="did you mean 'good'"):
+        registry.get("goood")
+
+
+def test_recipes_go_by_name() -> None:
+    assert {"locomotion/quickstart", "review/llama"} <= set(registry.recipes())
+    assert (
+        registry.find_recipe("locomotion/quickstart").read_text()
+        == (ROOT / "conf" / "locomotion" / "quickstart.yaml").read_text()
+    )
+
+
+def test_a_file_comes_before_a_recipe_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "locomotion" / "quickstart").mkdir(parents=True)
+    assert registry.find_recipe("locomotion/quickstart").is_relative_to(registry.RECIPES)
+    (tmp_path / "locomotion" / "humanoid").write_text("")
+    assert registry.find_recipe("locomotion/humanoid") == Path("locomotion/humanoid")
+
+
+@pytest.mark.parametrize("name", ["locomotion/quikstart", "locomotion/quickstart.yml", "quickstart", "../x", ""])
+def test_a_recipe_that_is_not_there(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown recipe \(neither a file nor one of ours\)"):
+        registry.find_recipe(name)

@@ -12,5 +12,5 @@ TASK = Task(
         "brief": "rsoup_lightning.modalities.language.rewards:Brevity",
         "human": "rsoup_lightning.modalities.language.rewards:Rouge",
     },
-    recipe="conf/assistant/smollm2.yaml",
+    recipe="assistant/smollm2",
 )

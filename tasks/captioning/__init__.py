@@ -13,5 +13,5 @@ TASK = Task(
         "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
         "cider": "rsoup_lightning.modalities.vision_language.rewards:CiderD",
     },
-    recipe="conf/captioning/emoji.yaml",
+    recipe="captioning/emoji",
 )

@@ -17,5 +17,5 @@ TASK = Task(
         "realism": "tasks.diffusion.rewards:EmojiRealism",
         "pixel_variance": "rsoup_lightning.modalities.diffusion.rewards:PixelVariance",
     },
-    recipe="conf/diffusion/emoji.yaml",
+    recipe="diffusion/emoji",
 )

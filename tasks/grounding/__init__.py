@@ -12,5 +12,5 @@ TASK = Task(
         "large": "tasks.grounding.rewards:LargeHit",
         "any": "rsoup_lightning.modalities.vision_language.rewards:BoxHit",
     },
-    recipe="conf/grounding/scenes.yaml",
+    recipe="grounding/scenes",
 )

@@ -18,5 +18,5 @@ TASK = Task(
         "mo-hopper-v5": "one leg; rewards forward, height, control (extra mo)",
         "mo-reacher-v5": "an arm with 9 actions to choose from; rewards target_1 to target_4 (extra mo)",
     },
-    recipe="conf/locomotion/quickstart.yaml",
+    recipe="locomotion/quickstart",
 )

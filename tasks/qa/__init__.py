@@ -11,5 +11,5 @@ TASK = Task(
         "sense": "tasks.qa.rewards:Sense",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
-    recipe="conf/qa/smollm2.yaml",
+    recipe="qa/smollm2",
 )

@@ -12,5 +12,5 @@ TASK = Task(
         "vader": "rsoup_lightning.modalities.language.rewards:Vader",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
-    recipe="conf/review/smollm2.yaml",
+    recipe="review/smollm2",
 )

@@ -11,5 +11,5 @@ TASK = Task(
         "faithfulness": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
-    recipe="conf/summarization/smollm2.yaml",
+    recipe="summarization/smollm2",
 )

@@ -11,5 +11,5 @@ TASK = Task(
         "rouge": "rsoup_lightning.modalities.vision_language.rewards:RougeL",
         "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
     },
-    recipe="conf/vqa/scenes.yaml",
+    recipe="vqa/scenes",
 )
