@@ -120,6 +120,7 @@ def _tasks(arguments: list[str]) -> int:
                 "environments": dict(task.environments),
                 "recipe": task.recipe,
                 "recipes": recipes[name],
+                "install": task.install,
             }
             for name, task in tasks.items()
         }
@@ -131,6 +132,8 @@ def _tasks(arguments: list[str]) -> int:
             print(f"  environment {environment}: {summary}")
         if recipes[name]:
             print(f"  recipes: {', '.join(recipes[name])}")
+        if task.install:
+            print(f"  install: {task.install}")
         print(f"  start with: rsoup soup -c {task.recipe}\n")
     return 0
 

@@ -25,7 +25,15 @@ from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Record, combine_seeds
 from rsoup_lightning.run_folder import environment_record, opened
 
-NOISE = ("many workers", "is_gradient_checkpointing", "LeafSpec", "litlogger", "LightningCLI's args", "tensorboardX")
+NOISE = (
+    "many workers",
+    "is_gradient_checkpointing",
+    "past_key_values` is",
+    "LeafSpec",
+    "litlogger",
+    "LightningCLI's args",
+    "tensorboardX",
+)
 """Parts of other packages' warnings that a user of the command line cannot act on."""
 CONFIG_FLAGS = ("-c", "--config")
 

@@ -32,6 +32,7 @@ class Task:
         rewards: name of each reward to ``module:Class`` of a :class:`Reward` built without arguments.
         environments: name of each environment to one line about it.
         recipe: the recipe to start with: the name of one of ours, as ``locomotion/quickstart``, or a path.
+        install: the command that installs what that recipe needs beside the core.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     rewards: Mapping[str, str] = field(default_factory=dict)
     environments: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
+    install: str = ""
 
     def reward(self, name: str) -> Any:
         """Build the registered reward ``name``.

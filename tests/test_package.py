@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from importlib.metadata import PathDistribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,12 +45,20 @@ def installed(site: Path, *arguments: str, cwd: Path) -> str:
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
+def metadata(site: Path) -> Any:
+    """What the wheel says of itself."""
+    (info,) = site.glob("rsoup_lightning-*.dist-info")
+    return PathDistribution(info).metadata
+
+
 def test_a_recommended_recipe_runs_in_an_empty_folder(site: Path, tmp_path: Path) -> None:
     listed = json.loads(installed(site, "tasks", "--json", cwd=tmp_path))
     sources = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     held = site / "rsoup_lightning" / "conf"
     assert not held.is_symlink()
     assert {path.relative_to(held) for path in held.rglob("*.yaml")} == sources
+    extras = set(re.findall(r"\[([\w,]+)\]", " ".join(task["install"] for task in listed.values())))
+    assert {extra for group in extras for extra in group.split(",")} <= set(metadata(site).get_all("Provides-Extra"))
     assert {name for task in listed.values() for name in task["recipes"]} == {
         path.with_suffix("").as_posix() for path in sources
     }
@@ -57,10 +67,9 @@ def test_a_recommended_recipe_runs_in_an_empty_folder(site: Path, tmp_path: Path
 
 
 def test_what_a_package_index_and_a_type_checker_read(site: Path) -> None:
-    (info,) = site.glob("rsoup_lightning-*.dist-info")
-    metadata = PathDistribution(info).metadata
-    assert metadata["Version"] == rsoup_lightning.__version__
-    assert metadata.get_all("Project-URL")
-    assert "Typing :: Typed" in (metadata.get_all("Classifier") or [])
+    found = metadata(site)
+    assert found["Version"] == rsoup_lightning.__version__
+    assert found.get_all("Project-URL")
+    assert "Typing :: Typed" in found.get_all("Classifier")
     for package in ("rsoup_lightning", "tasks"):
         assert (site / package / "py.typed").exists()

@@ -1,6 +1,7 @@
 """Small talk with four wishes: friendly, to the point, brief, and as people answer."""
 
 from rsoup_lightning.registry import Task
+from tasks.text import INSTALL
 
 TASK = Task(
     name="assistant",
@@ -13,4 +14,5 @@ TASK = Task(
         "human": "rsoup_lightning.modalities.language.rewards:Rouge",
     },
     recipe="assistant/smollm2",
+    install=INSTALL,
 )

@@ -14,4 +14,5 @@ TASK = Task(
         "cider": "rsoup_lightning.modalities.vision_language.rewards:CiderD",
     },
     recipe="captioning/emoji",
+    install="pip install 'rsoup_lightning[vision,data]'",
 )

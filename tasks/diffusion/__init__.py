@@ -18,4 +18,5 @@ TASK = Task(
         "pixel_variance": "rsoup_lightning.modalities.diffusion.rewards:PixelVariance",
     },
     recipe="diffusion/emoji",
+    install="pip install 'rsoup_lightning[diffusion,data]'",
 )

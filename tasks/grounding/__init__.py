@@ -13,4 +13,5 @@ TASK = Task(
         "any": "rsoup_lightning.modalities.vision_language.rewards:BoxHit",
     },
     recipe="grounding/scenes",
+    install="pip install 'rsoup_lightning[vision,data]'",
 )

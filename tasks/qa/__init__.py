@@ -1,6 +1,7 @@
 """Questions on documented Python functions, answered in a line."""
 
 from rsoup_lightning.registry import Task
+from tasks.text import INSTALL
 
 TASK = Task(
     name="qa",
@@ -12,4 +13,5 @@ TASK = Task(
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
     recipe="qa/smollm2",
+    install=INSTALL,
 )

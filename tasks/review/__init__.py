@@ -1,6 +1,7 @@
 """Movie reviews: continue one so that readers of one kind or another find it positive."""
 
 from rsoup_lightning.registry import Task
+from tasks.text import INSTALL
 
 TASK = Task(
     name="review",
@@ -13,4 +14,5 @@ TASK = Task(
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
     recipe="review/smollm2",
+    install=INSTALL,
 )

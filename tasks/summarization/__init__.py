@@ -1,6 +1,7 @@
 """News in one line: in the style of headlines, or faithful to the article."""
 
 from rsoup_lightning.registry import Task
+from tasks.text import INSTALL
 
 TASK = Task(
     name="summarization",
@@ -12,4 +13,5 @@ TASK = Task(
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
     recipe="summarization/smollm2",
+    install=INSTALL,
 )

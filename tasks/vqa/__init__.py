@@ -12,4 +12,5 @@ TASK = Task(
         "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
     },
     recipe="vqa/scenes",
+    install="pip install 'rsoup_lightning[vision,data]'",
 )
