@@ -94,7 +94,7 @@ class Asking:
             end = self._tokenizer.convert_ids_to_tokens(last)
             raise ConfigError(
                 f"the tokenizer's chat template ends prompts with the end token {end!r} and opens no answer: let it "
-                f"heed add_generation_prompt, or, where the model was trained like this, set template to '{{prompt}}{end}'"
+                f"heed add_generation_prompt, or, if the model was trained like this, set template to '{{prompt}}{end}'"
             )
 
 
