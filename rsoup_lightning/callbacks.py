@@ -15,7 +15,8 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.evaluation import Scores, evaluate
 from rsoup_lightning.files import atomic, write_json
-from rsoup_lightning.merging import check_layout, linear, read_weights
+from rsoup_lightning.merging import linear
+from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.results import Kind, Point, front_record
@@ -79,7 +80,7 @@ class SoupCallback(L.Callback):
     Results are logged as ``soup/<λ>/<reward>`` and kept in ``points``.
 
     Args:
-        experts: expert name to its weights (.safetensors, .ckpt, or a folder).
+        experts: expert name to its weights (.safetensors, .ckpt, or a folder, also of an adapter that PEFT wrote).
         grid: values of λ per edge of the simplex, both ends included.
         kind: which points of the simplex.
         points: explicit λ, each a mapping of expert name to weight, instead of the grid.
@@ -135,9 +136,9 @@ class SoupCallback(L.Callback):
 
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
-        weights = [read_weights(Path(path)) for path in self.experts.values()]
-        check_layout([module.policy.weights(), *weights], ["the policy", *self.experts])
-        weights = [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in weights]
+        places = {name: Path(path) for name, path in self.experts.items()}
+        read = read_experts(places, module.policy, module.policy.weights()).values()
+        weights = [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
         scores = benchmark_soups(module, weights, self.coefficients, batches)
         self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
         if self.output and trainer.is_global_zero:

@@ -20,7 +20,7 @@ from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit_lines, score_batch
-from rsoup_lightning.merging import check_layout, read_weights
+from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, check_normalisation, normalise, objectives, scalarise, score
@@ -66,7 +66,8 @@ class RewardFineTuner(L.LightningModule):
             minibatch.
         decay_learning_rate: let the learning rate fall linearly to zero over ``trainer.max_epochs``.
         max_grad_norm: clip the gradient to this Euclidean norm.
-        init_weights: file or folder of the shared initialisation; what it has learnt of its inputs stays frozen.
+        init_weights: file or folder of the shared initialisation, which may be an adapter's folder of PEFT; what it has
+            learnt of its inputs stays frozen.
         seed: of rollouts; with the same seed, a run killed and resumed equals one that was not.
     """
 
@@ -111,9 +112,8 @@ class RewardFineTuner(L.LightningModule):
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
         if init_weights is not None:
-            weights = read_weights(Path(init_weights))
-            check_layout([self.policy.weights(), weights], ["the policy of this recipe", str(init_weights)])
-            self.policy.start_from(weights)
+            place = {init_weights: Path(init_weights)}
+            self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 

@@ -18,6 +18,7 @@ from rsoup_lightning.callbacks import swapped_in
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merge import merge, merge_adapters
 from rsoup_lightning.merging import linear, write_weights
+from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA
 from rsoup_lightning.rollout import Rollout
@@ -210,3 +211,12 @@ def test_exported_adapters_are_merged_on_disk(tmp_path: Path) -> None:
     expected = environment().evaluate(souped, torch.arange(6))["images"]
     pipeline.register_modules(unet=adapted)
     assert torch.allclose(drawn(DiffusionPolicy(pipeline, steps=4, guidance=2.0)), expected, atol=1e-5)
+
+
+def test_exported_adapters_are_read_as_the_experts_they_are(tmp_path: Path) -> None:
+    made = stirred(policy(**LORA), 1)
+    wanted = {name: tensor.clone() for name, tensor in made.weights().items()}
+    made.export(tmp_path / "expert")
+    again = policy(**LORA)
+    read = read_experts({"expert": tmp_path / "expert"}, again, again.weights())["expert"]
+    assert all(torch.equal(read[name], tensor) for name, tensor in wanted.items())
