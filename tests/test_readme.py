@@ -87,15 +87,26 @@ def test_commands_run(line: list[str], experts: Path) -> None:
 
 
 def test_python_runs() -> None:
-    (code,) = [text for language, text in BLOCKS if language == "python" and "Task(" not in text]
+    (code,) = [text for language, text in BLOCKS if language == "python" and "merging" in text]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_ones_own_environment(tmp_path: Path) -> None:
+    """README's own environment, in the folder that one works in."""
+    for language, text in BLOCKS:
+        if "Balance-v0" in text:
+            (tmp_path / {"python": "balance.py", "yaml": "balance.yaml"}[language]).write_text(text)
+    rsoup("soup", "-c", "balance.yaml", *shlex.split(QUICK), *shlex.split(QUICK_SOUP), cwd=tmp_path)
+    record = front(tmp_path / "runs" / "locomotion-balance")
+    assert record["experts"] == ["centre", "speed"]
+    assert set(record["points"][0]["scores"]) == {"centre", "speed", "upright"}
 
 
 def test_a_third_partys_package(tmp_path: Path) -> None:
     """README's own task, built outside the tree, installed, and run by the public commands."""
     (code,) = [text for language, text in BLOCKS if language == "python" and "Task(" in text]
     (project,) = [text for language, text in BLOCKS if language == "toml"]
-    (recipe,) = [text for language, text in BLOCKS if language == "yaml"]
+    (recipe,) = [text for language, text in BLOCKS if language == "yaml" and "task: point" in text]
     assert len((code + project + recipe).splitlines()) < 60
     source, site = tmp_path / "source", tmp_path / "site"
     source.mkdir()

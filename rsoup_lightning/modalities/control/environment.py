@@ -81,6 +81,8 @@ class SimulatorEnvironment(Environment):
     ) -> None:
         if min(num_envs, horizon, rollouts_per_epoch, eval_episodes) < 1:
             raise ConfigError("num_envs, horizon, rollouts_per_epoch and eval_episodes must all be at least 1")
+        if eval_batch_size < 0:
+            raise ConfigError(f"eval_batch_size is {eval_batch_size}: give episodes at a time, or 0 for all at once")
         self.env_id = env_id
         self.num_envs = num_envs
         self.horizon = horizon

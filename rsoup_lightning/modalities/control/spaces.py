@@ -57,7 +57,9 @@ def _small_picture(env: gymnasium.Env) -> gymnasium.Env:
     try:
         return ResizeObservation(GrayscaleObservation(env) if len(shape) == 3 else env, (PICTURE_SIDE, PICTURE_SIDE))
     except gymnasium.error.DependencyNotInstalled as error:
-        raise SimulationError(f"{name_of(env)} has pictures, shrunk by OpenCV: pip install opencv-python") from error
+        raise SimulationError(
+            f"{name_of(env)} has pictures, and OpenCV, which shrinks them, is not installed: pip install opencv-python"
+        ) from error
     except ValueError as error:
         raise SimulationError(f"{name_of(env)} has pictures of {env.observation_space}: {error}") from error
 

@@ -148,3 +148,5 @@ def test_what_a_simulator_cannot_do() -> None:
         SimulatorEnvironment("CartPole-v1").policy(log_std=-1.0)
     with pytest.raises(ConfigError, match="at least 1"):
         SimulatorEnvironment("HalfCheetah-v5", num_envs=0)
+    with pytest.raises(ConfigError, match="eval_batch_size is -1"):
+        SimulatorEnvironment("HalfCheetah-v5", eval_batch_size=-1)
