@@ -46,6 +46,23 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``, such as :func:`write_json` can write again.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no whole object, or holds NaN or infinity.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"no JSON object but a {type(value).__name__}")
+    json.dumps(value, allow_nan=False)
+    return value
+
+
 def sha256(path: Path) -> str:
     """Of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import OutputError
-from rsoup_lightning.files import atomic, atomic_output, write_json, write_text
+from rsoup_lightning.files import atomic, atomic_output, read_object, write_json, write_text
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -14,6 +14,20 @@ def test_whole_or_not_at_all(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert [(file.name, file.read_text()) for file in (tmp_path / "deep").iterdir()] == [("a.txt", "one")]
+
+
+def test_an_object_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"name": "café", "values": [1, 0.5, None]})
+    assert read_object(tmp_path / "a.json") == {"name": "café", "values": [1, 0.5, None]}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"1", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": "\xff"}', b"[" * 99999]
+)
+def test_what_is_no_object(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError):
+        read_object(tmp_path / "a.json")
 
 
 def test_json_without_nan(tmp_path: Path) -> None:

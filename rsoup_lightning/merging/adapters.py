@@ -17,6 +17,7 @@ from torch import Tensor
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.merging.check import check_match
+from rsoup_lightning.merging.factors import FACTOR
 from rsoup_lightning.merging.io import read_tensors, write_weights
 from rsoup_lightning.merging.linear import linear_tensor
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, LoRAFactors, Mode, merge_module
@@ -91,7 +92,7 @@ def read_adapter(folder: Path) -> Adapter:
             scaling = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
             modules[module] = LoRAFactors(A, B, scaling, embedding=halves is EMBEDDING)
     for key in others:
-        if ".lora_" in key:
+        if FACTOR.search(key):
             raise MergeError(f"{PREFIX + key!r} in {file} is no part of plain LoRA: fold it with merge_and_unload")
     if not modules:
         raise WeightsError(f"{file} holds no LoRA update: none of its tensors is named *{LINEAR[0]}")

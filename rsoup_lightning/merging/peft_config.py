@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import MergeError, WeightsError
+from rsoup_lightning.files import read_object
 
 CONFIG_NAME = "adapter_config.json"
 
@@ -31,11 +31,9 @@ def read_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise WeightsError(f"no {file}: expected a folder that PEFT's save_pretrained wrote")
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        config = read_object(file)
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{file} is no whole JSON object ({error})") from error
-    if not isinstance(config, dict):
-        raise WeightsError(f"{file} is no JSON object but a {type(config).__name__}")
     if config.get("peft_type") != "LORA":
         raise MergeError(f"{file} has peft_type {config.get('peft_type')!r}: only 'LORA' adapters can be merged")
     for key in ("r", "lora_alpha"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from types import ModuleType
 import torch
 
 from rsoup_lightning.errors import MergeError
+from rsoup_lightning.files import read_object
 from rsoup_lightning.optional import need
 
 CONFIG = "config.json"
@@ -38,7 +38,7 @@ def skeleton(folder: Path) -> Skeleton:
     """
     file = folder / CONFIG
     try:
-        described = json.loads(file.read_text(encoding="utf-8"))
+        described = read_object(file)
         if "_class_name" in described:  # of diffusers, whose models have neither
             return Skeleton(frozenset(), ())
         transformers = need("transformers", "transformers", "text")

@@ -275,7 +275,8 @@ def test_folding_into_another_base() -> None:
         ({"init_lora_weights": "olora"}, MergeError, "'olora'"),
         ({"r": None}, WeightsError, "'r'"),
         ({"r": True}, WeightsError, "'r'"),
-        ({"lora_alpha": float("inf")}, WeightsError, "'lora_alpha'"),
+        ({"lora_alpha": "8"}, WeightsError, "'lora_alpha'"),
+        ({"lora_dropout": float("nan")}, WeightsError, "no whole JSON object"),
         ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is no mapping of regular expressions to numbers"),
         ({"rank_pattern": [4]}, WeightsError, "rank_pattern is no mapping"),
         ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is no mapping"),
@@ -296,6 +297,11 @@ def test_refused_configurations(tmp_path: Path, change: dict[str, Any], error: t
     [
         (lambda tensors: tensors.pop(Q + "lora_B.weight"), WeightsError, "lacks .*q_proj.lora_B.weight"),
         (lambda tensors: tensors.update({Q + "lora_magnitude_vector": torch.ones(1)}), MergeError, "magnitude_vector"),
+        (
+            lambda tensors: tensors.update({Q + "hada_w1_a": torch.ones(2, 2)}),
+            MergeError,
+            "hada_w1_a.*no part of plain",
+        ),
         (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(0)}), WeightsError, "q_proj.*shards"),
         (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "no floating"),
         (lambda tensors: tensors[Q + "lora_B.weight"].fill_(torch.nan), MergeError, "lora_B.* training diverged"),
@@ -329,7 +335,7 @@ def test_files_that_are_no_adapter(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON"):
         read_adapter(tmp_path)
     (tmp_path / "adapter_config.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"adapter_config\.json is no JSON object but a list"):
+    with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON object .no JSON object but a list"):
         read_adapter(tmp_path)
 
 
