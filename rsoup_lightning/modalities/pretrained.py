@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.folding import brought, fold, source, stored
 from rsoup_lightning.modalities.loading import load
 from rsoup_lightning.optional import need
 
@@ -17,7 +18,7 @@ def load_classifier(loader: Callable[..., Any], name: str, kind: str, dtype: tor
 
     Args:
         loader: a ``from_pretrained`` of a class of classifiers.
-        name: as in :func:`load`.
+        name: a hub name or folder, of a whole model or of an adapter of PEFT, which is folded into its base.
         kind: what it is, with its article: "an image classifier".
         dtype: of its weights, whatever they were saved in.
 
@@ -25,22 +26,33 @@ def load_classifier(loader: Callable[..., Any], name: str, kind: str, dtype: tor
         ConfigError: it cannot be loaded, or holds a model that was trained for something else.
     """
     noun = kind.split(maxsplit=1)[1]
-    model, report = load(loader, name, noun, output_loading_info=True, trust_remote_code=False, dtype=dtype)
-    if report["missing_keys"]:
+    origin = source(name, noun)
+    options = {"output_loading_info": True, "trust_remote_code": False, "dtype": dtype}
+    model, report = origin.load_base(loader, noun, **options)
+    tensors = {key: tensor for adapter in origin.adapters for key, tensor in brought(adapter).items()}
+    heads = [len(tensors[key]) for key in report["missing_keys"] if key in tensors]
+    if heads and min(heads) != model.config.num_labels:  # only what was trained with it knows how many classes it has
+        model, report = origin.load_base(loader, noun, num_labels=min(heads), **options)
+    random = sorted(set(report["missing_keys"]) - tensors.keys())
+    if random:
         raise ConfigError(
-            f"{name} was not trained as {kind}: it has no weights for "
-            f"{', '.join(sorted(report['missing_keys'])[:3])}, which would be random"
+            f"{name} was not trained as {kind}: it has no weights for {', '.join(random[:3])}, which would be random"
         )
+    for adapter in origin.adapters:
+        model = fold(model, adapter)
     return model.eval().requires_grad_(False)
 
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a hub name or folder.
+    """The tokenizer of a hub name or folder; that of the base where an adapter brings none.
 
     Raises:
         ConfigError: it cannot be loaded, or knows no words.
     """
     transformers = need("transformers", "transformers", "text")
+    origin = source(name, "tokenizer")
+    owners = [each for each in reversed(origin.adapters) if stored(each, "tokenizer_config.json", "tokenizer")]
+    name = (owners or [origin.base])[0]
     tokenizer = load(transformers.AutoTokenizer.from_pretrained, name, "tokenizer", trust_remote_code=False)
     # Where its files are absent, transformers makes one of little more than special tokens, and does not say so.
     if len(tokenizer) < len(tokenizer.all_special_tokens) + 5:

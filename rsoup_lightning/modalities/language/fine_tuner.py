@@ -21,7 +21,8 @@ class LanguageFineTuner(PretrainedFineTuner):
     """Fine-tunes a causal language model. Beside its rewards it logs ``fluency``, the guard against reward hacking.
 
     Args:
-        base: the pre-trained model: a hub name, a folder, or SmolLM2-135M-Instruct, which a package brings.
+        base: the pre-trained model: a hub name, a folder, or SmolLM2-135M-Instruct, which a package brings. Where that
+            is an adapter of PEFT, training begins at its base with the adapter folded in.
         data: where prompts come from.
         rewards: reward name to reward, or names of the task's own rewards.
         preference: μ, reward name to weight on the simplex. Default: equal weights.

@@ -29,7 +29,7 @@ class SequenceClassifier(TextReward):
     templates, and it is them the policy is to improve.
 
     Args:
-        model: a hub name, or the path of a folder with a model and its tokenizer.
+        model: a hub name, or the path of a folder with a model and its tokenizer, or with an adapter of PEFT.
         score: the class whose logit is the reward, such as 1, or the difference of two, such as "1-0". Null is for
             models of a single output.
         template: the first segment, from {question}, {answer} and {reference}.
