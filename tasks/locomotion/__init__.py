@@ -16,7 +16,7 @@ TASK = Task(
         "Walker2d-v5": "a pair of legs in a plane; may fall",
         "Humanoid-v5": "the paper's body: 17 joints in space; may fall",
         "mo-hopper-v5": "one leg; rewards forward, height, control (extra mo)",
-        "mo-reacher-v5": "an arm with 9 actions to choose from; rewards target_1 to target_4 (extra mo)",
+        "deep-sea-treasure-v0": "a submarine that chooses its way; rewards treasure, time (extra mo)",
     },
     recipe="locomotion/quickstart",
 )

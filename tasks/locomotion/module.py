@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.control import SimulatorEnvironment
 from rsoup_lightning.modalities.control.simulators import Backend
 from rsoup_lightning.module import RewardFineTuner
@@ -74,7 +74,10 @@ def build_rewards(
 
     Raises:
         UnknownNameError: a name that this task or environment does not have.
+        ConfigError: none at all.
     """
+    if rewards is not None and not rewards:
+        raise ConfigError("rewards is empty: name one or more, or leave it out for all that the environment has")
     if isinstance(rewards, Mapping):
         return dict(rewards)
     if environment.reward_size is None:

@@ -59,7 +59,7 @@ def film_episode(
     env = make_single(env_id, options)
     modes = env.metadata.get("render_modes") or []
     if "rgb_array" not in modes:
-        logger.warning("no films: %s has no render_mode 'rgb_array', only %s", env_id, modes)
+        logger.warning("no films: %s does not draw, its render_modes %s are without 'rgb_array'", env_id, modes)
         return False
     backend, is_mujoco = gl_backend(), isinstance(env.unwrapped, MujocoEnv)
     if backend is None and is_mujoco:

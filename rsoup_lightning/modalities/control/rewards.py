@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import RewardError
@@ -10,8 +11,8 @@ from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
 
-def reported(rollout: Rollout, name: str, reward: Reward) -> Tensor:
-    """The signal ``name`` of a rollout, ``[B, T, ...]``.
+def reported(rollout: Rollout, name: str, reward: Reward, cure: str = "") -> Tensor:
+    """The signal ``name`` of a rollout, ``[B, T, ...]``; ``cure`` ends the error's message.
 
     Raises:
         RewardError: the environment does not report it; the message names the reward and what there is.
@@ -19,7 +20,7 @@ def reported(rollout: Rollout, name: str, reward: Reward) -> Tensor:
     if name not in rollout:
         known = ", ".join(sorted(rollout.signals)) or "nothing"
         lacking = f"{type(reward).__name__} needs {name!r}, which this environment does not report as numbers"
-        raise RewardError(f"{lacking}: it has {known}")
+        raise RewardError(f"{lacking}: it has {known}{cure}")
     return rollout[name]
 
 
@@ -63,11 +64,14 @@ class Info(Reward):
         key: of the number; ``outer.inner`` in a nested dictionary.
         scale: factor on it; -1 turns a cost into a reward.
         index: which entry, where it is a vector.
+        rare: it is reported at few steps, such as the last of an episode: a rollout without it is no error.
     """
 
-    def __init__(self, key: str, scale: float = 1.0, index: int | None = None) -> None:
-        self.key, self.scale, self.index = key, scale, index
+    def __init__(self, key: str, scale: float = 1.0, index: int | None = None, rare: bool = False) -> None:
+        self.key, self.scale, self.index, self.rare = key, scale, index, rare
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        values = reported(rollout, signal(self.key), self)
+        if self.rare and signal(self.key) not in rollout:
+            return torch.zeros_like(rollout.log_probs)
+        values = reported(rollout, signal(self.key), self, cure="; set rare where few steps report it")
         return self.scale * (values if self.index is None else entry(values, self.index, self.key))

@@ -117,7 +117,8 @@ class EnvPoolSimulator(Simulator):
         self._dtype = self._pool.action_space.dtype
 
     def reset(self) -> NDArray[Any]:
-        return self._pool.reset()[0]
+        with no_idle_warnings():  # envpool makes its spaces here
+            return self._pool.reset()[0]
 
     def step(self, actions: NDArray[Any]) -> SimulatorStep:
         result = self._pool.step(actions.astype(self._dtype))

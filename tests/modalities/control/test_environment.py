@@ -8,7 +8,9 @@ from rsoup_lightning import fronts
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.evaluation import evaluate
 from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
+from rsoup_lightning.modalities.control.rewards import Native
 from rsoup_lightning.modalities.control.simulators import Backend
+from rsoup_lightning.rewards import Reward
 from tasks.locomotion.rewards import Cautious, Risky
 
 
@@ -81,11 +83,15 @@ def test_evaluation_plays_whole_episodes_of_every_member_from_the_same_seeds() -
     assert torch.equal(rollout.mask, torch.arange(rollout.mask.shape[1]) < lengths.unsqueeze(1))
 
 
-def test_one_pass_scores_what_one_by_one_scores() -> None:
-    environment, policy = _pair("Hopper-v5")
+@pytest.mark.parametrize(
+    ("env_id", "rewards"),
+    [("Hopper-v5", {"risky": Risky(), "cautious": Cautious()}), ("CartPole-v1", {"default": Native()})],
+)
+def test_one_pass_scores_what_one_by_one_scores(env_id: str, rewards: dict[str, Reward]) -> None:
+    environment, _ = _pair(env_id)
+    policy = environment.policy(hidden=(8,))
     weights = [{n: t.clone() for n, t in policy.weights().items()}]
     weights.append({n: t + 0.3 * torch.randn_like(t) if t.is_floating_point() else t for n, t in weights[0].items()})
-    rewards = {"risky": Risky(), "cautious": Cautious()}
     together = evaluate(
         environment, rewards, policy.soups(weights, [(1.0, 0.0), (0.0, 1.0)]), environment.eval_batches()
     )

@@ -60,5 +60,5 @@ def test_other_environments_draw_themselves(tmp_path: Path, monkeypatch: pytest.
 def test_without_pictures_there_is_one_line_and_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert not film.film_episode(f"{OWN}:Signs-v0", {}, lambda observation: 0, tmp_path / "a.webp", seed=1)
     (line,) = caplog.records
-    assert "Signs-v0 has no render_mode 'rgb_array', only ['human']" in line.getMessage()
+    assert "Signs-v0 does not draw, its render_modes ['human'] are without 'rgb_array'" in line.getMessage()
     assert not list(tmp_path.iterdir())

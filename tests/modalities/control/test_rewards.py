@@ -52,7 +52,8 @@ def test_vector_entries() -> None:
 
 def test_what_info_lacks_is_named() -> None:
     rollout = Rollout(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), signals={"speed": torch.zeros(1, 2)})
-    with pytest.raises(RewardError, match=r"Info needs 'sped', which this environment does not .*: it has speed"):
+    with pytest.raises(RewardError, match=r"Info needs 'sped', which this environment does .*: it has speed; set rare"):
         Info("sped")(rollout)
+    assert Info("won", rare=True)(rollout).tolist() == [[0.0, 0.0]]
     with pytest.raises(RewardError, match=r"'speed' has shape \[\] per step: it has no entry 0"):
         Info("speed", index=0)(rollout)

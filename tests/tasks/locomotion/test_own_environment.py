@@ -29,7 +29,7 @@ def test_a_soup_of_a_categorical_policy(tmp_path: Path) -> None:
     """The best of both rewards is known: eight signs obeyed, eight turns to the left."""
     (tmp_path / "signs.yaml").write_text(RECIPE)
     done = rsoup("soup", "-c", "signs.yaml", "--run_dir", "run", cwd=tmp_path)
-    assert (done.stdout + done.stderr).count("has no render_mode 'rgb_array'") == 1
+    assert (done.stdout + done.stderr).count("Signs-v0 does not draw") == 1
     record = front(tmp_path / "run")
     experts = {max(p["coefficients"], key=p["coefficients"].get): p for p in record["points"] if p["kind"] == "expert"}
     (init,) = (point["scores"] for point in record["points"] if point["kind"] == "init")
