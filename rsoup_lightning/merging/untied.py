@@ -15,9 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from rsoup_lightning.errors import MergeError
+from rsoup_lightning.errors import MergeError, OutputError
 from rsoup_lightning.files import read_object, write_json
 from rsoup_lightning.merging.skeleton import CONFIG, skeleton
 from rsoup_lightning.merging.stored import INDEX_SUFFIX, StoredExpert, may_be_tied
@@ -25,7 +26,7 @@ from rsoup_lightning.merging.tensor_file import TensorFile
 
 TIES = "tie_word_embeddings"
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-SHARD, COPIES = "model-tied.safetensors", "model-untied.safetensors"  # names that no other shard has
+SHARD, COPIES = "model-others.safetensors", "model-untied.safetensors"  # names that no other shard has
 
 
 @contextmanager
@@ -40,6 +41,7 @@ def untied(base: StoredExpert, changed: Collection[str]) -> Iterator[StoredExper
 
     Raises:
         MergeError: its class ties them whatever its configuration says, or cannot be built and may tie them.
+        OutputError: there is no room for the temporary files.
     """
     before = _tied(base, changed)
     touched = [group for group in before if not group.isdisjoint(changed)]
@@ -92,13 +94,18 @@ def _without_ties(value: Any) -> Any:
 def _with_copies(base: StoredExpert, sources: Mapping[str, str], folder: Path) -> Iterator[StoredExpert]:
     """``base`` with the tensors that ``sources`` names copied to other names, in a shard of their own in ``folder``."""
     copies = {name: base.tensors[source].read().view(base.tensors[source].shape) for name, source in sources.items()}
-    save_file(copies, folder / COPIES, metadata={"format": "pt"})
+    try:
+        save_file(copies, folder / COPIES, metadata={"format": "pt"})
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"no room for copies of {', '.join(copies)} in {folder}: set TMPDIR ({error})") from error
     shard = TensorFile(folder / COPIES)
     try:
         files = {SHARD if relative == SINGLE else relative: file for relative, file in base.files.items()}
         files[COPIES] = shard
         tensors = {**base.tensors, **shard.tensors}
         where = {name: relative for relative, file in files.items() for name in file.tensors}
+        if where.keys() != tensors.keys():
+            raise MergeError(f"{base.path} ties weights and is not stored in safetensors: save it with save_pretrained")
         total = sum(prod(tensor.shape) * tensor.dtype.itemsize for tensor in tensors.values())
         index = next((relative for relative in base.others if relative.endswith(INDEX_SUFFIX)), INDEX)
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": where})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
@@ -89,6 +89,19 @@ def test_the_folded_model_answers_as_the_adapters_do(
     torch.testing.assert_close(_logits(whole), played, rtol=1e-5, atol=1e-5)
     assert whole.config.tie_word_embeddings is False
     assert json.loads((tmp_path / "whole/merge.json").read_text())["untied"]
+
+
+@pytest.mark.filterwarnings("ignore:.*tied", "ignore:Setting `save_embedding_layers`", "ignore:Model with `tie_word")
+def test_a_base_that_stores_both_names(tmp_path: Path) -> None:
+    base = _base(tmp_path / "base", LLAMA)
+    tensors = load_file(base / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    folder = _expert(base, LLAMA, 1, target_modules=["lm_head"])
+    merge_adapters([folder], str(tmp_path / "whole"), [1.0], lora="dense", base=str(base))
+    played = _logits(peft.PeftModel.from_pretrained(_load(base, LLAMA), folder))
+    torch.testing.assert_close(_logits(_load(tmp_path / "whole", LLAMA)), played, rtol=1e-5, atol=1e-5)
+    assert {file.name for file in (tmp_path / "whole").glob("*.safetensors")} == {"model.safetensors"}
 
 
 @pytest.mark.filterwarnings("ignore:.*tied", "ignore:Setting `save_embedding_layers`")
