@@ -21,9 +21,10 @@ from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import write_json
 from rsoup_lightning.progress import RunProgress, listening, on_stderr
 from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
+from rsoup_lightning.record import Record
 from rsoup_lightning.report import write_report
-from rsoup_lightning.results import Record, combine_seeds
 from rsoup_lightning.run_folder import environment_record, opened
+from rsoup_lightning.seeds import combine_seeds
 
 NOISE = (
     "many workers",

@@ -58,6 +58,10 @@ class RunFolderError(RSoupError):
     """A run folder that belongs to another configuration or is not readable."""
 
 
+class FrontError(RSoupError):
+    """A front that is damaged, not finite, of another schema, or lacks what is asked of it."""
+
+
 class ConfigError(RSoupError):
     """A recipe that asks for something impossible."""
 

@@ -21,7 +21,8 @@ from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.progress import ProgressCallback, RunProgress
 from rsoup_lightning.recipe import Recipe
-from rsoup_lightning.results import Kind, Point, Record, front_record
+from rsoup_lightning.record import Record, read_record
+from rsoup_lightning.results import Kind, Point, front_record
 from rsoup_lightning.run_folder import RunFolder
 from rsoup_lightning.samples import worth_filming, write_samples
 from rsoup_lightning.simplex import grid, one_hot
@@ -73,7 +74,7 @@ class Experiment:
             self._train(stage)
         file = self.folder.path / "front.json"
         if self.folder.is_recorded("sweep") and file.exists():
-            return json.loads(file.read_text(encoding="utf-8"))
+            return read_record(file)
         start = time.perf_counter()
         points = self._sweep()
         record = front_record(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.errors import OutputError
+from rsoup_lightning.errors import OutputError, RunFolderError
 
 
 @contextmanager
@@ -61,6 +61,18 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ValueError(f"no JSON object but a {type(value).__name__}")
     json.dumps(value, allow_nan=False)
     return value
+
+
+def read_json(path: Path, cure: str) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        RunFolderError: it is missing or damaged; says so, and the ``cure``.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunFolderError(f"cannot read {path} ({error}): {cure}") from error
 
 
 def sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Pure arithmetic on fronts. Every reward is maximised. Hypervolume and dominance come from moocore.
 
 Notation: P points, R rewards, E experts, S samples (paired: sample s has the same prompt or seed at every point).
+Functions of points raise FrontError where scores are not finite.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.errors import FrontError
+from rsoup_lightning.intervals import bootstrap_interval
 
 Array = NDArray[np.float64]
 
 
-class FlatBoxError(RSoupError):
+class FlatBoxError(FrontError):
     """Experts that score the same on some reward span no box to normalise by."""
 
 
@@ -96,7 +98,7 @@ class LMC:
 
     Attributes:
         gaps: ``[P, R]`` score minus chord; not negative where LMC holds.
-        ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without samples.
+        ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without several samples.
         interior: ``[P]`` bool, points with at least two non-zero coefficients: only they can fail.
     """
 
@@ -135,7 +137,7 @@ def linear_mode_connectivity(
     experts: ArrayLike,
     coefficients: ArrayLike,
     *,
-    samples: int = 1000,
+    resamples: int = 1000,
     seed: int = 0,
 ) -> LMC:
     """LMC at each λ (Ramé et al. 2023, Definition 1), with paired bootstrap intervals where samples are given.
@@ -144,7 +146,7 @@ def linear_mode_connectivity(
         scores: ``[P, R]`` means or ``[P, R, S]`` samples of the merged weights.
         experts: ``[E, R]`` or ``[E, R, S]`` likewise, paired with ``scores``.
         coefficients: ``[P, E]`` λ of each point.
-        samples: bootstrap resamples.
+        resamples: of the bootstrap.
         seed: of the bootstrap.
     """
     merged, corners, weights = (np.asarray(value, float) for value in (scores, experts, coefficients))
@@ -152,32 +154,15 @@ def linear_mode_connectivity(
     interior = (weights != 0).sum(1) > 1
     if gaps.ndim == 2:
         return LMC(gaps, None, interior)
-    return LMC(gaps.mean(-1), bootstrap_interval(gaps, samples=samples, seed=seed), interior)
-
-
-def bootstrap_means(values: ArrayLike, *, samples: int = 1000, seed: int = 0) -> Array:
-    """``[..., samples]`` means of S entries drawn with replacement; the same draws for every leading index.
-
-    Args:
-        values: ``[..., S]``.
-    """
-    array = np.asarray(values, float)
-    size = array.shape[-1]
-    draws = np.random.default_rng(seed).integers(0, size, (samples, size))
-    shares = np.stack([np.bincount(draw, minlength=size) for draw in draws], axis=1) / size
-    return array @ shares
-
-
-def bootstrap_interval(values: ArrayLike, *, samples: int = 1000, seed: int = 0) -> Array:
-    """``[..., 2]`` central 95 % bootstrap interval of the mean of ``values [..., S]``."""
-    array = np.asarray(values, float)
-    mean = array.mean(-1, keepdims=True)  # bootstrap what varies, so that constants have an interval of exactly zero
-    means = bootstrap_means(array - mean, samples=samples, seed=seed)
-    return mean + np.moveaxis(np.quantile(means, [0.025, 0.975], axis=-1), 0, -1)
+    several = gaps.shape[-1] > 1
+    return LMC(gaps.mean(-1), bootstrap_interval(gaps, resamples=resamples, seed=seed) if several else None, interior)
 
 
 def _points(points: ArrayLike) -> Array:
     array = np.atleast_2d(np.asarray(points, dtype=float))
-    if array.ndim != 2 or not np.isfinite(array).all():
-        raise ValueError(f"scores must be finite and of shape [points, rewards], got shape {array.shape}")
+    if array.ndim != 2:
+        raise FrontError(f"scores must be of shape [points, rewards], got shape {array.shape}")
+    if not np.isfinite(array).all():
+        point, reward = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise FrontError(f"scores must be finite, got {array[point, reward]} at point {point} for reward {reward}")
     return array

@@ -1,12 +1,11 @@
 """``rsoup pick``: a user's preference, or choices they made, turned into one merged policy.
 
-It writes ``pick.json``, the λ and why, and ``policy.safetensors``, the merged weights: an adapter where experts are
+It writes ``pick.json``, the λ and why, and the merged weights: ``policy.safetensors``, an adapter where experts are
 adapters, and a whole pipeline where diffusers wrote them.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ import numpy as np
 from jsonargparse import ArgumentError, ArgumentParser
 from numpy.typing import NDArray
 
-from rsoup_lightning.errors import ConfigError, RunFolderError
-from rsoup_lightning.files import atomic_output, write_json
+from rsoup_lightning.choices import Learnt, choice_differences, learn_preference
+from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError
+from rsoup_lightning.files import atomic_output, read_json, write_json
 from rsoup_lightning.fronts import FlatBoxError, normalise
-from rsoup_lightning.preferences import QUANTILE, ChoicesError, Learnt, Pick, best_coefficients, learn_preference
+from rsoup_lightning.preferences import Pick, best_coefficients, corners
+from rsoup_lightning.record import read_record
 from rsoup_lightning.simplex import check_preference
 
 Array = NDArray[np.float64]
@@ -37,7 +38,8 @@ class Front:
         index: P places of the merges among the points of front.json.
         coefficients: ``[P, E]`` λ.
         scores: ``[P, R]`` means.
-        sd: ``[P, R]`` standard deviations of the means, from the width of their intervals.
+        standard_errors: ``[P, R]`` of the means.
+        degrees_of_freedom: of the standard errors.
         everything: ``[Q, R]`` normalised mean scores of all points, MORL and init among them.
     """
 
@@ -47,7 +49,8 @@ class Front:
     index: list[int]
     coefficients: Array
     scores: Array
-    sd: Array
+    standard_errors: Array
+    degrees_of_freedom: int
     everything: Array
 
 
@@ -64,23 +67,29 @@ def pick(arguments: list[str]) -> int:
         raise ConfigError(str(error)) from error
     if (options.preference is None) == (options.choices is None):
         raise ConfigError("say what you prefer with one of --preference '{reward: weight, ...}' and --choices FILE")
-    run, output = Path(options.run), Path(options.output)
+    run, output = Path(options.run).expanduser(), Path(options.output).expanduser()
     check_output(output, overwrite=options.overwrite)
     front = read_front(run / "front.json")
     seed, experts = experts_folder(run, options.seed)
     learnt = None
     if options.preference is None:
-        choices = _read_json(Path(options.choices), "it should be a list of choices; see rsoup pick --help")
+        choices = read_json(Path(options.choices).expanduser(), "it should be a list of choices; see rsoup pick --help")
         learnt = learn_preference(choice_differences(choices, front.everything))
     given = _named(front.rewards, learnt.preference) if learnt else options.preference
     preference = check_preference(given, front.rewards)
-    chosen = best_coefficients(front.coefficients, front.scores, front.sd, list(preference.values()))
+    chosen = best_coefficients(
+        front.coefficients,
+        front.scores,
+        front.standard_errors,
+        list(preference.values()),
+        degrees_of_freedom=front.degrees_of_freedom,
+    )
     origin = {"task": front.task, "run": str(run), "seed": seed, "preference": preference}
     with atomic_output(output, overwrite=options.overwrite) as temporary:
         _write_weights(temporary, experts, front.experts, chosen)
         write_json(temporary / "pick.json", {"schema": 1, **origin, **_record(front, chosen, learnt)})
     print(_because(front, chosen, learnt))
-    print(f"wrote {output / 'policy.safetensors'}")
+    print(f"wrote {output}: {', '.join(sorted(entry.name for entry in output.iterdir()))}")
     return 0
 
 
@@ -88,28 +97,27 @@ def read_front(file: Path) -> Front:
     """The merges of a front.json.
 
     Raises:
-        RunFolderError: it is not there or not as ``rsoup soup`` writes it.
+        RunFolderError: it is missing, or no JSON.
+        FrontError: it is damaged or of another schema, or has merges without standard errors.
         FlatBoxError: a reward on which all experts score the same.
     """
-    cure = "give the folder of a run that rsoup soup has completed"
-    record = _read_json(file, cure)
-    try:
-        rewards, experts, points = list(record["rewards"]), list(record["experts"]), record["points"]
-        merges = {i: p for i, p in enumerate(points) if p["kind"] in ("expert", "soup") and p["method"] == "linear"}
-        places = np.array([[p["coefficients"].get(name, 0.0) for name in experts] for p in merges.values()], float)
-        limits = np.array([[p["ci95"][name] for name in rewards] for p in merges.values()], float)
-        if record["schema"] != 1 or not np.isfinite(limits).all():
-            raise ValueError("another schema than 1, or an interval that is not finite")
-        everything = np.array([[p["scores"][name] for name in rewards] for p in points], float)
-        corners = [list(merges)[np.flatnonzero(column == 1)[0]] for column in places.T]
-        flat = [name for name, size in zip(rewards, np.ptp(everything[corners], axis=0), strict=True) if size == 0]
-        if flat:
-            raise FlatBoxError(f"all experts of {file} score the same on {', '.join(flat)}: no λ trades that reward")
-        index, sd = list(merges), np.diff(limits)[..., 0] / (2 * QUANTILE)
-        box = normalise(everything, everything[corners])
-        return Front(record["task"], rewards, experts, index, places, everything[index], sd, box)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise RunFolderError(f"{file} is no whole front ({type(error).__name__}: {error}): {cure}") from error
+    record = read_record(file)
+    rewards, experts, freedom = (record[key] for key in ("rewards", "experts", "degrees_of_freedom"))
+    everything = np.array([[point["scores"][name] for name in rewards] for point in record["points"]], float)
+    kinds = {"expert", "soup"}
+    merges = {i: p for i, p in enumerate(record["points"]) if p["kind"] in kinds and p["method"] == "linear"}
+    places = np.array([[point["coefficients"][name] for name in experts] for point in merges.values()], float)
+    errors = np.array([[point["standard_errors"][name] for name in rewards] for point in merges.values()], float)
+    index = list(merges)
+    if not freedom or np.isnan(errors).any():
+        cure = "evaluate the experts on two entries or more with rsoup soup or SoupCallback"
+        raise FrontError(f"{file} has scores without a standard error, by which pick weighs points: {cure}")
+    box = everything[index][corners(places)]
+    flat = [name for name, size in zip(rewards, np.ptp(box, axis=0), strict=True) if size == 0]
+    if flat:
+        raise FlatBoxError(f"all experts of {file} score the same on {', '.join(flat)}: no λ trades that reward")
+    unit = normalise(everything, box)
+    return Front(record["task"], rewards, experts, index, places, everything[index], errors, freedom, unit)
 
 
 def experts_folder(run: Path, seed: int | None) -> tuple[int | None, Path]:
@@ -117,43 +125,21 @@ def experts_folder(run: Path, seed: int | None) -> tuple[int | None, Path]:
 
     Raises:
         ConfigError: a seed that the run does not have.
-        RunFolderError: no run.json.
+        RunFolderError: no run.json, or one without seeds.
     """
     if (run / "experts").is_dir():
         if seed is not None:
             raise ConfigError(f"{run} is the run of one seed: leave --seed {seed} out")
         return None, run / "experts"
-    record = _read_json(run / "run.json", "give the folder of a run of rsoup soup")
-    seeds = record.get("seeds", []) if isinstance(record, dict) else []
+    record = read_json(run / "run.json", "give the folder of a run of rsoup soup")
+    seeds = record.get("seeds") if isinstance(record, dict) else None
+    if not isinstance(seeds, list):
+        raise RunFolderError(f"{run / 'run.json'} lists no seeds: give the folder of a run of rsoup soup")
     chosen = seed if seed is not None else next(iter(seeds), None)
     if chosen is None or chosen not in seeds:
         known = ", ".join(map(str, seeds)) or "none"
         raise ConfigError(f"{run} has no experts of seed {chosen}: its seeds are {known}")
     return chosen, run / f"seed-{chosen}" / "experts"
-
-
-def choice_differences(choices: Any, scores: Array) -> Array:
-    """``[N, R]`` score of the preferred point minus that of the other, from ``scores [Q, R]`` of all points.
-
-    ``choices`` are ``[{"preferred": {"point": i}, "other": {"point": k}}, ...]``: places among the points of
-    front.json, whose mean scores count. Other keys, such as the sample that was looked at, are for people.
-
-    Raises:
-        ChoicesError: an empty list, or an entry (counted from 0) that is malformed or names an unknown point.
-    """
-    if not isinstance(choices, list) or not choices:
-        raise ChoicesError('no choices: give a list of {"preferred": {"point": 3}, "other": {"point": 7}}, ...')
-
-    def score(entry: int, side: str) -> Array:
-        try:
-            point = choices[entry][side]["point"]
-        except (KeyError, TypeError, IndexError) as error:
-            raise ChoicesError(f'entry {entry} of the choices lacks "{side}": {{"point": ...}}') from error
-        if type(point) is not int or not 0 <= point < len(scores):
-            raise ChoicesError(f"entry {entry} of the choices: {side} is point {point!r}, not 0 to {len(scores) - 1}")
-        return scores[point]
-
-    return np.stack([score(entry, "preferred") - score(entry, "other") for entry in range(len(choices))])
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
@@ -176,18 +162,11 @@ def _parser() -> ArgumentParser:
     choices = """instead of μ, a JSON file to learn it from: [{"preferred": {"point": 3}, "other": {"point": 7}}, ...],
     each number a place (from 0) among the points of front.json"""
     parser.add_argument("--choices", type=str | None, default=None, help=choices)
-    parser.add_argument("--output", type=str, required=True, help="new folder for policy.safetensors and pick.json")
+    parser.add_argument("--output", type=str, required=True, help="new folder for the merged weights and pick.json")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier pick in --output")
     seed = "whose experts to merge, of a run with several seeds (default: the first); λ is that of their mean front"
     parser.add_argument("--seed", type=int | None, default=None, help=seed)
     return parser
-
-
-def _read_json(file: Path, cure: str) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"cannot read {file} ({error}): {cure}") from error
 
 
 def _write_weights(output: Path, folder: Path, experts: list[str], chosen: Pick) -> None:
@@ -217,19 +196,26 @@ def _record(front: Front, chosen: Pick, learnt: Learnt | None) -> dict[str, Any]
             "coefficients": _named(front.experts, front.coefficients[merge]),
             "scores": _named(front.rewards, front.scores[merge]),
             "utility": float(chosen.measured[merge]),
+            "fitted_utility": None if chosen.predicted is None else float(chosen.predicted[merge]),
         }
 
     from_choices = {}
     if learnt:
-        ci95 = _named(front.rewards, learnt.ci95)
-        from_choices = {"choices": learnt.choices, "ci95": ci95, "sharpness": learnt.sharpness}
+        from_choices = {
+            "choices": learnt.choices,
+            "standard_errors": _named(front.rewards, learnt.standard_errors),
+            "ci95": _named(front.rewards, learnt.ci95),
+            "sharpness": learnt.sharpness,
+        }
     return {
         "learnt": from_choices or None,
         "coefficients": _named(front.experts, chosen.coefficients),
         "method": f"quadratic fitted to {chosen.fitted} points" if chosen.fitted else "evaluated point",
         "scores": _named(front.rewards, chosen.scores),
+        "standard_errors": _named(front.rewards, chosen.standard_errors),
         "ci95": _named(front.rewards, chosen.ci95),
         "utility": chosen.utility,
+        "utility_standard_error": chosen.utility_standard_error,
         "utility_ci95": chosen.utility_ci95.tolist(),
         "gain": chosen.gain,
         "nearest": evaluated(chosen.nearest),
@@ -244,12 +230,15 @@ def _because(front: Front, chosen: Pick, learnt: Learnt | None) -> str:
         mu = ", ".join(f"{name} {weight:.2f} [{low:.2f}, {high:.2f}]" for name, weight, (low, high) in spread)
         lines.append(f"μ = {mu}, learnt from {learnt.choices} choices")
     low, high = chosen.utility_ci95
-    reason = "the best evaluated point; no fit around it promises more"
-    if chosen.fitted:
-        best = _written(front.experts, front.coefficients[chosen.best])
-        reason = f"{chosen.gain:.2g} above the best evaluated point λ = {best}, by a fit to {chosen.fitted} points"
+    reason = "as measured there, at the best evaluated point; no fit around it promises more"
+    if chosen.predicted is not None:
+        best, fitted = _written(front.experts, front.coefficients[chosen.best]), chosen.predicted[chosen.best]
+        reason = (
+            f"by a fit to {chosen.fitted} points; it is {chosen.gain:.2g} above the best evaluated point λ = {best}, "
+            f"which has {fitted:.3f} by the same fit ({chosen.measured[chosen.best]:.3f} as measured)"
+        )
     place = _written(front.experts, chosen.coefficients)
-    lines.append(f"λ = {place}: utility {chosen.utility:.2f} [{low:.2f}, {high:.2f}], {reason}")
+    lines.append(f"λ = {place}: utility {chosen.utility:.3f} [{low:.3f}, {high:.3f}], {reason}")
     return "\n".join(lines)
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
 from rsoup_lightning.plots.strips import strips
 from rsoup_lightning.plots.tables import cost_table, delimited, points_table
 from rsoup_lightning.plots.view import headline, of_kind, point_label
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record, check_record
+from rsoup_lightning.samples import REWRITE, read_samples
 
 AUDITED = 5  # samples of which the report shows what the rewards read
 
@@ -26,7 +28,12 @@ def write_report(folder: Path, record: Record, *, samples: Path) -> None:
         folder: where to.
         record: the content of front.json.
         samples: folder of the samples of each point, by its index.
+
+    Raises:
+        FrontError: the record is no whole front.
+        RunFolderError: a file of samples is damaged, or a picture that it names is missing.
     """
+    check_record(record, f"the front of {folder}")
     from rsoup_lightning.plots.picture import write_picture  # matplotlib and plotly are heavy, and only this needs them
 
     write_picture(folder / "front.png", record)
@@ -68,17 +75,20 @@ def _figures(record: Record) -> str:
 
 
 def _read_samples(folder: Path, index: int) -> Record:
-    file = folder / f"{index:03d}.json"
-    entry: Record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"samples": [], "film": ""}
+    entry = read_samples(folder, index)
     for sample in entry["samples"]:
-        sample["media"] = _image(folder / sample["media"]) if sample["media"] else ""
-        sample.setdefault("read", {})  # files of earlier versions have none
-    entry["film"] = _image(folder / entry["film"]) if entry["film"] else ""
-    return entry
+        sample["media"] = _image(folder, sample["media"])
+    return {**entry, "film": _image(folder, entry["film"])}
 
 
-def _image(file: Path) -> str:
-    return _data_uri(f"image/{file.suffix[1:]}", file.read_bytes())
+def _image(folder: Path, name: str) -> str:
+    """A picture of the samples as a data URI; nothing without a name."""
+    if not name:
+        return ""
+    try:
+        return _data_uri(f"image/{Path(name).suffix[1:]}", (folder / name).read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"cannot read the picture {folder / name} ({error}): {REWRITE}") from error
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -5,7 +5,7 @@ Notation: R rewards, E experts, S evaluation samples (paired: the same prompts o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,12 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from rsoup_lightning import fronts
 from rsoup_lightning.collapse import collapsed
 from rsoup_lightning.environment import Sample
-from rsoup_lightning.errors import CoefficientError, UnknownNameError
+from rsoup_lightning.errors import CoefficientError, FrontError, UnknownNameError
+from rsoup_lightning.intervals import TAILS, bootstrap_interval, bootstrap_means, standard_error
+from rsoup_lightning.record import SCHEMA, Record
 from rsoup_lightning.simplex import check_coefficients, one_hot
 
 Kind = Literal["init", "expert", "soup", "morl"]
-Record = dict[str, Any]
-BOOTSTRAP = 1000  # resamples behind every interval
+Array = NDArray[np.float64]
+RESAMPLES = 1000  # behind every bootstrap interval
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Point:
     kind: Kind
     coefficients: dict[str, float] | None
     preference: dict[str, float] | None
-    scores: dict[str, NDArray[np.float64]]
+    scores: dict[str, Array]
     samples: list[Sample] = field(default_factory=list)
 
     def record(self) -> Record:
@@ -47,11 +49,7 @@ class Point:
             "kind": self.kind,
             "coefficients": self.coefficients,
             "preference": self.preference,
-            "scores": {name: float(values.mean()) for name, values in self.scores.items()},
-            "ci95": {
-                name: fronts.bootstrap_interval(values, samples=BOOTSTRAP).tolist()
-                for name, values in self.scores.items()
-            },
+            **estimates(self.scores, bootstrap_interval),
             "samples": len(next(iter(self.scores.values()))),
             "method": "linear",
         }
@@ -68,6 +66,9 @@ def front_record(
 ) -> Record:
     """Everything in front.json.
 
+    Each score and hypervolume has a 95 % interval (``ci95``) and a standard error, over the evaluation entries and with
+    ``degrees_of_freedom``; both are None for a single entry.
+
     Args:
         task: its name.
         experts: E names of experts, each the reward it was trained on: the rewards of this front.
@@ -78,10 +79,11 @@ def front_record(
     """
     init = next((point.scores for point in points if point.kind == "init"), None)
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "task": task,
         "rewards": list(experts),
         "experts": list(experts),
+        "degrees_of_freedom": len(points[0].scores[experts[0]]) - 1,
         "points": [
             {**point.record(), "collapsed": collapsed(point.scores, init, guards) if init else []} for point in points
         ],
@@ -94,7 +96,7 @@ def record_of(
 ) -> Record:
     """The record of a front whose mean scores are already known: published ones, or somebody's own sweep.
 
-    Means have no samples behind them: no point has an interval, and LMC is counted on the means alone.
+    Means have no samples behind them: nothing has an interval, and LMC is counted on the means alone.
 
     Args:
         task: what to call it.
@@ -105,6 +107,7 @@ def record_of(
     Raises:
         CoefficientError: a λ of the wrong length, no point for some expert, or not one score per λ.
         UnknownNameError: an expert without scores.
+        FrontError: a score that is not finite.
     """
     rows = [check_coefficients(row, len(experts), extrapolate=True) for row in coefficients]
     columns = {name: np.asarray(values, float) for name, values in scores.items()}
@@ -116,15 +119,15 @@ def record_of(
     for name, values in columns.items():
         if values.shape != (len(rows),):
             raise CoefficientError(f"{name!r} has scores of shape {values.shape} for {len(rows)} λ: give one each")
+        if not np.isfinite(values).all():
+            place = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise FrontError(f"{name!r} scores {values[place]} at λ = {rows[place]}: leave out what is not finite")
     points = []
     for index, row in enumerate(rows):
         kind: Kind = "expert" if row in one_hot(len(experts)) else "soup"
         means = {name: values[[index]] for name, values in columns.items()}
         points.append(Point(kind, dict(zip(experts, row, strict=True)), None, means))
-    record = front_record(task, experts, points, reference_point=None, training_cost={})
-    summary = _without_samples(record["summary"])
-    summary["hypervolume_normalised_ci95"] = dict.fromkeys(summary["hypervolume_normalised_ci95"])
-    return {**record, "points": [{**point, "ci95": {}} for point in record["points"]], "summary": summary}
+    return front_record(task, experts, points, reference_point=None, training_cost={})
 
 
 def summarise(
@@ -148,9 +151,10 @@ def summarise(
         samples["soup"],
         samples["experts"],
         [[(point.coefficients or {}).get(name, 0.0) for name in experts] for point in soups],
-        samples=BOOTSTRAP,
+        resamples=RESAMPLES,
     )
     fronts_of = {kind: means[kind] for kind in ("soup", "morl") if kind in means}
+    draws = {kind: _or_none(_hypervolumes, samples[kind], samples["experts"]) for kind in fronts_of}
     return {
         "reference_point": dict(zip(experts, nadir.tolist(), strict=True)),
         "hypervolume": {kind: fronts.hypervolume(values, nadir) for kind, values in fronts_of.items()},
@@ -159,31 +163,29 @@ def summarise(
             for kind, values in fronts_of.items()
         },
         "hypervolume_normalised_ci95": {
-            kind: _or_none(_hypervolume_interval, samples[kind], samples["experts"]) for kind in fronts_of
+            kind: None if values is None else np.quantile(values, TAILS).tolist() for kind, values in draws.items()
         },
-        "lmc": {
-            "holds": lmc.holds,
-            "of": lmc.of,
-            "worst_gap": lmc.worst_gap,
-            "confirmed": lmc.confirmed,
-            "refuted": lmc.refuted,
+        "hypervolume_normalised_standard_errors": {
+            kind: None if values is None else float(values.std(ddof=1)) for kind, values in draws.items()
         },
+        "lmc": {"holds": lmc.holds, "of": lmc.of, "worst_gap": lmc.worst_gap}
+        | ({} if lmc.ci95 is None else {"confirmed": lmc.confirmed, "refuted": lmc.refuted}),
         "sparsity": fronts.sparsity(means["soup"]),
         "training_cost": dict(training_cost),
     }
 
 
-def _stack(points: Sequence[Point], rewards: Sequence[str]) -> NDArray[np.float64]:
+def _stack(points: Sequence[Point], rewards: Sequence[str]) -> Array:
     """``[P, R, S]`` samples of points."""
     return np.array([[point.scores[name] for name in rewards] for point in points], dtype=float)
 
 
-def _hypervolume_interval(samples: NDArray[np.float64], experts: NDArray[np.float64]) -> list[float]:
-    """Central 95 % of the normalised hypervolume over resampled evaluation entries, the experts' box included."""
-    points = fronts.bootstrap_means(samples, samples=BOOTSTRAP)
-    corners = fronts.bootstrap_means(experts, samples=BOOTSTRAP)
-    draws = [fronts.normalised_hypervolume(points[..., i], corners[..., i]) for i in range(BOOTSTRAP)]
-    return np.quantile(draws, [0.025, 0.975]).tolist()
+def _hypervolumes(samples: Array, experts: Array) -> Array | None:
+    """Normalised hypervolumes over resampled evaluation entries, the experts' box included; None for one entry."""
+    if samples.shape[-1] < 2:
+        return None
+    points, corners = (bootstrap_means(values, resamples=RESAMPLES) for values in (samples, experts))
+    return np.array([fronts.normalised_hypervolume(points[..., i], corners[..., i]) for i in range(RESAMPLES)])
 
 
 def _or_none(function: Any, *args: Any) -> Any:
@@ -194,64 +196,15 @@ def _or_none(function: Any, *args: Any) -> Any:
         return None
 
 
-def combine_seeds(records: Sequence[Record]) -> Record:
-    """Fronts of the same recipe under several seeds as one: means over seeds, every seed's own numbers beside.
-
-    ``ci95`` is then Student's interval of the mean over seeds, of the normalised hypervolume too, and each point has
-    ``per_seed`` scores. Raw hypervolume, LMC and sparsity are those of the mean front.
-    """
-    first = records[0]
-    points = []
-    for versions in zip(*(record["points"] for record in records), strict=True):
-        scores = {name: [version["scores"][name] for version in versions] for name in versions[0]["scores"]}
-        points.append(
-            {
-                **versions[0],
-                "scores": {name: float(np.mean(values)) for name, values in scores.items()},
-                "ci95": {name: student_interval(values) for name, values in scores.items()},
-                "per_seed": scores,
-                "samples": sum(version["samples"] for version in versions),
-                "collapsed": sorted({name for version in versions for name in version.get("collapsed", [])}),
-            }
-        )
-    rewards = first["rewards"]
-    means = [
-        Point(p["kind"], p["coefficients"], p["preference"], {n: np.array([p["scores"][n]]) for n in rewards})
-        for p in points
-    ]
-    reference = (
-        first["summary"]["reference_point"]
-        if len({str(r["summary"]["reference_point"]) for r in records}) == 1
-        else None
-    )
-    cost = {
-        kind: sum(r["summary"]["training_cost"][kind] for r in records) for kind in first["summary"]["training_cost"]
+def estimates(values: Mapping[str, Array | list[float]], interval: Callable[[ArrayLike], Array]) -> Record:
+    """Means, 95 % intervals and standard errors of rewards, from ``{reward: [S]}`` values behind each mean."""
+    return {
+        "scores": {name: float(np.mean(column)) for name, column in values.items()},
+        "ci95": {name: _known(interval(column)) for name, column in values.items()},
+        "standard_errors": {name: _known(standard_error(column)) for name, column in values.items()},
     }
-    summary = _without_samples(summarise(means, first["experts"], reference_point=reference, training_cost=cost))
-    for kind in summary["hypervolume_normalised"]:
-        values = [record["summary"]["hypervolume_normalised"][kind] for record in records]
-        if None not in values:
-            summary["hypervolume_normalised"][kind] = float(np.mean(values))
-            summary["hypervolume_normalised_ci95"][kind] = student_interval(values)
-    return {**first, "points": points, "summary": {**summary, "per_seed": [record["summary"] for record in records]}}
 
 
-def _without_samples(summary: Record) -> Record:
-    """A summary without the counts that only samples can support."""
-    counts = {name: value for name, value in summary["lmc"].items() if name not in ("confirmed", "refuted")}
-    return {**summary, "lmc": counts}
-
-
-def student_interval(values: Sequence[float]) -> list[float]:
-    """95 % interval of the mean of a few values, by Student's t.
-
-    >>> [round(bound, 3) for bound in student_interval([1.0, 2.0, 3.0])]
-    [-0.484, 4.484]
-    """
-    from scipy.stats import t  # heavy, and only several seeds need it
-
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return [mean, mean]
-    half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-    return [mean - half, mean + half]
+def _known(value: Array) -> Any:
+    """As JSON; None where a single value behind a mean leaves it unknown."""
+    return None if np.isnan(value).any() else value.tolist()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from scipy import stats
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.merging import read_weights, write_weights
@@ -100,6 +103,29 @@ def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
     assert "north/policy.safetensors is no whole safetensors file" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text[: len(text) // 2], "cannot read .*front.json"),
+        (lambda text: json.dumps({**json.loads(text), "schema": 1}), "schema 1, that of an earlier version"),
+    ],
+)
+def test_a_front_that_cannot_be_read_is_named_and_evaluated_anew_without_training(
+    run: Path, tmp_path: Path, change: Callable[[str], str], reason: str
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.copy(run.parent / "point.yaml", tmp_path)
+    file = tmp_path / "run" / "front.json"
+    whole, experts = file.read_text(), (tmp_path / "run" / "experts" / "north" / "policy.safetensors").read_bytes()
+    file.write_text(change(whole))
+    done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path, status=2)
+    assert re.search(f"rsoup: .*{reason}.*delete it", done.stderr) and "Traceback" not in done.stderr
+    file.unlink()
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path)
+    assert file.read_text() == whole
+    assert (tmp_path / "run" / "experts" / "north" / "policy.safetensors").read_bytes() == experts
+
+
 def test_several_seeds_give_one_front_with_spread(tmp_path: Path) -> None:
     (tmp_path / "point.yaml").write_text(POINT_RECIPE)
     rsoup("soup", "-c", "point.yaml", "--run_dir", "run", "--seeds", "3", "4", "5", cwd=tmp_path)
@@ -108,6 +134,8 @@ def test_several_seeds_give_one_front_with_spread(tmp_path: Path) -> None:
         values = [single["points"][index]["scores"]["east"] for single in singles]
         assert point["per_seed"]["east"] == values
         assert point["scores"]["east"] == pytest.approx(sum(values) / 3)
+        assert point["standard_errors"]["east"] == pytest.approx(stats.sem(values))
+    assert record["degrees_of_freedom"] == 2
     assert len({tuple(point["per_seed"]["north"]) for point in record["points"]}) > 1
     assert (tmp_path / "run" / "report.html").exists()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rsoup_lightning import fronts
+from rsoup_lightning.errors import FrontError
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -54,8 +55,11 @@ def test_flat_box_is_refused() -> None:
 
 
 def test_not_finite_is_refused() -> None:
-    with pytest.raises(ValueError, match="finite"):
-        fronts.hypervolume([[1, float("nan")]], [0, 0])
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(FrontError, match=f"got {bad} at point 1 for reward 0"):
+            fronts.hypervolume([[1, 2], [bad, 1]], [0, 0])
+    with pytest.raises(FrontError, match=r"shape \(1, 1, 2\)"):
+        fronts.pareto_mask([[[1, 2]]])
 
 
 def test_igd_is_the_mean_distance() -> None:
@@ -88,18 +92,10 @@ def test_lmc_intervals_are_paired() -> None:
     assert (lmc.confirmed, lmc.refuted) == (1, 0)
 
 
-def test_bootstrap_interval_covers_as_it_should() -> None:
-    generator = np.random.default_rng(3)
-    covered = 0
-    for trial in range(300):
-        low, high = fronts.bootstrap_interval(generator.normal(1, 1, 60), samples=400, seed=trial)
-        covered += low <= 1 <= high
-    assert 0.90 <= covered / 300 <= 0.98
-
-
-def test_a_constant_has_an_interval_of_exactly_itself() -> None:
-    for value in (16.0, 0.1, -1e9 / 3):
-        assert fronts.bootstrap_interval(np.full(200, value)).tolist() == [value, value]
+def test_one_sample_has_no_interval() -> None:
+    lmc = fronts.linear_mode_connectivity([[[2.0], [2.0]]], [[[2.0], [0.0]], [[0.0], [2.0]]], [[0.5, 0.5]])
+    assert lmc.ci95 is None
+    assert (lmc.holds, lmc.confirmed) == (1, 0)
 
 
 def test_chord_of_eleven_points_is_a_staircase() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "inputs", "lock", "optional", "threads"},
-    {"rollout", "simplex", "fronts", "collapse", "registry"},
+    {"errors", "files", "inputs", "lock", "optional", "threads", "intervals"},
+    {"rollout", "simplex", "fronts", "collapse", "registry", "record"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
-    {"results", "settings", "preferences"},
-    {"modalities", "module", "plots"},
+    {"results", "settings", "preferences", "choices"},
+    {"modalities", "module", "plots", "seeds"},
     {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples"},
     {"cli", "merge_command", "pick"},
     {"__main__"},

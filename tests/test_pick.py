@@ -3,20 +3,35 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from peft import LoraConfig, get_peft_model
+from scipy import stats
 from torch import Tensor
 
-from rsoup_lightning.errors import CoefficientError, ConfigError, RSoupError, RunFolderError, UnknownNameError
+from rsoup_lightning.choices import ChoicesError
+from rsoup_lightning.errors import (
+    CoefficientError,
+    ConfigError,
+    FrontError,
+    RSoupError,
+    RunFolderError,
+    UnknownNameError,
+)
 from rsoup_lightning.files import write_json
 from rsoup_lightning.fronts import FlatBoxError
 from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.pick import pick
-from rsoup_lightning.preferences import ChoicesError
+from rsoup_lightning.record import Record
+from rsoup_lightning.results import Point, front_record, record_of
+from rsoup_lightning.seeds import combine_seeds
 from rsoup_lightning.simplex import grid
 
 NAMES = ["risky", "cautious"]
@@ -27,27 +42,26 @@ def _experts(seed: int) -> list[dict[str, Tensor]]:
     return [{"net.weight": torch.randn(3, 2, generator=generator), "steps": torch.tensor(4)} for _ in NAMES]
 
 
-def _point(kind: str, place: tuple[float, ...] | None, scores: tuple[float, float], method: str = "linear") -> Any:
-    return {
-        "kind": kind,
-        "coefficients": place and dict(zip(NAMES, place, strict=True)),
-        "preference": None,
-        "scores": dict(zip(NAMES, scores, strict=True)),
-        "ci95": {name: [score - 0.0098, score + 0.0098] for name, score in zip(NAMES, scores, strict=True)},
-        "samples": 100,
-        "method": method,
-    }
+def _scores(risky: float, cautious: float) -> dict[str, NDArray[np.float64]]:
+    """Of a hundred entries, 0.05 above and below their mean in turns."""
+    turns = 0.05 * (-1.0) ** np.arange(100)
+    return {"risky": risky + turns, "cautious": cautious + turns}
 
 
-def _front() -> dict[str, Any]:
+@cache
+def _whole_front() -> Record:
     """Rewards 10 (1 - (1 - x)²) and 1 - x² at λ = (x, 1 - x): the utility of μ is highest at λ = μ."""
-    places = grid(2, 11)
-    points = [
-        _point("expert" if max(place) == 1 else "soup", place, (10 * (1 - place[1] ** 2), 1 - place[0] ** 2))
-        for place in places
-    ]
-    others = [_point("init", None, (-9.0, -9.0)), _point("soup", (0.5, 0.5), (99.0, 99.0), method="other")]
-    return {"schema": 1, "task": "toy", "rewards": NAMES, "experts": NAMES, "points": points + others, "summary": {}}
+    points = [Point("init", None, None, _scores(-9, -9))]
+    for x, rest in grid(2, 11):
+        scores = _scores(10 * (1 - rest**2), 1 - x**2)
+        points.append(Point("expert" if 1 in (x, rest) else "soup", {"risky": x, "cautious": rest}, None, scores))
+    record = front_record("toy", NAMES, points[1:] + points[:1], reference_point=None, training_cost={})
+    other = {**record["points"][5], "scores": {"risky": 99.0, "cautious": 99.0}, "method": "other"}
+    return {**record, "points": [*record["points"], other]}
+
+
+def _front() -> Record:
+    return deepcopy(_whole_front())
 
 
 def _write_experts(folder: Path, seed: int) -> None:
@@ -80,27 +94,50 @@ def test_a_preference_becomes_a_policy(run: Path, capsys: pytest.CaptureFixture[
     assert record["coefficients"] == pytest.approx({"risky": 0.63, "cautious": 0.37}, abs=1e-4)
     assert record["preference"] == {"risky": 0.63, "cautious": 0.37}
     assert record["utility"] == pytest.approx(1 - 0.63 * 0.37, abs=1e-6)
-    low, high = record["utility_ci95"]
-    assert low < record["utility"] < high
+    error = stats.sem(_scores(0, 0)["risky"])  # equal at all λ: that of the fit is the same; the box is 10 wide and 1
+    assert record["standard_errors"] == pytest.approx({"risky": error, "cautious": error}, rel=1e-3)
+    assert record["utility_standard_error"] == pytest.approx(0.063 * error + 0.37 * error, rel=1e-3)
+    spread = stats.t.ppf(0.975, 99) * record["utility_standard_error"]
+    assert record["utility_ci95"] == pytest.approx([record["utility"] - spread, record["utility"] + spread])
     assert record["scores"] == pytest.approx({"risky": 10 * (1 - 0.37**2), "cautious": 1 - 0.63**2}, abs=1e-3)
     assert record["nearest"] == record["best"]
     assert record["best"]["point"] == 6
     assert record["best"]["coefficients"]["risky"] == pytest.approx(0.6)
     assert record["gain"] == pytest.approx(0.0009, abs=1e-6)
+    assert record["gain"] == record["utility"] - record["best"]["fitted_utility"]
     assert record["method"] == "quadratic fitted to 7 points"
     assert (record["seed"], record["learnt"]) == (None, None)
     _assert_merged(run.parent / "picked", _experts(0), record["coefficients"])
-    line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith("λ = risky 0.63, cautious 0.37: utility 0.77 [")
-    assert "0.0009 above the best evaluated point λ = risky 0.6, cautious 0.4" in line
+    because, wrote = capsys.readouterr().out.splitlines()
+    assert because.startswith("λ = risky 0.63, cautious 0.37: utility 0.767 [")
+    assert (
+        "0.0009 above the best evaluated point λ = risky 0.6, cautious 0.4, which has 0.766 by the same fit" in because
+    )
+    assert wrote == f"wrote {run.parent / 'picked'}: pick.json, policy.safetensors"
 
 
 def test_one_reward_alone_is_its_expert_bit_for_bit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = _pick(run, preference="{risky: 1}")
     assert record["coefficients"] == {"risky": 1.0, "cautious": 0.0}
     assert record["method"] == "evaluated point"
+    assert (record["gain"], record["best"]["fitted_utility"]) == (0, None)
     assert torch.equal(read_weights(run.parent / "picked")["net.weight"], _experts(0)[0]["net.weight"])
     assert "the best evaluated point" in capsys.readouterr().out
+
+
+def test_what_is_said_to_be_written_is_there(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An adapter, where experts are adapters, and no policy.safetensors."""
+    for name in NAMES:
+        model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+        adapter = get_peft_model(model, LoraConfig(r=2, target_modules=["0"]))  # type: ignore[arg-type]
+        torch.nn.init.normal_(adapter.get_parameter("base_model.model.0.lora_B.default.weight"))
+        adapter.save_pretrained(str(run / "experts" / name))
+    record = _pick(run)
+    wrote = capsys.readouterr().out.splitlines()[-1]
+    folder, _, files = wrote.removeprefix("wrote ").partition(": ")
+    assert files.split(", ") == sorted(file.name for file in Path(folder).iterdir())
+    assert {"adapter_config.json", "adapter_model.safetensors", "pick.json"} <= set(files.split(", "))
+    assert record["coefficients"]["risky"] == pytest.approx(0.63, abs=1e-4)
 
 
 def test_pipelines_are_merged_as_whole_folders(run: Path) -> None:
@@ -208,22 +245,45 @@ def test_bad_choices(run: Path, choices: Any, reason: str) -> None:
         pick([str(run), "--choices", str(file), "--output", str(run.parent / "picked")])
 
 
+def test_three_seeds_are_weighed_by_students_t(run: Path) -> None:
+    """An interval over three seeds is 2.2 times as wide as a normal one: it is no measure of the standard error."""
+    shifted = [_front() for _ in range(3)]
+    for front, shift in zip(shifted, (-0.1, 0.0, 0.1), strict=True):
+        for point in front["points"]:
+            point["scores"] = {name: value + shift for name, value in point["scores"].items()}
+    write_json(run / "front.json", combine_seeds(shifted))
+    record = _pick(run)
+    error = stats.sem([-0.1, 0.0, 0.1])
+    assert record["standard_errors"] == pytest.approx({"risky": error, "cautious": error}, rel=1e-3)
+    for name in NAMES:
+        low, high = record["ci95"][name]
+        assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 2) * error, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda front: front.pop("rewards"), "KeyError: 'rewards'"),
-        (lambda front: front.update(schema=2), "schema"),
-        (lambda front: front.update(points=[]), "no whole front"),
-        (lambda front: front["points"].pop(0), "no whole front"),
-        (lambda front: front["points"][3]["ci95"].update(risky=[None, None]), "not finite"),
-        (lambda front: front["points"][3]["scores"].update(risky=None), "finite"),
+        (lambda front: front.pop("rewards"), "rewards is missing"),
+        (lambda front: front.update(schema=1), "schema 1, .*an earlier version, without standard errors.* delete it"),
+        (lambda front: front.update(points=[]), r"points is \[\], not a list of points"),
+        (lambda front: front["points"].pop(0), "no point is the expert 'cautious' alone"),
+        (lambda front: front["points"][3]["scores"].update(risky=None), r"points\[3\]\.scores\.risky is None"),
+        (lambda front: front["points"][3]["standard_errors"].update(risky=None), "without a standard error"),
+        (lambda front: front.update(degrees_of_freedom=0), "without a standard error"),
     ],
 )
 def test_damaged_fronts(run: Path, change: Any, reason: str) -> None:
     front = _front()
     change(front)
     write_json(run / "front.json", front)
-    with pytest.raises(RunFolderError, match=reason):
+    with pytest.raises(FrontError, match=reason):
+        _pick(run)
+    assert not (run.parent / "picked").exists()
+
+
+def test_known_means_alone_are_no_ground_to_pick_on(run: Path) -> None:
+    write_json(run / "front.json", record_of("toy", NAMES, grid(2, 3), {"risky": [0, 1, 2], "cautious": [2, 2, 0]}))
+    with pytest.raises(FrontError, match=r"front\.json has scores without a standard error.*SoupCallback"):
         _pick(run)
 
 
@@ -239,8 +299,11 @@ def test_runs_that_are_not_complete(run: Path) -> None:
         _pick(run)
     write_json(run / "front.json", _front())
     (run / "experts").rename(run / "elsewhere")
-    with pytest.raises(RunFolderError, match=r"run\.json"):
-        _pick(run)
+    for content in (None, "[]", '{"seeds": 3}'):
+        if content:
+            (run / "run.json").write_text(content)
+        with pytest.raises(RunFolderError, match=r"run\.json"):
+            _pick(run)
 
 
 def test_help_is_light_and_says_what_utility_is() -> None:

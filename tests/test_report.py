@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.environment import Reading, Sample
+from rsoup_lightning.errors import FrontError, RunFolderError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.plots.tables import delimited
 from rsoup_lightning.plots.view import point_label
@@ -206,13 +207,32 @@ def test_no_comparison_where_no_reward_reads_text(tmp_path: Path) -> None:
     assert elements.options == {"point": ["none yet", *(point_label(point) for point in record["points"])]}
 
 
-def test_samples_without_readings_are_still_shown(tmp_path: Path) -> None:
-    record = demo_record(2, steps=3)
-    old = {"title": "seed 3", "text": "1000 steps", "series": {}, "media": ""}
-    write_json(tmp_path / "000.json", {"samples": [old], "film": ""})
-    write_report(tmp_path, record, samples=tmp_path)
+def test_a_policy_that_diverged_is_shown_with_gaps(tmp_path: Path) -> None:
+    _text_run(tmp_path, {0: [Sample("seed 3", "2 steps", {"speed": [float("inf"), 1.0, float("nan")]})]})
     page = (tmp_path / "report.html").read_text()
-    assert _const(page, "samples")[0] == [{**old, "read": {}}]  # type: ignore[index]
+    assert _const(page, "samples")[0][0]["series"] == {"speed": [None, 1.0, None]}  # type: ignore[index]
+    assert "NaN" not in page.split("const samples")[1].split("const box")[0]
+
+
+def test_samples_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
+    _text_run(tmp_path, {0: [Sample("dog", picture=b"dog")]})
+    (picture,) = tmp_path.glob("*.webp")
+    before = (tmp_path / "report.html").read_text()
+    picture.unlink()
+    with pytest.raises(RunFolderError, match=rf"cannot read the picture .*{picture.name}.*delete front\.json"):
+        write_report(tmp_path, demo_record(2, steps=3), samples=tmp_path)
+    (tmp_path / "000.json").write_text('{"samples": [')
+    with pytest.raises(RunFolderError, match=r"000\.json"):
+        write_report(tmp_path, demo_record(2, steps=3), samples=tmp_path)
+    assert (tmp_path / "report.html").read_text() == before
+
+
+def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    record = demo_record(2, steps=3)
+    record["points"][1]["scores"]["reward_a"] = float("nan")
+    with pytest.raises(FrontError, match=r"points\[1\]\.scores\.reward_a is nan, not a finite number"):
+        write_report(tmp_path, record, samples=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs node to run the page's script")

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from rsoup_lightning.environment import Reading, Sample
+from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.results import Point
-from rsoup_lightning.samples import worth_filming, write_samples
+from rsoup_lightning.samples import read_samples, worth_filming, write_samples
 
 
 def point(samples: list[Sample] | None = None, **coefficients: float) -> Point:
@@ -42,6 +45,38 @@ def test_samples_without_picture_have_no_media(tmp_path: Path) -> None:
     (shown,) = json.loads((tmp_path / "000.json").read_text())["samples"]
     assert shown["media"] == "" and shown["series"] == {"speed": [1.0, 2.0]} and "picture" not in shown
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_curve_that_is_not_finite_has_gaps(tmp_path: Path) -> None:
+    diverged = {"speed": [1.0, float("nan"), float("-inf"), 2.0]}
+    write_samples(tmp_path, [point([Sample("seed 3", series=diverged)])], {})
+    (shown,) = read_samples(tmp_path, 0)["samples"]
+    assert shown["series"] == {"speed": [1.0, None, None, 2.0]}
+    assert read_samples(tmp_path, 1) == {"samples": [], "film": ""}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda entry: entry.pop("film"),
+        lambda entry: entry.update(samples=None),
+        lambda entry: entry["samples"].append(3),
+        lambda entry: entry["samples"][0].pop("read"),
+        lambda entry: entry["samples"][0].update(media=None),
+        lambda entry: entry["samples"][0].update(read={"bleu": {"text": "x"}}),
+        lambda entry: entry["samples"][0].update(read={"bleu": {"text": 3, "score": 1.0}}),
+    ],
+)
+def test_damaged_files_are_named(tmp_path: Path, change: Any) -> None:
+    write_samples(tmp_path, [point([Sample("dog", "a dog", read={"bleu": Reading(None, 1.0)})])], {})
+    file = tmp_path / "000.json"
+    entry = json.loads(file.read_text())
+    assert read_samples(tmp_path, 0) == entry
+    change(entry)
+    for content in (json.dumps(entry), file.read_text()[:40], "[]"):
+        file.write_text(content)
+        with pytest.raises(RunFolderError, match=r"000\.json.*delete front\.json"):
+            read_samples(tmp_path, 0)
 
 
 def test_films_are_of_both_ends_and_the_middle() -> None:

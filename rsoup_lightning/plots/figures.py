@@ -14,7 +14,7 @@ from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
 from rsoup_lightning.plots import view
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record
 
 SYMBOLS = {"o": "circle", "s": "square", "X": "x", "D": "diamond"}
 FADED = 0.3  # opacity
@@ -160,7 +160,7 @@ def _bars(points: Iterable[Record], reward: str, color: str) -> dict[str, Any]:
 
 def _hover(point: Record) -> str:
     scores = "<br>".join(
-        f"{html.escape(name)}: {value:.4g}{view.written_interval(point['ci95'].get(name))}"
+        f"{html.escape(name)}: {value:.4g}{view.written_interval(point['ci95'][name])}"
         for name, value in point["scores"].items()
     )
     return f"<b>{html.escape(view.point_label(point))}</b><br>{scores}"

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from rsoup_lightning.files import atomic
 from rsoup_lightning.plots import view
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record
 
 FADED = 0.3  # opacity
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from rsoup_lightning.plots import view
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record
 
 
 def strips(record: Record, samples: Sequence[Sequence[Record]]) -> str:

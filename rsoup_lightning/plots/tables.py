@@ -8,23 +8,24 @@ import io
 from typing import Any
 
 from rsoup_lightning.plots import view
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record
 
 
 def delimited(record: Record, delimiter: str) -> str:
-    """Every point in a row: kind, λ per expert, μ per reward, then score and 95 % interval per reward."""
+    """Every point in a row: kind, λ per expert, μ per reward; score, standard error and 95 % interval per reward."""
     points = record["points"]
     rewards = list(points[0]["scores"])
     trained = list(dict.fromkeys(name for point in points for name in point["preference"] or {}))
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    scores = [cell for name in rewards for cell in (name, f"{name} ci low", f"{name} ci high")]
+    columns = ("", " standard error", " ci low", " ci high")
+    scores = [f"{name}{column}" for name in rewards for column in columns]
     writer.writerow(["kind", *(f"λ {name}" for name in record["experts"]), *(f"μ {name}" for name in trained), *scores])
     for point in points:
         row = [point["kind"], *_weights(point["coefficients"], record["experts"])]
         row += _weights(point["preference"], trained)
         for name in rewards:
-            row += [point["scores"][name], *(point["ci95"].get(name) or ("", ""))]
+            row += [point["scores"][name], point["standard_errors"][name], *(point["ci95"][name] or ("", ""))]
         writer.writerow(row)
     return text.getvalue()
 
@@ -35,7 +36,7 @@ def points_table(record: Record) -> str:
     rows = []
     for point, best in zip(record["points"], view.on_front(record), strict=True):
         cells = [html.escape(view.point_label(point) + view.collapse(point))]
-        cells += [_number(point["scores"][name], point["ci95"].get(name)) for name in rewards]
+        cells += [_number(point["scores"][name], point["ci95"][name]) for name in rewards]
         rows.append(_row("td", cells, "" if best else " class=dominated"))
     return f"<table>{_row('th', map(html.escape, ['point', *rewards]))}{''.join(rows)}</table>"
 
@@ -78,7 +79,7 @@ def _weights(weights: dict[str, float] | None, names: list[str]) -> list[Any]:
 def _steps(cost: dict[str, int], kind: str) -> str:
     if not cost.get(kind):
         return "–"
-    ratio = f" <small>({cost[kind] / cost['soup']:.2f} × soup)</small>" if kind == "morl" and cost["soup"] else ""
+    ratio = f" <small>({cost[kind] / cost['soup']:.2f} × soup)</small>" if kind == "morl" and cost.get("soup") else ""
     return f"{cost[kind]:,}{ratio}"
 
 

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from rsoup_lightning import fronts
-from rsoup_lightning.results import Record
+from rsoup_lightning.record import Record
 
 EXPERT_COLORS = ("#d62728", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2")  # one each where experts are told apart
 
@@ -98,8 +98,7 @@ def short_label(point: Record) -> str:
 
 def collapse(point: Record) -> str:
     """`` collapsed: `` and by which guards, or nothing."""
-    found = point.get("collapsed")  # fronts of earlier versions do not tell
-    return f" collapsed: {', '.join(found)}" if found else ""
+    return f" collapsed: {', '.join(point['collapsed'])}" if point["collapsed"] else ""
 
 
 def written_interval(interval: list[float] | None, form: str = ".4g") -> str:
@@ -119,7 +118,7 @@ def column(points: Iterable[Record], reward: str) -> list[float]:
 
 def spread(points: Iterable[Record], reward: str) -> tuple[list[float], list[float]]:
     """How far each interval reaches below and above its score; zero where none is known."""
-    scores = [(point["scores"][reward], point["ci95"].get(reward)) for point in points]
+    scores = [(point["scores"][reward], point["ci95"][reward]) for point in points]
     below = [max(score - interval[0], 0.0) if interval else 0.0 for score, interval in scores]
     above = [max(interval[1] - score, 0.0) if interval else 0.0 for score, interval in scores]
     return below, above

@@ -6,6 +6,7 @@ import io
 import pytest
 
 from rsoup_lightning.plots.tables import cost_table, delimited, points_table
+from rsoup_lightning.results import record_of
 from tests.plots.demo import demo_record
 
 
@@ -18,6 +19,7 @@ def test_every_number_of_every_point_can_be_taken_away(delimiter: str) -> None:
         assert row["kind"] == point["kind"]
         for name in record["rewards"]:
             assert float(row[name]) == point["scores"][name]
+            assert float(row[f"{name} standard error"]) == point["standard_errors"][name]
             assert [float(row[f"{name} ci {end}"]) for end in ("low", "high")] == point["ci95"][name]
             for symbol, weights in (("λ", point["coefficients"]), ("μ", point["preference"])):
                 assert row[f"{symbol} {name}"] == (str(weights[name]) if weights else "")
@@ -49,8 +51,16 @@ def test_cost_of_soup_and_morl() -> None:
     assert f"{record['summary']['hypervolume_normalised']['morl']:.4g}" in table
 
 
+def test_unknown_errors_and_intervals_are_empty_cells() -> None:
+    record = record_of("t", ["a", "b"], [(1, 0), (0, 1)], {"a": [1, 0], "b": [0, 1]})
+    for row in csv.DictReader(io.StringIO(delimited(record, ","))):
+        assert [row[f"a {column}"] for column in ("standard error", "ci low", "ci high")] == ["", "", ""]
+
+
 def test_unknown_cost_and_flat_box_are_dashes() -> None:
     record = demo_record(2)
+    record["summary"]["training_cost"] = {"morl": 7}
+    assert "<td>7</td>" in cost_table(record)
     record["summary"]["training_cost"] = {}
     record["summary"]["hypervolume_normalised"]["soup"] = None
     assert "<td>–</td><td>every λ (6 evaluated)</td><td>–</td>" in cost_table(record)

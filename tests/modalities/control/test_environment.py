@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from rsoup_lightning import fronts
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.evaluation import evaluate
+from rsoup_lightning.intervals import bootstrap_interval
 from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
 from rsoup_lightning.modalities.control.rewards import Native
 from rsoup_lightning.modalities.control.simulators import Backend
@@ -109,7 +109,7 @@ def test_backends_agree_within_their_intervals() -> None:
     for backend in ("gymnasium", "envpool"):
         environment, policy = _pair(backend=backend, eval_episodes=24, options={"max_episode_steps": 200})
         (scores,) = evaluate(environment, {"cautious": Cautious()}, policy, environment.eval_batches())
-        intervals[backend] = fronts.bootstrap_interval(scores.rewards["cautious"].numpy())
+        intervals[backend] = bootstrap_interval(scores.rewards["cautious"].numpy())
     (low_a, high_a), (low_b, high_b) = intervals.values()
     assert low_a <= high_b
     assert low_b <= high_a
