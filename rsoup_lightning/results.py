@@ -1,4 +1,4 @@
-"""What an experiment found: evaluated points, their summary, and the schema of ``front.json``.
+"""What an experiment found: evaluated points, their summary, and the content of ``front.json``.
 
 Notation: R rewards, E experts, S evaluation samples (paired: the same prompts or seeds for every point).
 """
