@@ -54,8 +54,9 @@ def load_pipeline(name: str) -> Any:
     """The ``StableDiffusionPipeline`` of a hub name or folder, in float32, without its safety checker.
 
     Raises:
-        ConfigError: it cannot be loaded, or lacks a part; says how to name a folder instead.
+        ConfigError: it cannot be loaded, lacks a part, or has an adapter beside it; says what to give instead.
     """
+    _refuse_adapters(Path(name).expanduser())
     absent = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     with _quiet():
         pipeline = load(
@@ -67,6 +68,23 @@ def load_pipeline(name: str) -> Any:
     for model in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         model.float()  # whatever it was saved in
     return pipeline
+
+
+def _refuse_adapters(folder: Path) -> None:
+    """Require that no adapter lies in a folder: diffusers would load what is there without it.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    places = [folder, *(folder / part for part in ("unet", "text_encoder", "vae"))]
+    files = [place / name for place in places for name in ("adapter_config.json", "pytorch_lora_weights.safetensors")]
+    for file in files:
+        if file.is_file():
+            folded = folder / "pipeline"  # as policies are exported
+            cure = (
+                f"give {folded}, where it is folded in" if folded.is_dir() else "fold it in with diffusers' fuse_lora"
+            )
+            raise ConfigError(f"{file} is of an adapter, which would be left out: {cure}, or take it away")
 
 
 def save_pipeline(folder: Path, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:

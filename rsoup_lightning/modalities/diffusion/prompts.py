@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.pretrained import check_tokens
+
 
 class Prompts(nn.Module):
     """The distinct prompts seen so far, in memory. Number 0 is the empty one, which guidance leads away from.
@@ -16,11 +19,23 @@ class Prompts(nn.Module):
         text_encoder: a ``CLIPTextModel`` of transformers; frozen here.
         tokenizer: its tokenizer.
 
+    Raises:
+        ConfigError: the tokenizer cannot pad, pads to more tokens than the encoder reads, or writes one that the
+            encoder has no embedding for.
+
     Notation: B rows, L tokens, D size of an embedding.
     """
 
     def __init__(self, text_encoder: Any, tokenizer: Any) -> None:
         super().__init__()
+        reads, writes = text_encoder.config.max_position_embeddings, tokenizer.model_max_length
+        if tokenizer.pad_token is None:
+            raise ConfigError("the pipeline's tokenizer has no padding token: set its pad_token and save it again")
+        if writes > reads:
+            raise ConfigError(
+                f"the pipeline's tokenizer pads prompts to {writes} tokens, and its text encoder reads {reads}: set "
+                f"model_max_length to {reads} in its tokenizer_config.json"
+            )
         self.text_encoder = text_encoder.requires_grad_(False).eval()
         self.tokenizer = tokenizer
         self._numbers: dict[str, int] = {}
@@ -42,6 +57,7 @@ class Prompts(nn.Module):
     def _encode(self, prompt: str) -> Tensor:
         # Alone: its last bits would else depend on what it is encoded beside, and so on where a run was resumed.
         tokens = encode_tokens(self.tokenizer, [prompt])
+        check_tokens(tokens[0].tolist(), self.tokenizer, self.text_encoder.config.vocab_size)
         training = self.text_encoder.training
         embedding = self.text_encoder.eval()(tokens.to(self._device))[0][0]
         self.text_encoder.train(training)

@@ -10,7 +10,8 @@ from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PretrainedPipeline
-from tests.modalities.diffusion.tiny import parts, saved
+from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from tests.modalities.diffusion.tiny import parts, policy, saved
 
 
 def test_a_folder_is_loaded_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +46,22 @@ def test_what_cannot_be_loaded_says_what_to_give(tmp_path: Path) -> None:
         PretrainedPipeline("/no/such/pipeline").load()
     with pytest.raises(ConfigError, match="holds no Stable Diffusion pipeline"):
         PretrainedPipeline(str(tmp_path)).load()
+
+
+@pytest.mark.parametrize("file", ["unet/adapter_config.json", "pytorch_lora_weights.safetensors"])
+def test_an_adapter_beside_a_pipeline_is_not_left_out_in_silence(file: str, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "pipeline")
+    (tmp_path / "pipeline" / file).write_bytes(b"")
+    with pytest.raises(ConfigError, match=f"{file} is of an adapter, which would be left out: fold it in"):
+        PretrainedPipeline(folder).load()
+
+
+def test_an_exported_adapter_says_where_its_pipeline_lies(tmp_path: Path) -> None:
+    trained = policy(seed=1, lora=AttentionLoRA(rank=2))
+    trained.export(tmp_path)
+    with pytest.raises(ConfigError, match=f"give {tmp_path}/pipeline, where it is folded in"):
+        PretrainedPipeline(str(tmp_path)).load()
+    assert PretrainedPipeline(str(tmp_path / "pipeline")).load().unet is not None
 
 
 def test_a_hub_name_without_network_says_how_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:

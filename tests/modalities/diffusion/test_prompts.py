@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.prompts import Prompts
 from tests.modalities.diffusion.tiny import Random
 
@@ -42,3 +44,18 @@ def test_the_encoder_stays_frozen() -> None:
     prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer).train()
     assert not prompts(prompts.numbers(["a red square"])).requires_grad
     assert not any(parameter.requires_grad for parameter in prompts.parameters())
+
+
+def test_tokenizers_that_do_not_fit_the_encoder() -> None:
+    pipeline = Random().load()
+    words, encoder = pipeline.tokenizer, pipeline.text_encoder
+    reads, known = encoder.config.max_position_embeddings, encoder.config.vocab_size
+    words.add_special_tokens({"pad_token": "<filler>"})
+    with pytest.raises(ConfigError, match=f"writes '<filler>' as {known}, and the model has embeddings for 0 to "):
+        Prompts(encoder, words).numbers(["a red square"])
+    words.pad_token = None
+    with pytest.raises(ConfigError, match="has no padding token: set its pad_token"):
+        Prompts(encoder, words)
+    words.pad_token, words.model_max_length = "<pad>", 10**30
+    with pytest.raises(ConfigError, match=f"and its text encoder reads {reads}: set model_max_length to {reads}"):
+        Prompts(encoder, words)
