@@ -13,7 +13,7 @@ from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.merging.adapters import Adapter, check_adapters, merge_adapters, write_adapter
 from rsoup_lightning.merging.engine import Plan
-from rsoup_lightning.merging.fold import changed, folded, square_fan_in_first, unmatched
+from rsoup_lightning.merging.fold import changed, folded, square_fan_in_first, unmatched, with_model_names
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
@@ -93,7 +93,8 @@ def write_folded(
     experts = list(adapters.values())
     check_adapters(experts, [str(path) for path in adapters])
     names = changed(experts)
-    with untied(base, names) as whole:
+    named = with_model_names(base, names)
+    with untied(named, names) as whole:
         if missing := unmatched(whole.tensors, experts):
             raise MergeError(
                 f"the base {base.path} lacks {missing[0]!r}, which the adapters change: is it another model?"
@@ -116,7 +117,7 @@ def write_folded(
             Plan(method, (1.0,), names=[str(base.path)]),
             [whole],
             None,
-            provenance={**provenance, "untied": sorted(whole.tensors.keys() - base.tensors.keys())},
+            provenance={**provenance, "untied": sorted(whole.tensors.keys() - named.tensors.keys())},
             overwrite=overwrite,
             advance=advance,
         )

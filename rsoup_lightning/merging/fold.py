@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -88,6 +89,19 @@ def _shows_fan_in_first(name: str, base: StoredExpert) -> bool:
     """Whether this weight has a bias that fits its second dimension only."""
     shape, bias = base.tensors[name].shape, base.tensors.get(f"{name.removesuffix('weight')}bias")
     return bias is not None and len(shape) == 2 and shape[0] != shape[1] and tuple(bias.shape) == (shape[1],)
+
+
+def with_model_names(base: StoredExpert, changed: Set[str]) -> StoredExpert:
+    """``base`` with its tensors under the names they have in the model that was adapted.
+
+    Some models are stored as they were before they got a head, as GPT-2 is: ``h.0.attn.c_attn.weight`` for
+    ``transformer.h.0.attn.c_attn.weight``. What is written keeps the names of the file, which transformers takes too.
+    """
+    for name in sorted(changed - base.tensors.keys()):
+        prefix = name.partition(".")[0] + "."
+        if name.removeprefix(prefix) in base.tensors and not any(key.startswith(prefix) for key in base.tensors):
+            return replace(base, tensors={prefix + key: tensor for key, tensor in base.tensors.items()})
+    return base
 
 
 def unmatched(names: Iterable[str], adapters: Sequence[Adapter]) -> list[str]:

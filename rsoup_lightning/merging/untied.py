@@ -50,7 +50,7 @@ def untied(base: StoredExpert, changed: Collection[str]) -> Iterator[StoredExper
         return
     with TemporaryDirectory() as name:
         folder = Path(name)
-        described = read_object(base.others[CONFIG])
+        described = read_object(base.path / CONFIG)
         write_json(folder / CONFIG, {**_without_ties(described), TIES: False})
         after = skeleton(folder).tied
         for group in touched:
@@ -104,7 +104,7 @@ def _with_copies(base: StoredExpert, sources: Mapping[str, str], folder: Path) -
         files[COPIES] = shard
         tensors = {**base.tensors, **shard.tensors}
         where = {name: relative for relative, file in files.items() for name in file.tensors}
-        if where.keys() != tensors.keys():
+        if len(where) != len(tensors):
             raise MergeError(f"{base.path} ties weights and is not stored in safetensors: save it with save_pretrained")
         total = sum(prod(tensor.shape) * tensor.dtype.itemsize for tensor in tensors.values())
         index = next((relative for relative in base.others if relative.endswith(INDEX_SUFFIX)), INDEX)

@@ -92,6 +92,23 @@ def test_the_folded_model_answers_as_the_adapters_do(
 
 
 @pytest.mark.filterwarnings("ignore:.*tied", "ignore:Setting `save_embedding_layers`", "ignore:Model with `tie_word")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to")
+@pytest.mark.parametrize("targets", [["c_attn", "attn.c_proj"], ["wte", "c_attn"], ["lm_head", "c_attn"]])
+def test_a_base_that_is_stored_without_its_head(tmp_path: Path, targets: list[str]) -> None:
+    """As GPT-2 is published: names of tensors lack the prefix that they have in the whole model."""
+    base = _base(tmp_path / "base", GPT2)
+    tensors = load_file(base / "model.safetensors")
+    bare = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
+    save_file(bare, base / "model.safetensors", metadata={"format": "pt"})
+    folders = [_expert(base, GPT2, seed, target_modules=targets) for seed in (1, 2)]
+    merge_adapters(folders, str(tmp_path / "soup"), POINT)
+    merge_adapters(folders, str(tmp_path / "whole"), POINT, lora="dense", base=str(base))
+    played = _logits(peft.PeftModel.from_pretrained(_load(base, GPT2), tmp_path / "soup"))
+    assert (played - _logits(_load(base, GPT2))).abs().max() > 0.1
+    torch.testing.assert_close(_logits(_load(tmp_path / "whole", GPT2)), played, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*tied", "ignore:Setting `save_embedding_layers`", "ignore:Model with `tie_word")
 def test_a_base_that_stores_both_names(tmp_path: Path) -> None:
     base = _base(tmp_path / "base", LLAMA)
     tensors = load_file(base / "model.safetensors")
