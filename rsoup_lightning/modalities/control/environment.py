@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rsoup_lightning.environment import Environment, Sample
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.film import film_episode
-from rsoup_lightning.modalities.control.gaussian import GaussianMLP
+from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
 from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy
 from rsoup_lightning.modalities.control.recording import Recording
 from rsoup_lightning.modalities.control.simulators import Backend, Simulator, SimulatorStep, make_simulator
@@ -33,7 +34,6 @@ from rsoup_lightning.threads import one_thread
 EVALUATION_SEED = 2**30  # evaluation starts are seeded from here on, apart from those drawn for training
 CURVE_POINTS = 100  # of a sample's curves in the report
 STEP_LIMIT = 1000  # of an episode, where the environment has no limit of its own
-LOG_STD = -0.5  # of a Gaussian policy at its start
 DIVERGED = "the policy decides on actions that are NaN: its training has diverged, lower the learning rate"
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class SimulatorEnvironment(Environment):
 
     Raises:
         SimulationError: an environment that cannot be made, or whose spaces or rewards do not fit.
-        ConfigError: a count below 1.
+        ConfigError: a count that is too small.
     """
 
     unit = "simulator steps"
@@ -95,7 +95,7 @@ class SimulatorEnvironment(Environment):
         if single.spec is None or single.spec.max_episode_steps is None:
             if "max_episode_steps" in self.options:
                 raise SimulationError(f"{env_id!r} needs a max_episode_steps above 0: its evaluation would not end")
-            logger.warning("%s has no step limit: its episodes end after %d (max_episode_steps)", env_id, STEP_LIMIT)
+            _say_limit(env_id)
             self.options = {**self.options, "max_episode_steps": STEP_LIMIT}
         self.observation_size = int(np.prod(single.observation_space.shape or ()))
         self.actions = actions_of(single)
@@ -229,6 +229,12 @@ class SimulatorEnvironment(Environment):
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None
+
+
+@cache
+def _say_limit(env_id: str) -> None:
+    """Once, however many times a run makes the environment."""
+    logger.warning("%s has no step limit: its episodes end after %d (max_episode_steps)", env_id, STEP_LIMIT)
 
 
 def _control(policy: Policy) -> ControlPolicy:

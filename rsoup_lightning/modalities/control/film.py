@@ -57,11 +57,11 @@ def film_episode(
         False where the environment draws no pictures, MuJoCo finds no GL or the drawing fails; the log says which.
     """
     env = make_single(env_id, options)
-    modes = env.metadata.get("render_modes") or []
+    modes, is_mujoco = env.metadata.get("render_modes") or [], isinstance(env.unwrapped, MujocoEnv)
     if "rgb_array" not in modes:
         logger.warning("no films: %s does not draw, its render_modes %s are without 'rgb_array'", env_id, modes)
         return False
-    backend, is_mujoco = gl_backend(), isinstance(env.unwrapped, MujocoEnv)
+    backend = gl_backend()
     if backend is None and is_mujoco:
         logger.warning("no films: no working OpenGL here; install libegl1 or libosmesa6")
         return False
@@ -92,7 +92,7 @@ def draw(job: dict[str, Any], path: Path) -> None:
     from PIL import Image
 
     env = make_single(job["env_id"], job["options"], render_mode="rgb_array")
-    rate = env.metadata.get("render_fps", 20)
+    rate = env.metadata.get("render_fps") or 20
     stride = STRIDE if rate > 10 else 1
     env.reset(seed=job["seed"])
     frames = []

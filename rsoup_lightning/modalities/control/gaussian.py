@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from rsoup_lightning.modalities.control.policy import ActorCritic, Explorer, MLPPlayer
 
+LOG_STD = -0.5  # of the actions at the start, by default
+
 
 class GaussianMLP(ActorCritic):
     """The actor's outputs are the mean of the action; its standard deviation is the same at every observation.
@@ -27,7 +29,7 @@ class GaussianMLP(ActorCritic):
     """
 
     def __init__(
-        self, observation_size: int, action_size: int, hidden: Sequence[int] = (64, 64), log_std: float = -0.5
+        self, observation_size: int, action_size: int, hidden: Sequence[int] = (64, 64), log_std: float = LOG_STD
     ) -> None:
         super().__init__(observation_size, action_size, hidden)
         self.log_std = nn.Parameter(torch.full((action_size,), log_std))

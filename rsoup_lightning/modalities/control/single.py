@@ -32,7 +32,7 @@ def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasiu
         try:
             env = gymnasium.make(env_id, **given)
         except Exception as error:  # anybody's constructor
-            reason = f"{type(error).__name__}: {error}"
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise SimulationError(f"cannot make environment {env_id!r} with {options}: {reason}") from error
         return plain_observations(env)
 
