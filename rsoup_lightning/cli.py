@@ -9,18 +9,18 @@ import warnings
 from contextlib import nullcontext
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-import yaml
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import write_json
+from rsoup_lightning.lightning_cli import RecipeCLI
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.parsing import check_seed, parse, read_recipe
 from rsoup_lightning.progress import RunProgress, listening, on_stderr
-from rsoup_lightning.recipe import Recipe, add_recipe_keys, parse, recipe_parser
+from rsoup_lightning.recipe import Recipe, recipe_parser
 from rsoup_lightning.record import Record
 from rsoup_lightning.report import write_report
 from rsoup_lightning.run_folder import environment_record, opened
@@ -39,14 +39,6 @@ NOISE = (
 CONFIG_FLAGS = ("-c", "--config")
 
 
-class RecipeCLI(LightningCLI):
-    """LightningCLI for one task's fine-tuner, with the recipe's own keys."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        add_recipe_keys(parser)
-        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
-
-
 def lightning(command: str, arguments: list[str]) -> int:
     """``rsoup fit|validate|test``: LightningCLI on the task's class."""
     _quiet()
@@ -56,7 +48,7 @@ def lightning(command: str, arguments: list[str]) -> int:
             model_class=task_class(arguments)[1],
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
-            parser_kwargs={"prog": "rsoup"},
+            parser_kwargs={"prog": "rsoup", "exit_on_error": False, command: {"exit_on_error": False}},
             args=[command, *arguments],
         )
     return 0
@@ -69,8 +61,8 @@ def soup(arguments: list[str]) -> int:
     task, model_class = task_class(arguments)
     parser = recipe_parser(model_class)
     config = parse(parser, arguments)
-    run_dir = Path(config.pop("run_dir") or Path("runs") / _run_name(config, task))
-    seeds: list[int] = config.pop("seeds") or [config.seed_everything]
+    run_dir = Path(config.pop("run_dir") or Path("runs") / _run_name(config, task)).expanduser()
+    seeds = [check_seed(seed) for seed in config.pop("seeds") or [config.seed_everything]]
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"--seeds names a seed twice: {seeds}")
     config.pop("config")
@@ -124,12 +116,17 @@ def task_class(arguments: list[str]) -> tuple[str, type]:
     task = ""
     for name, value in _flags(arguments):
         if name in CONFIG_FLAGS:
-            task = _read_recipe(Path(value)).get("task", task)
+            task = read_recipe(Path(value)).get("task", task)
     task = dict(_flags(arguments)).get("--task", task)
     if not task:
         known = ", ".join(registry.names())
         raise ConfigError(f"no task: give a recipe with -c NAME or -c FILE, or --task NAME. Known tasks: {known}")
-    return task, registry.fine_tuner(task)
+    if not isinstance(task, str):
+        raise ConfigError(f"task must be a name, not {task!r:.60}")
+    found = registry.fine_tuner(task)
+    if not (isinstance(found, type) and issubclass(found, RewardFineTuner)):
+        raise ConfigError(f"the task {task!r} is {found!r:.60}, not a RewardFineTuner")
+    return task, found
 
 
 def _flags(arguments: list[str]) -> list[tuple[str, str]]:
@@ -139,16 +136,6 @@ def _flags(arguments: list[str]) -> list[tuple[str, str]]:
         name, equals, inline = flag.partition("=")
         pairs.append((name, inline if equals else following))
     return pairs
-
-
-def _read_recipe(path: Path) -> dict[str, Any]:
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error}") from error
-    if not isinstance(recipe, dict):
-        raise ConfigError(f"the recipe {path} is no YAML mapping")
-    return recipe
 
 
 def _run_name(config: Namespace, task: str) -> str:

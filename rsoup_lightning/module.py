@@ -223,7 +223,10 @@ class RewardFineTuner(L.LightningModule):
         return optimizer
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
+        try:
+            return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
+        except ValueError as error:
+            raise ConfigError(f"the optimizer cannot be built: {error}") from error
 
     def train_dataloader(self) -> Iterable[Any]:
         return self.environment.train_batches()

@@ -8,11 +8,12 @@ from typing import Any
 
 import lightning as L
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentError, Namespace
+from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from rsoup_lightning.errors import ConfigError, RSoupError
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.parsing import check_values, ours
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.settings import SoupSettings, check_settings
 
@@ -53,6 +54,7 @@ class Recipe:
         Raises:
             RSoupError: whatever would stop the run later: names, preferences, an environment that is not there.
         """
+        check_values(parser, config)
         settings = SoupSettings(**config.soup.as_dict())
         trainer = config.trainer
         if trainer.max_epochs is None or trainer.max_epochs < 1:
@@ -73,10 +75,8 @@ class Recipe:
             stage.trainer[key] = value
         for key, value in (model or {}).items():
             stage.model[key] = value
-        try:
+        with ours():
             made = self.parser.instantiate(stage)
-        except ValueError as error:  # jsonargparse wraps what a class of a recipe raises, with much about types
-            raise _own(error) or error from None
         return made.trainer, made.model
 
     @property
@@ -107,7 +107,7 @@ def recipe_parser(model_class: type) -> LightningArgumentParser:
     parser.add_class_arguments(model_class, "model")
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
-    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="several seeds: one front with their spread")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")
     return parser
 
 
@@ -115,21 +115,3 @@ def add_recipe_keys(parser: LightningArgumentParser) -> None:
     """The keys of a recipe beside model, trainer and seed_everything."""
     parser.add_argument("--task", type=str, help="name of a registered task, or module:Class of a RewardFineTuner")
     parser.add_class_arguments(SoupSettings, "soup")
-
-
-def parse(parser: LightningArgumentParser, arguments: list[str]) -> Namespace:
-    """Parse a command line.
-
-    Raises:
-        ConfigError: an unknown option or a value of the wrong type.
-    """
-    try:
-        return parser.parse_args(arguments)
-    except ArgumentError as error:
-        raise ConfigError(str(error)) from error
-
-
-def _own(error: BaseException) -> RSoupError | None:
-    """The error of ours that lies at the bottom of ``error``, if there is one."""
-    cause = error.__cause__ or error.__context__
-    return cause if isinstance(cause, RSoupError) else _own(cause) if cause else None

@@ -3,12 +3,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
+import lightning as L
 import pytest
+import torch
+import yaml
 
 from rsoup_lightning.__main__ import main
+from rsoup_lightning.merging import write_weights
 from tests.commands import POINT_RECIPE, environment, rsoup
+from tests.conftest import PointFineTuner, quiet_trainer
 
 
 def test_help_and_tasks_import_nothing_heavy() -> None:
@@ -66,6 +73,159 @@ def test_bad_input_is_said_in_a_line(
     assert message in error
     assert "Traceback" not in error
     assert not (tmp_path / "runs").exists()
+
+
+RECIPE: dict[str, Any] = {
+    "task": "tests.conftest:PointFineTuner",
+    "model": {
+        "algorithm": {"class_path": "RLOO", "init_args": {"samples": 4}},
+        "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.02}},
+    },
+    "trainer": {"accelerator": "cpu", "max_epochs": 1},
+    "soup": {"grid": 3},
+}
+
+
+@pytest.mark.parametrize("command", ["soup", "fit"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", None, "model of the recipe r.yaml is empty"),
+        ("soup", None, "soup of the recipe r.yaml is empty"),
+        ("trainer", None, "trainer of the recipe r.yaml is empty"),
+        ("model.max_grad_norm", None, "model.max_grad_norm: expected float. It is empty: give it a value, or leave it"),
+        ("model.kl", {"coefficient": None}, "coefficient: expected float. It is empty"),
+        ("model.kl", {"coefficient": -1}, "a KL penalty needs coefficient >= 0"),
+        ("model.optimizer", None, "model.optimizer: "),
+        ("model.optimizer.init_args.lr", None, "lr: expected float; Not a valid subclass of Tensor; It is empty"),
+        ("model.optimizer.init_args.lr", "high", "lr: expected float"),
+        ("model.algorithm.init_args.samples", None, "samples: expected int. It is empty"),
+        ("model.algorithm.init_args.samples", "four", "samples: expected int. Got value: four"),
+        ("model.algorithm.init_args.sample", 4, "Option 'sample' is not accepted"),
+        ("model.algorithm.class_path", "RLO", "there is no class RLO"),
+        ("model.algorithm.class_path", "torch.optim.Adam", "does not correspond to a subclass of Algorithm"),
+        ("soup.grid", None, "soup.grid: expected int. It is empty"),
+        ("soup.grid", "many", "soup.grid: expected int. Got value: many"),
+        ("soup.gird", 3, "gird"),
+        ("sopu", {"grid": 3}, "sopu.grid"),
+        ("soup.morl", 3, "soup.morl: expected list"),
+        ("trainer.accelerator", "cpuu", "invalid accelerator name"),
+        ("trainer.strategy", "dpp", "invalid strategy name"),
+        ("trainer.max_epochs", None, "max_epochs"),
+        ("task", ["a"], "task must be a name, not ['a']"),
+        ("task", 3, "task must be a name, not 3"),
+        ("task", "tests.conftest:PointPolicy", "not a RewardFineTuner"),
+        ("task", "tests.conftest:ROOT", "not a RewardFineTuner"),
+        ("task", "tests.conftest:Pint", "has no attribute 'Pint'"),
+        ("seed_everything", -1, "the seed is -1"),
+        ("seed_everything", None, "the seed is None"),
+        ("seed_everything", "abc", "expected int"),
+    ],
+)
+def test_a_wrong_value_is_named_in_a_line(
+    command: str,
+    key: str,
+    value: object,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = deepcopy(RECIPE)
+    *path, last = key.split(".")
+    section = recipe
+    for name in path:
+        section = section[name]
+    section[last] = value
+    Path("r.yaml").write_text(yaml.safe_dump(recipe))
+    assert main([command, "-c", "r.yaml"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rsoup: ")
+    assert message in line
+    assert [file.name for file in tmp_path.iterdir()] == ["r.yaml"]
+
+
+@pytest.mark.parametrize("command", ["soup", "fit"])
+def test_a_key_given_twice_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(POINT_RECIPE + "trainer: {max_epochs: 7}\n")
+    assert main([command, "-c", "r.yaml"]) == 2
+    assert "the recipe r.yaml gives 'trainer' twice, again in line 11" in capsys.readouterr().err
+    Path("r.yaml").write_text(POINT_RECIPE)
+    assert main([command, "-c", "r.yaml", "--model.preference", "{east: 1.0, east: 0.5}"]) == 2
+    assert "--model.preference gives 'east' twice" in capsys.readouterr().err
+
+
+def test_a_training_without_an_end_is_refused_or_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(POINT_RECIPE.replace(", max_epochs: 3", ""))
+    quick = ["fit", "-c", "r.yaml", "--trainer.logger", "false", "--trainer.enable_checkpointing", "false"]
+    assert main(quick) == 2
+    assert "this training has no end: give --trainer.max_epochs N" in capsys.readouterr().err
+    for end in (["--trainer.max_steps", "4"], ["--trainer.fast_dev_run", "1"], ["--trainer.max_time", "00:00:00:01"]):
+        assert main([*quick, *end]) == 0
+        assert "until you stop it" not in capsys.readouterr().err
+    stop = {"class_path": "tests.test_cli.StopAtOnce"}
+    assert main([*quick, "--trainer.max_epochs", "-1", f"--trainer.callbacks+={json.dumps(stop)}"]) == 0
+    assert "trains until you stop it" in capsys.readouterr().err
+
+
+class StopAtOnce(L.Callback):
+    """Ends a training after its first step."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: object) -> None:
+        trainer.should_stop = True
+
+
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (Path("hacked"),)
+
+
+def test_checkpoints_that_cannot_be_taken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(POINT_RECIPE.replace("trainer: {", "trainer: {logger: false, "))
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(PointFineTuner(optimizer=torch.optim.Adam))
+    trainer.save_checkpoint("whole.ckpt")
+    trainer.save_checkpoint("weights.ckpt", weights_only=True)
+    whole = torch.load("whole.ckpt", weights_only=True)
+    torch.save(whole | {"state_dict": whole["state_dict"] | {"policy.place": torch.zeros(3)}}, "other.ckpt")
+    torch.save(whole | {"state_dict": {"policy.plaice": torch.zeros(2)}}, "renamed.ckpt")
+    torch.save(whole | {"epoch": Hostile()}, "hostile.ckpt")
+    torch.save([1], "list.ckpt")
+    Path("cut.ckpt").write_bytes(Path("whole.ckpt").read_bytes()[:500])
+    Path("empty.ckpt").touch()
+    write_weights(Path("expert"), {"place": torch.zeros(2)})
+    for command in ("fit", "validate", "test"):
+        for name, message in {
+            "absent.ckpt": "--ckpt_path absent.ckpt: there is no such file",
+            "other.ckpt": "other.ckpt is another model's: policy.place is of shape (3,), in this recipe of shape (2,)",
+            "renamed.ckpt": "renamed.ckpt is another model's: kl_coefficient is absent",
+            "hostile.ckpt": "could run code: refused",
+            "list.ckpt": "list.ckpt is no Lightning checkpoint",
+            "cut.ckpt": "cut.ckpt is no whole checkpoint",
+            "empty.ckpt": "empty.ckpt is no whole checkpoint",
+            "expert": "give expert as --model.init_weights",
+            "expert/policy.safetensors": "give expert/policy.safetensors as --model.init_weights",
+        }.items():
+            assert main([command, "-c", "r.yaml", "--ckpt_path", name]) == 2, name
+            (line,) = capsys.readouterr().err.splitlines()
+            assert message in line
+    assert main(["fit", "-c", "r.yaml", "--ckpt_path", "weights.ckpt"]) == 2
+    assert "weights.ckpt holds weights alone" in capsys.readouterr().err
+    assert main(["test", "-c", "r.yaml", "--ckpt_path", "weights.ckpt"]) == 0
+    assert main(["fit", "-c", "r.yaml", "--trainer.max_epochs", "2", "--ckpt_path", "whole.ckpt"]) == 0
+    assert not Path("hacked").exists()
 
 
 def test_fit_validate_and_test_through_lightning(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "inputs", "lock", "optional", "threads", "intervals"},
+    {"errors", "files", "inputs", "lock", "optional", "parsing", "threads", "intervals"},
     {"rollout", "simplex", "fronts", "collapse", "registry", "record"},
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences", "choices"},
     {"modalities", "module", "plots", "seeds"},
     {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples"},
-    {"cli", "merge_command", "pick"},
+    {"cli", "lightning_cli", "merge_command", "pick"},
     {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,12 @@ def test_the_reference_is_the_start_also_after_a_resume(tmp_path: Path) -> None:
 def test_impossible_penalties(arguments: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         KLPenalty(**arguments)
+
+
+def test_settings_that_the_optimizer_refuses() -> None:
+    module = PointFineTuner(optimizer=partial(torch.optim.Adam, lr=-1.0))
+    with pytest.raises(ConfigError, match="the optimizer cannot be built: Invalid learning rate: -1"):
+        quiet_trainer(max_epochs=1).fit(module)
 
 
 def test_learning_rate_decays_to_the_last_epoch() -> None:

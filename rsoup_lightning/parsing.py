@@ -1,0 +1,158 @@
+"""Recipes and command lines, parsed with errors of one line that name the key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from rsoup_lightning.errors import ConfigError, RSoupError
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one that jsonargparse reads with
+SECTIONS = ("model", "trainer", "soup")
+LARGEST_SEED = 2**32 - 1  # numpy's
+IN_OTHER_WORDS = re.compile(
+    r"(- )?(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Expected a <class 'NoneType'>"
+    r"|Expected a path but .*|Given value type: .*|Given value: (Namespace|\{).*"
+    r"|Subclass types expect one of:|a class path .*|a dict with.*|)"
+)
+"""Lines of jsonargparse that repeat what others say."""
+PLAIN = (
+    (r"Parser key \"([^\"]*)\":", r"\1:"),
+    (r"Problem with given class_path '([^']*)':", r"\1:"),
+    (r"Type typing\..* expects a function or a callable class: ", ""),
+    (r"\. Got value: Namespace\(.*\)", ""),
+    (r"Expected a dot import path string: (\S+)", r"there is no class \1"),
+    (r"<class '([^']*)'>", r"\1"),
+    (r"(Got|Given) value: None", "It is empty: give it a value, or leave it out"),
+    (r"Expected an? ", "expected "),
+)
+"""Words of jsonargparse, and ours."""
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe as plain values.
+
+    Raises:
+        ConfigError: it cannot be read, is no mapping, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        refuse_doubles(text, f"the recipe {path}")
+        recipe = yaml.load(text, Loader=LOADER)
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the recipe {path}: {_said(error)}") from error
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"the recipe {path} is no YAML mapping")
+    for key in SECTIONS:
+        if key in recipe and not isinstance(recipe[key], dict | str):
+            found = "empty" if recipe[key] is None else f"{recipe[key]!r:.60}, not a mapping"
+            raise ConfigError(f"{key} of the recipe {path} is {found}: fill or remove it")
+    return recipe
+
+
+def refuse_doubles(text: str, where: str) -> None:
+    """Require that no mapping of a YAML text gives a key twice: YAML's readers take the last one without a word.
+
+    Raises:
+        ConfigError: names the key and its line.
+        yaml.YAMLError: it is no YAML.
+    """
+    nodes, seen = [yaml.compose(text, Loader=LOADER)], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, value in node.value:
+                if key.value in keys and isinstance(key, yaml.ScalarNode):
+                    raise ConfigError(f"{where} gives {key.value!r} twice, again in line {key.start_mark.line + 1}")
+                keys |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+                nodes.append(value)
+
+
+def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    """Parse a command line.
+
+    Raises:
+        ConfigError: an unknown option, a value of the wrong type, or a key given twice.
+    """
+    for flag, argument in pairwise(["", *arguments]):
+        name, equals, inline = argument.partition("=")
+        name, value = (name, inline) if equals and name.startswith("-") else (flag, argument)
+        if value.startswith(("{", "[")):
+            with suppress(yaml.YAMLError):  # the parser tells
+                refuse_doubles(value, name)
+    with ours():
+        return parser.parse_args(arguments)
+
+
+def check_values(parser: ArgumentParser, config: Namespace) -> None:
+    """Require that nothing is empty that may not be: jsonargparse takes a null for a value that was not given.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    set_parsing_settings(unset_sentinel=True)
+    try:
+        with ours(TypeError):
+            parser.validate(config)
+    finally:
+        set_parsing_settings(unset_sentinel=False)
+
+
+def check_seed(seed: Any) -> int:
+    """A seed that torch, numpy and Python all take.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"the seed is {seed!r}: give a whole number from 0 to {LARGEST_SEED}")
+    return seed
+
+
+@contextmanager
+def ours(*more: type[Exception]) -> Iterator[None]:
+    """Errors of the parser, and of classes that are built of a recipe, as errors of ours.
+
+    Raises:
+        RSoupError: the one of ours at the bottom of it, or else a ConfigError.
+    """
+    kinds: tuple[type[Exception], ...] = (ArgumentError, ValueError, MisconfigurationException, *more)
+    try:
+        yield
+    except kinds as error:
+        raise _own(error) or ConfigError(_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """Its message in a line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        return f"{place}: {' '.join(filter(None, [error.context, error.problem]))}"
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = dict.fromkeys(line.removeprefix("- ") for line in lines if not IN_OTHER_WORDS.fullmatch(line))
+    message = "; ".join(said).replace(":; ", ": ")
+    for words, plain in PLAIN:
+        message = re.sub(words, plain, message)
+    return message
+
+
+def _own(error: BaseException) -> RSoupError | None:
+    """The error of ours that lies at the bottom of ``error``, if there is one."""
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, RSoupError) else _own(cause) if cause else None
