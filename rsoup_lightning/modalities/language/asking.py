@@ -64,15 +64,11 @@ class Asking:
         """The tokens of a written prompt.
 
         Raises:
-            ConfigError: there is none, or one that the model has no embedding for.
+            ConfigError: one that the model has no embedding for.
         """
         tokens: list[int] = self._tokenizer(written, add_special_tokens=False)["input_ids"]
         if tokens[: len(self._start)] != self._start:
             tokens = self._start + tokens
-        if not tokens:
-            raise ConfigError(
-                "an entry's prompt is empty, and the tokenizer adds no start token: leave such entries out"
-            )
         check_tokens(tokens, self._tokenizer, self._vocabulary)
         return tokens
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -134,27 +135,31 @@ class TextEnvironment(ListedEnvironment):
         )
 
     def _checked_entries(self, split: Split) -> Sequence[Entry]:
-        """The entries of a split, none of them too long.
+        """The entries of a split, each written out once: none is empty, too long, or fails its template.
 
         Raises:
-            ConfigError: there is none, or one whose prompt leaves no room for a completion.
+            ConfigError: there is none, or one whose prompt cannot be read or leaves no room for a completion.
         """
         entries = self.data.entries(split)
         if not entries:
             raise ConfigError(f"{type(self.data).__name__} has no entries to {split} on: check its settings")
-        if self.context is not None:
-            room = self.context - self.max_new_tokens
-            for number, entry in enumerate(entries):
-                written = self.asking.written(entry)
-                if len(written) < room:  # a token has one character at least
-                    continue
-                length = len(self.asking.tokens(written))
-                if length > room:
-                    raise ConfigError(
-                        f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "
-                        f"of which {self.max_new_tokens} are the completion's: shorten it in the data "
-                        f"({entry.question!r:.60})"
-                    )
+        room = math.inf if self.context is None else self.context - self.max_new_tokens
+        for number, entry in enumerate(entries):
+            written = self.asking.written(entry)
+            if written.strip() and len(written) < room:  # a token has one character at least
+                continue
+            length = len(self.asking.tokens(written))
+            if not length:
+                raise ConfigError(
+                    f"the prompt of {split} entry {number} is empty, and the tokenizer adds no start token: leave out "
+                    "such entries"
+                )
+            if length > room:
+                raise ConfigError(
+                    f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "
+                    f"of which {self.max_new_tokens} are the completion's: shorten it in the data "
+                    f"({entry.question!r:.60})"
+                )
         return entries
 
     def _single_token(self, text: str) -> int:

@@ -81,19 +81,6 @@ def test_chat_templates_that_cannot_be_used(chat_template: Any, message: str) ->
     assert read(words, "{prompt}") == "ask"
 
 
-def test_a_chat_template_that_fails_on_one_prompt() -> None:
-    words = tokenizer()
-    words.chat_template = TURNS.replace("%}<", "%}{% if m.content == '' %}{{ raise_exception('empty') }}{% endif %}<")
-    with pytest.raises(ConfigError, match="fails on a message of the user, '': empty"):
-        read(words, prompt="")
-
-
-def test_an_empty_prompt() -> None:
-    assert read(framing(), prompt="") == "<start>"
-    with pytest.raises(ConfigError, match="prompt is empty, and the tokenizer adds no start token"):
-        read(tokenizer(), prompt="")
-
-
 def test_a_padding_token_without_embedding_is_never_looked_up() -> None:
     def rollout(words: Any) -> torch.Tensor:
         place = TextEnvironment(Sentences(), words, batch_size=4, max_new_tokens=6, vocabulary=258)

@@ -109,6 +109,17 @@ def test_a_prompt_longer_than_the_context_is_named() -> None:
     made(short, long, max_new_tokens=8, context=40).begin(0)
 
 
+def test_prompts_that_cannot_be_read_are_named_before_the_first_rollout() -> None:
+    with pytest.raises(
+        ConfigError, match="the prompt of train entry 1 is empty, and the tokenizer adds no start token"
+    ):
+        made(Entry("ask"), Entry("")).begin(0)
+    words = tokenizer()
+    words.chat_template = "{% if 'x' in messages[0].content %}{{ raise_exception('no') }}{% endif %}{{ messages }}"
+    with pytest.raises(ConfigError, match="fails on a message of the user, 'ask x': no"):
+        TextEnvironment(Given(Entry("ask"), Entry("ask x")), words).begin(0)
+
+
 def test_data_without_entries() -> None:
     with pytest.raises(ConfigError, match="Given has no entries to train on"):
         made().begin(0)
