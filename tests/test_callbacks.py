@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint, benchmark_soups, swapped_in
+from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint, benchmark_soups, souped, swapped_in
 from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from tests.conftest import PointFineTuner, quiet_trainer
@@ -58,6 +58,14 @@ def test_weights_are_restored_after_an_error(point: PointFineTuner, monkeypatch:
 def test_swapped_in(point: PointFineTuner) -> None:
     with swapped_in(point.policy, {"place": torch.ones(2)}):
         assert point.policy.place.tolist() == [1.0, 1.0]
+    assert point.policy.place.tolist() == [0.0, 0.0]
+
+
+def test_a_policy_that_plays_a_soup(point: PointFineTuner) -> None:
+    weights = [{"place": place} for place in EXPERTS.values()]
+    with souped(point.policy, weights, (0.25, 0.75)) as policy:
+        assert policy is point.policy
+        assert policy.place.tolist() == [0.25, 0.75]
     assert point.policy.place.tolist() == [0.0, 0.0]
 
 

@@ -116,6 +116,15 @@ def test_a_preference_becomes_a_policy(run: Path, capsys: pytest.CaptureFixture[
     assert wrote == f"wrote {run.parent / 'picked'}: pick.json, policy.safetensors"
 
 
+def test_adapters_without_their_configuration_are_refused(run: Path) -> None:
+    """Factors of an update are no weights that may be averaged."""
+    for name in NAMES:
+        write_weights(run / "experts" / name, {"model.q.lora_A.default.weight": torch.randn(2, 4)})
+    with pytest.raises(RSoupError, match=r"'model\.q\.lora_A\.default\.weight' in risky is a part of an adapter"):
+        _pick(run)
+    assert not (run.parent / "picked" / "policy.safetensors").exists()
+
+
 def test_one_reward_alone_is_its_expert_bit_for_bit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = _pick(run, preference="{risky: 1}")
     assert record["coefficients"] == {"risky": 1.0, "cautious": 0.0}

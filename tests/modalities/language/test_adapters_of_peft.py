@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsoup_lightning.callbacks import SoupCallback
+from rsoup_lightning.callbacks import SoupCallback, souped
 from rsoup_lightning.errors import MergeError, WeightsError
+from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.language import LanguageFineTuner
 from rsoup_lightning.modalities.language.base import LoRA
-from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 
@@ -86,6 +87,24 @@ def test_exported_adapters_are_read_as_the_experts_they_are(tmp_path: Path) -> N
     read = read_experts({"expert": tmp_path / "expert"}, again, again.weights())["expert"]
     assert read.keys() == made.weights().keys()
     assert all(torch.equal(read[name], tensor) for name, tensor in made.weights().items())
+
+
+def test_a_soup_of_adapters_is_played_by_its_updates(tmp_path: Path) -> None:
+    """Not by averaged factors; and the policy is as before."""
+    made = policy()
+    own = {name: tensor.clone() for name, tensor in made.weights().items()}
+    places = {name: adapter(tmp_path / name, seed, lora_alpha=1) for seed, name in enumerate("ab")}
+    experts = list(read_experts(places, made, made.weights()).values())
+    wholes = [
+        peft.PeftModel.from_pretrained(llama(), place).merge_and_unload().state_dict() for place in places.values()
+    ]
+    wanted = llama()
+    wanted.load_state_dict(linear(wholes, [0.25, 0.75]))
+    with souped(made, experts, (0.25, 0.75)) as soup:
+        assert isinstance(soup, TextPolicy)
+        with soup.playing() as model:
+            torch.testing.assert_close(logits(model), logits(wanted), rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(made.weights()[name], tensor) for name, tensor in own.items())
 
 
 def tuner(base: str, lora: LoRA | None = None, **settings: Any) -> LanguageFineTuner:
