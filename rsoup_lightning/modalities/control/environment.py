@@ -24,7 +24,13 @@ from rsoup_lightning.modalities.control.film import film_episode
 from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
 from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy
 from rsoup_lightning.modalities.control.recording import Recording
-from rsoup_lightning.modalities.control.simulators import Backend, Simulator, SimulatorStep, make_simulator
+from rsoup_lightning.modalities.control.simulators import (
+    Backend,
+    Simulator,
+    SimulatorStep,
+    choose_backend,
+    make_simulator,
+)
 from rsoup_lightning.modalities.control.single import look, make_single
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
 from rsoup_lightning.policy import Policy
@@ -58,7 +64,7 @@ class SimulatorEnvironment(Environment):
         rollouts_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
-        backend: who steps the simulator.
+        backend: who steps the simulator; ``auto`` takes envpool where it is installed and plays the same.
         options: keyword arguments of the environment, and ``max_episode_steps``.
 
     Raises:
@@ -89,7 +95,6 @@ class SimulatorEnvironment(Environment):
         self.rollouts_per_epoch = rollouts_per_epoch
         self.eval_episodes = eval_episodes
         self.eval_batch_size = eval_batch_size or eval_episodes
-        self.backend: Backend = backend
         self.options = options or {}
         single = make_single(env_id, self.options)
         if single.spec is None or single.spec.max_episode_steps is None:
@@ -101,6 +106,7 @@ class SimulatorEnvironment(Environment):
         self.actions = actions_of(single)
         seen = look(single, self.actions)
         self.reward_size, self.signals = seen.reward_size, seen.signals
+        self.backend = choose_backend(single, env_id, backend, self.options)
         single.close()
         self._simulator: Simulator | None = None
         self._observations = np.empty(0)

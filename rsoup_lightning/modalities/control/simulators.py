@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rsoup_lightning.errors import SimulationError, UnknownNameError
+from rsoup_lightning.errors import RSoupError, SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control.info import gathered, numbers
 from rsoup_lightning.modalities.control.single import make_single, no_idle_warnings
 from rsoup_lightning.modalities.control.spaces import is_plain
@@ -135,26 +136,53 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
     Args:
         env_id: Gymnasium's name, ``module:Id`` for an environment that ``module`` registers.
         seeds: N seeds.
-        backend: ``auto`` takes envpool where it is installed and has this environment.
+        backend: see :func:`choose_backend`.
         options: keyword arguments of the environment, such as ``ctrl_cost_weight``.
 
     Raises:
-        SimulationError: envpool asked for but not installed, or it cannot give what the environment's wrappers do.
+        SimulationError: envpool asked for where it is not installed or does not play this environment.
         UnknownNameError: envpool asked for but without this environment.
     """
-    has_envpool = find_spec("envpool") is not None
-    if backend == "envpool" and not has_envpool:
-        raise SimulationError("backend 'envpool' is not installed: pip install 'rsoup_lightning[fast]'")
-    if backend == "gymnasium" or not has_envpool:
+    if backend == "auto":
+        env = make_single(env_id, options)
+        backend = choose_backend(env, env_id, backend, options)
+        env.close()
+    if backend == "gymnasium":
         return GymnasiumSimulator(env_id, seeds, options)
+    return EnvPoolSimulator(env_id, seeds, options)
+
+
+def choose_backend(env: gymnasium.Env, env_id: str, backend: Backend, options: dict[str, Any]) -> Backend:
+    """Who steps ``env_id``, made as ``env``: ``backend``, and where that is ``auto`` envpool, if it plays the same.
+
+    Raises:
+        SimulationError: envpool asked for where it is not installed or does not play this environment.
+        UnknownNameError: envpool asked for but without this environment.
+    """
+    obstacle = _obstacle(env, env_id, options) if backend != "gymnasium" else None
+    if backend == "envpool" and obstacle:
+        raise obstacle
+    return "gymnasium" if obstacle or backend == "gymnasium" else "envpool"
+
+
+def _obstacle(env: gymnasium.Env, env_id: str, options: dict[str, Any]) -> RSoupError | None:
+    """Why envpool cannot play what ``env`` plays."""
+    if find_spec("envpool") is None:
+        return SimulationError("backend 'envpool' is not installed: pip install 'rsoup_lightning[fast]'")
     import envpool
 
-    known = envpool.list_all_envs()
-    with no_idle_warnings():
-        if env_id in known and is_plain(envpool.make_spec(env_id).gymnasium_observation_space):
-            return EnvPoolSimulator(env_id, seeds, options)
-    if backend == "auto":
-        return GymnasiumSimulator(env_id, seeds, options)
-    if env_id not in known:
-        raise UnknownNameError("envpool environment", env_id, known)
-    raise SimulationError(f"envpool does not flatten the observations of {env_id!r}: set backend to gymnasium")
+    if env_id not in envpool.list_all_envs():
+        return UnknownNameError("envpool environment", env_id, envpool.list_all_envs())
+    wanted = env.unwrapped.observation_space
+    try:
+        with no_idle_warnings():
+            pool = envpool.make(env_id, env_type="gymnasium", num_envs=1, **options)
+            same = is_plain(wanted) and wanted.shape == pool.observation_space.shape
+            pool.close()
+    except Exception as error:  # envpool has no family of errors
+        return SimulationError(f"envpool cannot make {env_id!r} with {options}: {error}")
+    if not same:
+        return SimulationError(
+            f"envpool does not give the observations {wanted} of {env_id!r}: set backend to gymnasium"
+        )
+    return None

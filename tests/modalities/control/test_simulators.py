@@ -5,7 +5,8 @@ import pytest
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control import simulators
-from rsoup_lightning.modalities.control.simulators import Simulator, make_simulator
+from rsoup_lightning.modalities.control.simulators import Simulator, choose_backend, make_simulator
+from rsoup_lightning.modalities.control.single import make_single
 
 BACKENDS = ("gymnasium", "envpool")
 
@@ -56,22 +57,38 @@ def test_reward_vectors() -> None:
     simulator.close()
 
 
-def test_absent_packages_say_which_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulators, "find_spec", lambda name: None)
-    with pytest.raises(SimulationError, match=r"rsoup_lightning\[fast\]"):
-        make_simulator("HalfCheetah-v5", [0], "envpool", {})
-    assert type(make_simulator("HalfCheetah-v5", [0], "auto", {})).__name__ == "GymnasiumSimulator"
+def _chosen(env_id: str, backend: simulators.Backend = "auto", **options: object) -> str:
+    return choose_backend(make_single(env_id, options), env_id, backend, options)
 
 
-def test_envpool_without_this_environment() -> None:
+def test_envpool_where_it_plays_the_same() -> None:
+    assert _chosen("HalfCheetah-v5") == "envpool"
+    assert _chosen("HalfCheetah-v5", "gymnasium") == "gymnasium"
+    assert _chosen("mo-hopper-v5") == "gymnasium"
     with pytest.raises(UnknownNameError, match="envpool environment"):
-        make_simulator("mo-hopper-v5", [0], "envpool", {})
+        _chosen("mo-hopper-v5", "envpool")
 
 
-def test_envpool_does_not_flatten() -> None:
-    assert type(make_simulator("FrozenLake-v1", [0], "auto", {})).__name__ == "GymnasiumSimulator"
-    with pytest.raises(SimulationError, match="does not flatten the observations of 'FrozenLake-v1'"):
-        make_simulator("FrozenLake-v1", [0], "envpool", {})
+@pytest.mark.parametrize("env_id", ["FrozenLake-v1", "Blackjack-v1"])
+def test_envpool_does_not_flatten(env_id: str) -> None:
+    assert _chosen(env_id) == "gymnasium"
+    assert type(make_simulator(env_id, [0], "auto", {})).__name__ == "GymnasiumSimulator"
+    with pytest.raises(SimulationError, match=f"envpool does not give the observations .* of '{env_id}'"):
+        _chosen(env_id, "envpool")
+
+
+def test_envpool_lacks_an_option() -> None:
+    assert _chosen("HalfCheetah-v5", frame_skip=3) == "envpool"
+    assert _chosen("HalfCheetah-v5", default_camera_config={}) == "gymnasium"
+    with pytest.raises(SimulationError, match="envpool cannot make 'HalfCheetah-v5' with {'default_camera_config'"):
+        _chosen("HalfCheetah-v5", "envpool", default_camera_config={})
+
+
+def test_without_envpool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulators, "find_spec", lambda name: None)
+    assert _chosen("HalfCheetah-v5") == "gymnasium"
+    with pytest.raises(SimulationError, match=r"rsoup_lightning\[fast\]"):
+        _chosen("HalfCheetah-v5", "envpool")
 
 
 def test_backends_play_choices_alike() -> None:
