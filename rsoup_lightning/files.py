@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from rsoup_lightning.errors import OutputError, RunFolderError
 
@@ -19,7 +20,7 @@ from rsoup_lightning.errors import OutputError, RunFolderError
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path to write to; it becomes ``path`` if the block ends well, and vanishes if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path, "tmp")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -27,6 +28,11 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A hidden name in the folder of ``path``, of this process alone, that fits where that of ``path`` does."""
+    return path.with_name(f".{path.name[:40]}.{crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{kind}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,6 +52,19 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def read_value(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not whole.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``, such as :func:`write_json` can write again.
 
@@ -53,10 +72,7 @@ def read_object(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
         ValueError: it is no whole object, or holds NaN or infinity.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    value = read_value(path)
     if not isinstance(value, dict):
         raise ValueError(f"no JSON object but a {type(value).__name__}")
     json.dumps(value, allow_nan=False)
@@ -64,14 +80,14 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path, cure: str) -> Any:
-    """The value in a JSON file.
+    """As :func:`read_value`, of a run.
 
     Raises:
         RunFolderError: it is missing or damaged; says so, and the ``cure``.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_value(path)
+    except (OSError, ValueError) as error:
         raise RunFolderError(f"cannot read {path} ({error}): {cure}") from error
 
 
@@ -93,7 +109,7 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     path = path.absolute()
     if os.path.lexists(path) and not overwrite and not _is_empty_folder(path):
         raise OutputError(f"{path} exists: choose another output, or --overwrite")
-    temporary, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("tmp", "old"))
+    temporary, old = _beside(path, "tmp"), _beside(path, "old")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

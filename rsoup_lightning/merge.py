@@ -26,6 +26,7 @@ from rsoup_lightning.merging.write import check_output, check_space, weight_byte
 from rsoup_lightning.simplex import Coefficients, check_coefficients, grid
 
 LoRAMode = Literal["exact", "factor", "dense"]
+Dtype = Literal["float64", "float32", "float16", "bfloat16"]
 
 
 def merge(
@@ -38,6 +39,7 @@ def merge(
     groups: dict[str, list[float]] | None = None,
     extrapolate: bool = False,
     device: str = "cpu",
+    dtype: Dtype | None = None,
     overwrite: bool = False,
     **options: Any,
 ) -> list[Path]:
@@ -53,6 +55,7 @@ def merge(
         groups: regular expressions over tensor names, and the λ of the tensors they match.
         extrapolate: allow λ off the simplex.
         device: where to compute.
+        dtype: of the floating tensors that are written; without one it is the experts', which must then be the same.
         overwrite: replace an existing output.
         **options: settings of the method.
 
@@ -77,14 +80,17 @@ def merge(
     }
     shared: dict[str, Any] = {"method": method_name, "options": {**METHODS[method_name].options, **options}}
     shared |= {"init": init, "groups": {pattern: list(weights) for pattern, weights in by_pattern.items()}}
+    shared |= {"dtype": dtype} if dtype else {}
+    wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
     with ExitStack() as stack:
         opened = [_open(stack, path) for path in experts]
         ancestor = _open(stack, init) if init else None
-        check_stored(dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {}))
-        total = len(targets) * weight_bytes(opened[0])
+        named = dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {})
+        check_stored(named, any_floating=wanted is not None)
+        total = len(targets) * weight_bytes(opened[0], wanted)
         check_space(Path(output), total)
         advance = stack.enter_context(_progress(total))
-        plan = Plan(chosen, next(iter(targets.values())), by_pattern, _device(device), experts)
+        plan = Plan(chosen, next(iter(targets.values())), by_pattern, _device(device), experts, wanted)
         check_groups(plan, list(opened[0].tensors))
         sources = [*experts, *([init] if init else [])]
         for target, point in stack.enter_context(_whole(output, targets, sources, overwrite)).items():

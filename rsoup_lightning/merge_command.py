@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merge import LoRAMode, merge, merge_adapters
+from rsoup_lightning.merge import Dtype, LoRAMode, merge, merge_adapters
 from rsoup_lightning.merging.adapter_output import is_adapter
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.methods import METHODS
 
 DESCRIPTION = """Merge experts without training: their weights, interpolated.
 
-An expert is a .safetensors file, a Lightning .ckpt, a Hugging Face or diffusers folder, or a PEFT adapter folder.
+An expert is a .safetensors file, a file of torch (.ckpt, .pt, .pth, .bin), a zip of Stable-Baselines3, a Hugging Face
+or diffusers folder, or a PEFT adapter folder. Nothing is unpickled that could run code.
 What is written loads as the experts did; its configuration and tokenizer are those of the first expert."""
 EXAMPLES = """methods (θ_i: experts, θ_0: init, τ_i = θ_i - θ_0, λ: coefficients):
 {methods}
@@ -36,12 +38,14 @@ examples:
 
 
 NAMES = {"method_name": "method", "grid_steps": "grid"}
+PATHS = {"output", "init", "base"}
 FOR_ADAPTERS = {"lora", "rank", "base"}
 FOR_MODELS = {
     "method_name",
     "init",
     "groups",
     "device",
+    "dtype",
     *(name for known in METHODS.values() for name in known.options),
 }
 
@@ -54,6 +58,9 @@ def merge_command(arguments: list[str]) -> int:
     """``rsoup merge``."""
     config = _parser().parse_args(arguments).as_dict()
     given = {name: value for name, value in config.items() if value is not None and value is not False}
+    for name in PATHS & given.keys():
+        given[name] = os.path.expanduser(given[name])
+    given["experts"] = [os.path.expanduser(path) for path in given["experts"]]
     adapters = [is_adapter(Path(path)) for path in given["experts"]]
     if any(adapters) and not all(adapters):
         odd = given["experts"][adapters.index(False)]
@@ -98,6 +105,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--groups", type=dict[str, list[float]], help="λ for tensors by regular expression")
     parser.add_argument("--extrapolate", action="store_true", help="allow λ off the simplex")
     parser.add_argument("--device", type=str, help="where to compute (default: cpu)")
+    parser.add_argument("--dtype", type=Dtype | None, help="of what is written (default: the experts')")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument("--density", type=float, help="ties, dare: share of each task vector to keep")
     parser.add_argument("--seed", type=int, help="dare: of the random choice")

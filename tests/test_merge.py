@@ -68,6 +68,70 @@ def test_one_hot_copies_the_expert(experts: list[Path], tmp_path: Path, name: st
         assert (tmp_path / "out" / shard).read_bytes() == (experts[1] / shard).read_bytes()
 
 
+def test_pickled_folders_become_safetensors(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4, vocab_size=64
+    )
+    models = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        models.append(transformers.LlamaForCausalLM(config))
+        config.save_pretrained(tmp_path / str(seed))
+        torch.save(models[-1].state_dict(), tmp_path / str(seed) / "pytorch_model.bin")
+    merge([str(tmp_path / "0"), str(tmp_path / "1")], str(tmp_path / "out"), [0.3, 0.7])
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"config.json", "merge.json", "model.safetensors"}
+    merged = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "out")
+    expected = merge_weights([dict(model.state_dict()) for model in models], [0.3, 0.7])
+    torch.testing.assert_close(dict(merged.state_dict()), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_experts_of_two_dtypes(tmp_path: Path, dtype: str) -> None:
+    half, full = sharded(tmp_path / "half"), sharded(tmp_path / "full", 1)
+    for file in full.glob("*.safetensors"):
+        save_file({name: tensor.float() + 1e-4 for name, tensor in load_file(file).items()}, file)
+    for folder in (half, full):
+        (folder / "config.json").write_text('{"torch_dtype": "bfloat16", "text_config": {"dtype": "bfloat16"}}')
+    a, b = str(half), str(full)
+    command = ["merge", "--experts", a, b, "--coefficients", ".4", ".6", "--output", str(tmp_path / "out")]
+    refused = rsoup(*command, status=2).stderr
+    assert "'x' is torch.bfloat16 in" in refused and "takes --dtype" in refused
+    rsoup(*command, "--dtype", dtype)
+    kind = getattr(torch, dtype)
+    for name, merged in _all(tmp_path / "out").items():
+        expected = (0.4 * _all(half)[name].double() + 0.6 * _all(full)[name].double()).to(kind)
+        torch.testing.assert_close(merged, expected)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config == {"torch_dtype": dtype, "text_config": {"dtype": dtype}}
+    rsoup(*command, "--dtype", dtype, "--overwrite", "--coefficients", "1", "0")
+    assert all(torch.equal(merged, _all(half)[name].to(kind)) for name, merged in _all(tmp_path / "out").items())
+
+
+@pytest.mark.parametrize("length", [250, 255])
+def test_a_name_as_long_as_the_file_system_takes(experts: list[Path], tmp_path: Path, length: int) -> None:
+    name = "x" * length
+    merge([str(experts[0]), str(experts[1])], str(tmp_path / name), [0.5, 0.5])
+    assert (tmp_path / name / "merge.json").exists()
+
+
+def test_a_name_that_is_too_long(experts: list[Path], tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(RSoupError, match="File name too long"):
+        merge([str(experts[0]), str(experts[1])], str(tmp_path / ("x" * 256)), [0.5, 0.5])
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_home_folders(experts: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "e").symlink_to(experts[0])
+    rsoup(
+        *("merge", "--experts", "~/e", str(experts[1]), "--coefficients", ".5", ".5", "--output=~/out"),
+        cwd=experts[2],
+        HOME=str(tmp_path),
+    )
+    assert (tmp_path / "out" / "merge.json").exists()
+
+
 def test_a_sweep(experts: list[Path], tmp_path: Path) -> None:
     written = merge([str(path) for path in experts], str(tmp_path / "sweep"), grid_steps=3)
     assert [path.name for path in written] == ["0-0-1", "0-0.5-0.5", "0-1-0", "0.5-0-0.5", "0.5-0.5-0", "1-0-0"]

@@ -24,12 +24,15 @@ class HasLayout(Protocol):
 Layout = TypeVar("Layout", bound=HasLayout)
 
 
-def check_layout(experts: Sequence[Mapping[str, HasLayout]], names: Sequence[str] | None = None) -> None:
+def check_layout(
+    experts: Sequence[Mapping[str, HasLayout]], names: Sequence[str] | None = None, *, any_floating: bool = False
+) -> None:
     """Require the same keys, shapes and dtypes in all experts.
 
     Args:
         experts: one mapping of tensors per expert.
         names: what to call them in errors; default "expert 0", "expert 1", ...
+        any_floating: whether the floating dtypes may differ.
 
     Raises:
         MergeError: names the first key that differs, and how.
@@ -44,8 +47,10 @@ def check_layout(experts: Sequence[Mapping[str, HasLayout]], names: Sequence[str
             if twin.shape != tensor.shape:
                 shapes = f"{tuple(tensor.shape)} in {first_label} but {tuple(twin.shape)} in {label}"
                 raise MergeError(f"{key!r} has shape {shapes}")
-            if twin.dtype != tensor.dtype:
-                raise MergeError(f"{key!r} is {tensor.dtype} in {first_label} but {twin.dtype} in {label}")
+            floating = twin.dtype.is_floating_point and tensor.dtype.is_floating_point
+            if twin.dtype != tensor.dtype and not (floating and any_floating):
+                cure = ": cast one of them (rsoup merge takes --dtype)" if floating else ""
+                raise MergeError(f"{key!r} is {tensor.dtype} in {first_label} but {twin.dtype} in {label}{cure}")
 
 
 def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | None = None) -> None:
@@ -59,8 +64,13 @@ def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | 
     check_layout(experts, names)
     for first_label, first, label, other in _pairs(experts, names):
         for key, tensor in first.items():
-            if not tensor.is_floating_point() and not tensor.equal(other[key]):
+            if not tensor.is_floating_point() and not is_counter(key) and not tensor.equal(other[key]):
                 raise MergeError(f"{key!r} is no floating tensor and differs between {first_label} and {label}")
+
+
+def is_counter(name: str) -> bool:
+    """Whether a tensor counts the batches that batch normalisation has seen: soups take the largest."""
+    return name.rpartition(".")[2] == "num_batches_tracked"
 
 
 def _pairs(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import islice
 from math import isclose, prod
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
+from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.stored import Readable
 from rsoup_lightning.simplex import Coefficients
@@ -35,6 +37,7 @@ class Plan:
         groups: regular expressions over tensor names to the λ of the tensors they match; the first match counts.
         device: where to compute; None: where the experts are.
         names: what to call the experts in errors.
+        dtype: of the floating tensors that come out; None: that of the first expert's.
     """
 
     method: Method
@@ -42,6 +45,11 @@ class Plan:
     groups: Mapping[str, Coefficients] = field(default_factory=dict)
     device: torch.device | None = None
     names: Sequence[str] = ()
+    dtype: torch.dtype | None = None
+
+    def dtype_of(self, stored: torch.dtype) -> torch.dtype:
+        """What a tensor that the first expert has in ``stored`` comes out as."""
+        return self.dtype if self.dtype and stored.is_floating_point else stored
 
     def coefficients_of(self, name: str) -> Coefficients:
         """λ of the tensor called ``name``."""
@@ -59,7 +67,7 @@ def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor 
 
     Where the method keeps experts, those that weigh zero are left out, so that a one-hot λ is that expert bit for bit,
     and what they agree on, as on weights that were not trained, stays as it is. What holds no floating numbers must
-    agree.
+    agree, but for the counters of batch normalisation, of which the largest counts.
 
     Raises:
         MergeError: integers that differ, or a result that is not finite; names the tensor.
@@ -76,20 +84,23 @@ def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
     alone = [weights[index] for index in used] == [1.0]
     # Slerp needs both of its experts, also one that weighs nothing, unless the other is the whole answer.
     drops = plan.method.keeps_experts and (plan.method.elementwise or alone)
-    return used if used and drops and dtype.is_floating_point else list(range(len(weights)))
+    weighed = dtype.is_floating_point or is_counter(name)
+    return used if used and drops and weighed else list(range(len(weights)))
 
 
 def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
     """The ``chosen`` experts merged; maybe one of them itself."""
     first = experts[0]
+    if is_counter(name) and not first.is_floating_point():
+        return torch.stack(list(experts)).amax(0)
     if not first.is_floating_point():
         if not all(first.equal(other) for other in experts[1:]):
             raise MergeError(f"{name!r} holds no floating numbers and differs between {', '.join(plan.labels)}")
         return first
     weights = [plan.coefficients_of(name)[index] for index in chosen]
     whole = plan.method.keeps_experts and isclose(sum(weights), 1)
-    agreed = whole and all(first.equal(other) for other in experts[1:])
-    wide = torch.promote_types(first.dtype, torch.float32)
+    agreed = whole and all(first.dtype == other.dtype and first.equal(other) for other in experts[1:])
+    wide = reduce(torch.promote_types, {expert.dtype for expert in experts}, torch.float32)
     device = plan.device or first.device
     given = Ingredients(
         name=name,
@@ -101,11 +112,11 @@ def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[in
         _explain(
             name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init
         )  # such methods may mask what is not finite
-        return first
-    merged = first if agreed else plan.method.function(given).to(first.device, first.dtype)
+        return first.to(plan.dtype_of(first.dtype))
+    merged = (first if agreed else plan.method.function(given)).to(first.device, plan.dtype_of(first.dtype))
     if not _finite(merged):
         _explain(name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init)
-        return first
+        return first.to(plan.dtype_of(first.dtype))
     return merged
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rsoup_lightning.errors import WeightsError
-from rsoup_lightning.files import atomic
+from rsoup_lightning.files import atomic, read_value
 
 FILE_NAME = "policy.safetensors"
 CHECKPOINT_PREFIX = "policy."  # the policy's attribute name in RewardFineTuner
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The policy weights in a ``.safetensors`` file, a folder that holds one, or a Lightning ``.ckpt``.
+    """The policy weights in a ``.safetensors`` file, a folder that holds one, or a file that ``torch.save`` wrote.
 
-    A checkpoint is read with torch's weights-only unpickler, which builds tensors and plain containers and nothing
-    else; only the tensors of its policy are kept.
+    The latter is read with torch's weights-only unpickler, which builds tensors and plain containers and nothing else.
+    Of a Lightning ``.ckpt`` only the tensors of its policy are kept; ``.pt``, ``.pth`` and ``.bin`` hold nothing else.
 
     Raises:
         WeightsError: no such file, a truncated one, one that needs unpickling, or a checkpoint without a policy.
@@ -32,13 +34,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(f"no weights at {path}: expected a .safetensors file, a .ckpt, or a folder with {FILE_NAME}")
-    if file.suffix == ".safetensors":
+    if file.suffix in (".safetensors", ".pt", ".pth", ".bin"):
         return read_tensors(file)
     if file.suffix == ".ckpt":
         return _read_checkpoint(file)
-    raise WeightsError(
-        f"{file} is neither .safetensors nor a Lightning .ckpt: other formats can run code when opened; convert it"
-    )
+    raise WeightsError(f"{file} is neither .safetensors nor a .ckpt, .pt, .pth or .bin of torch: convert it")
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -56,13 +56,38 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             raise WeightsError(
                 f"{file} is no whole safetensors file ({error}): was its writing or copying cut off?"
             ) from error
-    tensors = load_pickled(file)
-    if not isinstance(tensors, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) and tensor.layout == torch.strided
-        for name, tensor in tensors.items()
-    ):
-        raise WeightsError(f"{file} holds other things than tensors by their names: save a state dict")
-    return {name: tensor.detach() for name, tensor in tensors.items()}
+    return check_tensors(load_pickled(file), file)
+
+
+def check_tensors(found: Any, file: Path) -> dict[str, Tensor]:
+    """``found``, which was unpickled from ``file``, if it is plain tensors by name.
+
+    Raises:
+        WeightsError: it is something else.
+    """
+    if not isinstance(found, Mapping) or not found:
+        raise WeightsError(f"{file} holds no tensors by their names: save a state dict")
+    for name, tensor in found.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise WeightsError(f"{file} holds {name!r:.60}, which is no tensor by its name: save a state dict")
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise WeightsError(f"{file}: {name!r} is sparse, quantised or without numbers: save plain tensors")
+    return {name: tensor.detach() for name, tensor in found.items()}
+
+
+def read_beside(file: Path, kind: type = dict) -> Any:
+    """What a JSON file beside weights holds, if that is of a ``kind``.
+
+    Raises:
+        WeightsError: it cannot be read, is not whole, or holds something else.
+    """
+    try:
+        content = read_value(file)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} is no whole JSON file ({error}): was its writing or copying cut off?") from error
+    if not isinstance(content, kind):
+        raise WeightsError(f"{file} holds a {type(content).__name__} and not a {kind.__name__}: it is damaged")
+    return content
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -72,28 +97,25 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         save_file({name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}, temporary)
 
 
-def load_checkpoint(file: Path) -> dict[str, Any]:
-    """The content of a Lightning checkpoint, its tensors mapped from the file.
-
-    Raises:
-        WeightsError: it is damaged, has no ``state_dict`` of tensors, or needs more than tensors and plain containers.
-    """
-    state = load_pickled(file)
-    tensors = state.get("state_dict") if isinstance(state, dict) else None
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
-    return state
-
-
-def load_pickled(file: Path) -> Any:
+def load_pickled(source: Path | BytesIO, file: Path | None = None) -> Any:
     """What ``torch.save`` wrote, its tensors mapped from the file; only tensors and plain containers are built.
+
+    Args:
+        source: the file, or its bytes.
+        file: what to call the bytes in errors.
 
     Raises:
         WeightsError: it is damaged, or needs more than that.
     """
+    file = source if isinstance(source, Path) else file
     try:
-        mapped = zipfile.is_zipfile(file)  # not so files of old torch, which are read whole
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        mapped = isinstance(source, Path) and zipfile.is_zipfile(source)  # not so files of old torch: read whole
+        if mapped:
+            with zipfile.ZipFile(source) as archive:  # torch does not check what it maps
+                if damaged := archive.testzip():
+                    raise ValueError(f"its record {damaged!r} is not what it was when it was written")
+        with warnings.catch_warnings(action="ignore"):  # of torch to itself, on what a damaged file asks for
+            return torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         reason = str(error).partition("\n")[0]
         raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({reason})") from error
@@ -104,7 +126,10 @@ def load_pickled(file: Path) -> Any:
 
 def _read_checkpoint(file: Path) -> dict[str, Tensor]:
     size = len(CHECKPOINT_PREFIX)
-    state = load_checkpoint(file)["state_dict"]
+    content = load_pickled(file)
+    if not isinstance(content, Mapping) or "state_dict" not in content:
+        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
+    state = check_tensors(content["state_dict"], file)
     weights = {name[size:]: tensor.clone() for name, tensor in state.items() if name.startswith(CHECKPOINT_PREFIX)}
     if not weights:
         raise WeightsError(f"{file} holds no policy: none of its tensors is named {CHECKPOINT_PREFIX}*")

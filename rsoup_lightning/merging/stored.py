@@ -1,4 +1,4 @@
-"""Experts as they lie on disk: safetensors files, Hugging Face and diffusers folders, Lightning checkpoints."""
+"""Experts as they lie on disk: files of safetensors or of torch, Hugging Face and diffusers folders."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.merging.check import HasLayout, check_layout
+from rsoup_lightning.merging.checkpoint import SUFFIXES, Checkpoint, read_checkpoint
 from rsoup_lightning.merging.factors import check_no_factors
-from rsoup_lightning.merging.io import load_checkpoint
-from rsoup_lightning.merging.tensor_file import TensorFile
+from rsoup_lightning.merging.io import read_beside
+from rsoup_lightning.merging.pickled_shard import PickledShard, in_safetensors, is_pickled_shard
+from rsoup_lightning.merging.tensor_file import TensorFile, WeightFile
 
 INDEX_SUFFIX = ".safetensors.index.json"
+PICKLED_INDEX_SUFFIX = ".bin.index.json"
+TEMPLATES = "additional_chat_templates"
 PIPELINE_INDEX = "model_index.json"  # of a diffusers folder, whose models lie in folders of their own
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
@@ -36,16 +40,21 @@ class StoredExpert:
     Attributes:
         path: as the user named it.
         tensors: its tensors by name; in a folder of several models the name begins with the model's folder.
-        files: safetensors files by their path in the expert, in which the tensors lie.
-        others: what lies beside the weights (configuration, tokenizer), by path in the expert.
-        checkpoint: the content of a Lightning checkpoint.
+        files: those in which the tensors lie, by their path in the expert as safetensors.
+        others: what lies beside the weights (configuration, tokenizer), by path in the expert: a file, or a content.
+        checkpoint: what a single file of torch holds.
     """
 
     path: Path
     tensors: Mapping[str, Readable]
-    files: Mapping[str, TensorFile]
-    others: Mapping[str, Path]
-    checkpoint: Mapping[str, Any] | None = None
+    files: Mapping[str, WeightFile]
+    others: Mapping[str, Path | bytes]
+    checkpoint: Checkpoint | None = None
+
+    def other(self, relative: str) -> bytes:
+        """The content of one of ``others``."""
+        source = self.others[relative]
+        return source.read_bytes() if isinstance(source, Path) else source
 
     def close(self) -> None:
         """Free its files."""
@@ -55,7 +64,7 @@ class StoredExpert:
 
 @dataclass(frozen=True)
 class LoadedTensor:
-    """A tensor of a Lightning checkpoint, mapped from its file."""
+    """A tensor of a checkpoint, mapped from its file."""
 
     tensor: Tensor
 
@@ -84,13 +93,13 @@ def open_expert(path: Path) -> StoredExpert:
     if path.suffix == ".safetensors":
         file = TensorFile(path)
         return StoredExpert(path, file.tensors, {path.name: file}, {})
-    if path.suffix == ".ckpt" and path.is_file():
-        state = load_checkpoint(path)
-        tensors = {name: LoadedTensor(tensor.contiguous()) for name, tensor in state["state_dict"].items()}
-        return StoredExpert(path, tensors, {}, {}, state)
     if not path.exists():
         raise WeightsError(f"no expert at {path}")
-    raise WeightsError(f"{path} is no .safetensors file, no Lightning .ckpt and no folder of safetensors")
+    if path.suffix in SUFFIXES:
+        checkpoint = read_checkpoint(path)
+        tensors = {name: LoadedTensor(tensor.contiguous()) for name, tensor in checkpoint.tensors.items()}
+        return StoredExpert(path, tensors, {}, {}, checkpoint)
+    raise WeightsError(f"{path} is no .safetensors file, none of torch ({', '.join(SUFFIXES)}) and no folder of them")
 
 
 def is_pipeline(path: Path) -> bool:
@@ -98,8 +107,8 @@ def is_pipeline(path: Path) -> bool:
     return (path / PIPELINE_INDEX).is_file()
 
 
-def check_stored(experts: Mapping[str, StoredExpert]) -> None:
-    """Require the same names, shapes and dtypes in all experts.
+def check_stored(experts: Mapping[str, StoredExpert], *, any_floating: bool = False) -> None:
+    """Require the same names, shapes and dtypes in all experts; ``any_floating`` lets floating dtypes differ.
 
     Raises:
         MergeError: names the first tensor that differs, and how, or that is a factor of an update.
@@ -114,7 +123,7 @@ def check_stored(experts: Mapping[str, StoredExpert]) -> None:
             for name in sorted(missing):
                 hint = " (one ties it to another tensor: save both the same way)" if may_be_tied(name) else ""
                 raise MergeError(f"{lacks} lacks the tensor {name!r} that {has} has{hint}")
-    check_layout([expert.tensors for expert in experts.values()], list(experts))
+    check_layout([expert.tensors for expert in experts.values()], list(experts), any_floating=any_floating)
 
 
 def may_be_tied(name: str) -> bool:
@@ -123,30 +132,38 @@ def may_be_tied(name: str) -> bool:
 
 
 def _open_folder(root: Path) -> StoredExpert:
-    files: dict[str, TensorFile] = {}
-    others: dict[str, Path] = {}
+    files: dict[str, WeightFile] = {}
+    others: dict[str, Path | bytes] = {}
     tensors: dict[str, Readable] = {}
     try:
         for folder, names in _folders(root):
             inside = folder.relative_to(root).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
-            shards = {}
+            shards: dict[str, WeightFile] = {}
             for name in (name for name in names if name.endswith(".safetensors")):
                 files[prefix + name] = shards[name] = TensorFile(folder / name)
+            if not shards:  # what lies beside safetensors is the same once more
+                for name in filter(is_pickled_shard, names):
+                    renamed = in_safetensors(name)
+                    files[prefix + renamed] = shards[renamed] = PickledShard(folder / name)
+                for name in (name for name in names if name.endswith(PICKLED_INDEX_SUFFIX) and shards):
+                    content = _in_safetensors(folder / name)
+                    _check_index(folder / name, content, shards)
+                    others[prefix + in_safetensors(name)] = json.dumps(content).encode()
             for index in (name for name in names if name.endswith(INDEX_SUFFIX)):
-                _check_index(folder / index, shards)
+                _check_index(folder / index, read_beside(folder / index), shards)
             for name, shard in shards.items():
                 for key, tensor in shard.tensors.items():
                     if prefix + key in tensors:
                         raise WeightsError(f"two files in {folder} hold {key!r}, one is {name}: remove one of them")
                     tensors[prefix + key] = tensor
             for name in names:
-                if name not in shards and not name.endswith(OTHER_WEIGHTS):
-                    others[prefix + name] = _real(folder / name)
+                if name not in shards and not name.endswith((*OTHER_WEIGHTS, PICKLED_INDEX_SUFFIX)):
+                    others[prefix + name] = _checked(_real(folder / name))
         if not tensors:
-            unsafe = sorted(path.name for path in root.rglob("*") if path.name.endswith(OTHER_WEIGHTS))
-            found = f"; {unsafe[0]} can run code when opened: convert it to safetensors" if unsafe else ""
-            raise WeightsError(f"no safetensors weights in {root}{found}")
+            other = sorted(path.name for path in root.rglob("*") if path.name.endswith(OTHER_WEIGHTS))
+            found = f"; {other[0]} is none that transformers or diffusers would load" if other else ""
+            raise WeightsError(f"no weights in {root}: expected *.safetensors or pytorch_model*.bin{found}")
     except BaseException:
         for file in files.values():
             file.close()
@@ -155,18 +172,42 @@ def _open_folder(root: Path) -> StoredExpert:
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """``root``, and the parts of a diffusers pipeline, with their file names; hidden ones are left out.
+    """``root``, and those of its folders that are the expert's, with their file names; hidden ones are left out.
 
-    Other subfolders are not the expert's: a trainer keeps its checkpoints there.
+    They are the parts of a diffusers pipeline, those of a model of sentence-transformers, and chat templates. Other
+    subfolders are not the expert's: a trainer keeps its checkpoints there.
     """
 
     def refuse(error: OSError) -> None:
         raise WeightsError(f"cannot read {error.filename}: {error.strerror}") from error
 
-    whole = is_pipeline(root)
+    parts = None if is_pipeline(root) else {TEMPLATES, *_modules(root)}
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):
-        subfolders[:] = sorted(name for name in subfolders if whole and not name.startswith("."))
+        inside = Path(folder).relative_to(root)
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if not name.startswith(".") and (parts is None or (inside / name).parts[0] in parts)
+        )
         yield Path(folder), sorted(name for name in names if not name.startswith("."))
+
+
+def _modules(root: Path) -> set[str]:
+    """The folders that a model of sentence-transformers says its parts lie in."""
+    file = root / "modules.json"
+    if not file.is_file():
+        return set()
+    listed = read_beside(file, list)
+    if not all(isinstance(module, dict) and isinstance(module.get("path"), str) for module in listed):
+        raise WeightsError(f"{file} is no list of modules with their paths: save the model again")
+    return {Path(module["path"]).parts[0] for module in listed if module["path"]}
+
+
+def _checked(path: Path) -> Path:
+    """A file that lies beside weights; JSON must be whole, as everybody who loads the model needs it."""
+    if path.suffix == ".json":
+        read_beside(path, object)
+    return path
 
 
 def _real(path: Path) -> Path:
@@ -176,13 +217,24 @@ def _real(path: Path) -> Path:
     return path.resolve()
 
 
-def _check_index(index: Path, shards: Mapping[str, TensorFile]) -> None:
+def _in_safetensors(index: Path) -> dict[str, Any]:
+    """The content of an index of pickled shards, as that of the same shards in safetensors."""
+    content: dict[str, Any] = read_beside(index)
+    return {**content, "weight_map": {name: in_safetensors(shard) for name, shard in _weight_map(index, content)}}
+
+
+def _weight_map(index: Path, content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each tensor's name, and the shard it is in by an index."""
+    where = content.get("weight_map")
+    if not isinstance(where, dict) or not all(isinstance(shard, str) for shard in where.values()):
+        raise WeightsError(f"{index} is no index of shards: it has no weight_map of names to files")
+    return list(where.items())
+
+
+def _check_index(index: Path, content: Mapping[str, Any], shards: Mapping[str, WeightFile]) -> None:
     """Require an index and the shards beside it to say the same."""
-    try:
-        where: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        pairs = list(where.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{index} is no index of shards ({error!r})") from error
+    pairs = _weight_map(index, content)
+    where = dict(pairs)
     for shard in sorted(set(where.values()) - shards.keys()):
         raise WeightsError(f"{index.parent} lacks the shard {shard} that its index names")
     for key, shard in pairs:

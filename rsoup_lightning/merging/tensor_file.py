@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,11 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
 LARGEST_HEADER = 100_000_000  # bytes, the format's own limit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredTensor:
     """A tensor in a file, not yet read.
 
@@ -44,7 +47,7 @@ class StoredTensor:
         start: its first byte in the file.
     """
 
-    file: TensorFile
+    file: WeightFile
     dtype: torch.dtype
     shape: tuple[int, ...]
     start: int
@@ -62,7 +65,27 @@ class StoredTensor:
         return buffer.view(self.dtype)
 
 
-class TensorFile:
+class WeightFile(ABC):
+    """An open file of tensors as a safetensors file would lay them out.
+
+    Attributes:
+        header: the size field and the JSON.
+        tensors: by name, in the order of their bytes.
+    """
+
+    header: bytes
+    tensors: Mapping[str, StoredTensor]
+
+    @abstractmethod
+    def read_into(self, buffer: memoryview, start: int) -> None:
+        """Fill ``buffer`` with the bytes of one tensor from ``start`` on; safe from several threads."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the file."""
+
+
+class TensorFile(WeightFile):
     """An open safetensors file.
 
     Args:
@@ -87,7 +110,6 @@ class TensorFile:
             raise
 
     def read_into(self, buffer: memoryview, start: int) -> None:
-        """Fill ``buffer`` with the bytes from ``start`` on; safe from several threads."""
         done = 0
         while done < len(buffer):
             got = os.preadv(self._descriptor, [buffer[done:]], start + done)
@@ -96,7 +118,6 @@ class TensorFile:
             done += got
 
     def close(self) -> None:
-        """Free the file."""
         os.close(self._descriptor)
 
     def _read_header(self) -> bytes:
@@ -109,28 +130,68 @@ class TensorFile:
 
     def _tensors(self) -> dict[str, StoredTensor]:
         try:
-            entries = json.loads(self.header[8:])
-            entries.pop("__metadata__", None)
+            entries = json.loads(self.header[8:], object_pairs_hook=_once)
+            metadata = entries.pop("__metadata__", {})
+            if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+                raise TypeError("its metadata are no texts by name")
             ordered = sorted(entries.items(), key=lambda item: item[1]["data_offsets"])
             end = 0
             for name, entry in ordered:
                 begin, previous, end = entry["data_offsets"][0], end, entry["data_offsets"][1]
-                if begin < previous:
-                    raise self._damaged(f"tensor {name!r} begins inside the one before it")
-            return {name: self._tensor(name, entry) for name, entry in ordered}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if begin != previous:
+                    raise self._damaged(f"tensor {name!r} does not begin where the one before it ends")
+            tensors = {name: self._tensor(name, entry) for name, entry in ordered}
+            if len(self.header) + end != self._size:
+                raise self._damaged(f"its tensors end at byte {len(self.header) + end:,} of {self._size:,}")
+            return tensors
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise self._damaged(f"its header is not that of a safetensors file ({error})") from error
 
     def _tensor(self, name: str, entry: dict[str, Any]) -> StoredTensor:
         if entry["dtype"] not in DTYPES:
             raise WeightsError(f"{self.path}: tensor {name!r} has dtype {entry['dtype']}, which cannot be merged")
         begin, end = entry["data_offsets"]
+        if any(type(number) is not int or number < 0 for number in (begin, end, *entry["shape"])):
+            raise self._damaged(f"tensor {name!r} has a shape or a place that is no whole number")
         tensor = StoredTensor(self, DTYPES[entry["dtype"]], tuple(entry["shape"]), len(self.header) + begin)
-        if min(tensor.shape, default=0) < 0 or end - begin != tensor.elements * tensor.dtype.itemsize:
+        if end - begin != tensor.elements * tensor.dtype.itemsize:
             raise self._damaged(f"tensor {name!r} claims {end - begin:,} bytes for shape {tensor.shape}")
-        if begin < 0 or len(self.header) + end > self._size:
+        if len(self.header) + end > self._size:
             raise self._damaged(f"tensor {name!r} ends after the file, which has {self._size:,} bytes")
         return tensor
 
     def _damaged(self, reason: str) -> WeightsError:
         return WeightsError(f"{self.path} is damaged: {reason}. Was its writing or copying cut off?")
+
+
+def layout(
+    tensors: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata: Mapping[str, str]
+) -> tuple[bytes, dict[str, int]]:
+    """The header of a safetensors file that holds ``tensors``, one after the other, and where each of them starts.
+
+    Args:
+        tensors: dtype and shape by name.
+        metadata: texts by name, for readers; transformers asks for ``{"format": "pt"}``.
+    """
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name, (dtype, shape) in tensors.items():
+        begin, end = end, end + math.prod(shape) * dtype.itemsize
+        entries[name] = {"dtype": NAMES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # so that tensors are aligned
+    header = len(text).to_bytes(8, "little") + text
+    return header, {name: len(header) + entries[name]["data_offsets"][0] for name in tensors}
+
+
+def metadata(header: bytes) -> dict[str, str]:
+    """What a header says beside its tensors."""
+    return dict(json.loads(header[8:]).get("__metadata__", {}))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, each name in it once."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("it has a name twice")
+    return found

@@ -6,6 +6,7 @@ PEFT plays such an adapter the two differ, so that the folded model must store b
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from rsoup_lightning.errors import MergeError, OutputError
-from rsoup_lightning.files import read_object, write_json
+from rsoup_lightning.files import write_json
 from rsoup_lightning.merging.skeleton import CONFIG, skeleton
 from rsoup_lightning.merging.stored import INDEX_SUFFIX, StoredExpert, may_be_tied
 from rsoup_lightning.merging.tensor_file import TensorFile
@@ -50,7 +51,7 @@ def untied(base: StoredExpert, changed: Collection[str]) -> Iterator[StoredExper
         return
     with TemporaryDirectory() as name:
         folder = Path(name)
-        described = read_object(base.path / CONFIG)
+        described = json.loads(base.other(CONFIG))
         write_json(folder / CONFIG, {**_without_ties(described), TIES: False})
         after = skeleton(folder).tied
         for group in touched:

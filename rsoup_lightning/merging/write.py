@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from torch import Tensor
 
 from rsoup_lightning.errors import OutputError
 from rsoup_lightning.files import atomic_output, write_json
+from rsoup_lightning.merging.checkpoint import Checkpoint
 from rsoup_lightning.merging.engine import Plan, stream
+from rsoup_lightning.merging.io import read_beside
 from rsoup_lightning.merging.stored import StoredExpert
-from rsoup_lightning.merging.tensor_file import StoredTensor
+from rsoup_lightning.merging.tensor_file import StoredTensor, WeightFile, layout, metadata
 
-KEPT_OF_CHECKPOINT = ("hyper_parameters", "hparams_name", "pytorch-lightning_version")
 PROVENANCE = "merge.json"
+CONFIG = "config.json"  # of a model that transformers or diffusers wrote
 
 Advance = Callable[[int], None]
 
@@ -45,7 +48,7 @@ def write_merged(
     """
     first = experts[0]
     check_output(output, [expert.path for expert in [*experts, *([init] if init else [])]])
-    check_space(output, weight_bytes(first))
+    check_space(output, weight_bytes(first, plan.dtype))
     tensors = [expert.tensors for expert in experts], init.tensors if init else None
     as_file = not first.path.is_dir() and output.suffix == first.path.suffix
     with atomic_output(output, overwrite=overwrite) as temporary:
@@ -58,55 +61,76 @@ def write_merged(
             names = {relative: temporary if as_file else folder / relative for relative in first.files}
             _write_files(names, plan, *tensors, first, advance)
         if not as_file:
-            for relative, source in first.others.items():
+            for relative in first.others:
                 (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, folder / relative)
+                (folder / relative).write_bytes(first.other(relative))
+                if plan.dtype and relative.rpartition("/")[2] == CONFIG:
+                    config = read_beside(folder / relative)
+                    write_json(folder / relative, _of_dtype(config, str(plan.dtype).removeprefix("torch.")))
             write_json(folder / PROVENANCE, provenance)
 
 
-def weight_bytes(expert: StoredExpert) -> int:
-    """Bytes of all its tensors."""
-    return sum(torch.Size(tensor.shape).numel() * tensor.dtype.itemsize for tensor in expert.tensors.values())
+def weight_bytes(expert: StoredExpert, dtype: torch.dtype | None = None) -> int:
+    """Bytes of all its tensors, the floating ones in ``dtype`` if one is given."""
+    return sum(
+        prod(tensor.shape) * (dtype if dtype and tensor.dtype.is_floating_point else tensor.dtype).itemsize
+        for tensor in expert.tensors.values()
+    )
 
 
 def _write_files(
     targets: Mapping[str, Path], plan: Plan, experts: Any, init: Any, first: StoredExpert, advance: Advance
 ) -> None:
     with ExitStack() as stack:
-        descriptors = {}
+        places: dict[StoredTensor, tuple[int, int]] = {}
         for relative, target in targets.items():
             file = first.files[relative]
             target.parent.mkdir(parents=True, exist_ok=True)
-            descriptors[file] = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            stack.callback(os.close, descriptors[file])
-            _write_at(descriptors[file], memoryview(file.header), 0)
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            stack.callback(os.close, descriptor)
+            header, starts = _layout(file, plan)
+            _write_at(descriptor, memoryview(header), 0)
+            places |= {stored: (descriptor, starts[name]) for name, stored in file.tensors.items()}
 
         def write(name: str, start: int, merged: Tensor) -> None:
             stored = first.tensors[name]
             assert isinstance(stored, StoredTensor)
+            descriptor, begin = places[stored]
             data = merged.contiguous().view(-1).view(torch.uint8).cpu().numpy().data
-            _write_at(descriptors[stored.file], data, stored.start + start * stored.dtype.itemsize)
+            _write_at(descriptor, data, begin + start * merged.dtype.itemsize)
 
         stream(plan, experts, init, write, advance)
 
 
+def _of_dtype(value: Any, dtype: str) -> Any:
+    """A model's configuration, and those in it, with what it says of the weights' dtype replaced."""
+    if not isinstance(value, dict):
+        return value
+    named = ("dtype", "torch_dtype")
+    return {key: dtype if key in named and item else _of_dtype(item, dtype) for key, item in value.items()}
+
+
+def _layout(file: WeightFile, plan: Plan) -> tuple[bytes, dict[str, int]]:
+    """The header of what is written of ``file``, and where its tensors start: its own but for another dtype."""
+    if plan.dtype is None:
+        return file.header, {name: stored.start for name, stored in file.tensors.items()}
+    described = {name: (plan.dtype_of(stored.dtype), stored.shape) for name, stored in file.tensors.items()}
+    return layout(described, metadata(file.header))
+
+
 def _write_checkpoint(
-    target: Path, plan: Plan, experts: Any, init: Any, checkpoint: Mapping[str, Any], advance: Advance
+    target: Path, plan: Plan, experts: Any, init: Any, checkpoint: Checkpoint, advance: Advance
 ) -> None:
     merged = {
-        name: torch.empty_like(tensor, memory_format=torch.contiguous_format)
-        for name, tensor in checkpoint["state_dict"].items()
+        name: torch.empty(tensor.shape, dtype=plan.dtype_of(tensor.dtype))
+        for name, tensor in checkpoint.tensors.items()
     }
 
     def write(name: str, start: int, values: Tensor) -> None:
         merged[name].view(-1)[start : start + values.numel()] = values.reshape(-1).cpu()
 
     stream(plan, experts, init, write, advance)
-    kept = {key: checkpoint[key] for key in KEPT_OF_CHECKPOINT if key in checkpoint}
-    try:
-        torch.save({**kept, "epoch": 0, "global_step": 0, "state_dict": merged}, target)
-    except RuntimeError as error:  # what torch makes of a disk that is full
-        raise OutputError(f"cannot write {target.name}: {str(error).partition('[')[0]}") from error
+    checkpoint.save(target, merged)
 
 
 def _write_at(descriptor: int, data: memoryview, start: int) -> None:

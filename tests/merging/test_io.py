@@ -8,6 +8,7 @@ import torch
 
 from rsoup_lightning.errors import WeightsError
 from rsoup_lightning.merging import read_weights, write_weights
+from rsoup_lightning.merging.io import read_beside
 from tests.conftest import PointFineTuner, quiet_trainer
 
 WEIGHTS = {"a": torch.randn(3, 4), "n": torch.tensor(3)}
@@ -50,11 +51,66 @@ def test_pickled_files_are_refused_and_not_run(tmp_path: Path, capsys: pytest.Ca
     for name, message in {
         "bomb.ckpt": "could run code",
         "bare.ckpt": "could run code",
-        "weights.pt": "neither",
+        "weights.pt": "could run code",
     }.items():
         with pytest.raises(WeightsError, match=message):
             read_weights(tmp_path / name)
     assert "code ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.bin"])
+def test_plain_state_dicts(tmp_path: Path, name: str) -> None:
+    torch.save(WEIGHTS, tmp_path / name)
+    back = read_weights(tmp_path / name)
+    assert all(torch.equal(back[key], WEIGHTS[key]) for key in WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "no tensors by their names"),
+        ([torch.zeros(1)], "no tensors by their names"),
+        ({"a": 1}, "holds 'a', which is no tensor"),
+        ({3: torch.zeros(1)}, "holds 3, which is no tensor"),
+        ({"a": torch.zeros(2).to_sparse()}, "'a' is sparse, quantised or without numbers"),
+        ({"a": torch.zeros(2, device="meta")}, "'a' is sparse, quantised or without numbers"),
+    ],
+)
+def test_what_is_no_state_dict(tmp_path: Path, content: object, message: str) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match=message):
+        read_weights(tmp_path / "a.pt")
+
+
+def test_a_flipped_bit_that_torch_does_not_see(tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    torch.save({"a": torch.arange(1000.0)}, file)
+    content = bytearray(file.read_bytes())
+    place = content.index(torch.tensor([500.0, 501.0]).numpy().tobytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"its record '.*' is not what it was"):
+        read_weights(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no whole JSON"),
+        ("{", "no whole JSON"),
+        ("[" * 100_000, "no whole JSON"),
+        ("[]", "holds a list and not a dict"),
+        (None, "no whole JSON"),
+    ],
+)
+def test_damaged_json(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "a.json"
+    if text is None:
+        file.write_bytes(pickle.dumps(Bomb()))
+    else:
+        file.write_text(text)
+    with pytest.raises(WeightsError, match=message):
+        read_beside(file)
 
 
 def test_other_bad_files(tmp_path: Path) -> None:

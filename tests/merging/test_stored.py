@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -79,9 +80,16 @@ def _forget(folder: Path) -> None:
         (lambda e: (e / "b.safetensors").unlink(), "lacks the shard b.safetensors"),
         (lambda e: _lie(e, x="b.safetensors"), "says that 'x' is in b.safetensors, and it is not"),
         (_forget, "does not name 'x'"),
-        (lambda e: (e / "model.safetensors.index.json").write_text("[]"), "no index of shards"),
+        (lambda e: (e / "model.safetensors.index.json").write_text("[]"), "holds a list and not a dict"),
         (lambda e: shutil.copy(e / "a.safetensors", e / "c.safetensors"), "two files in .* hold 'x'"),
-        (lambda e: [file.unlink() for file in e.glob("*.safetensors*")], r"training_args.bin can run code"),
+        (
+            lambda e: [file.unlink() for file in e.glob("*.safetensors*")],
+            "; training_args.bin is none that",
+        ),
+        (lambda e: (e / "config.json").write_bytes(b""), "config.json is no whole JSON file"),
+        (lambda e: (e / "config.json").write_bytes(pickle.dumps({})), "config.json is no whole JSON file"),
+        (lambda e: (e / "modules.json").write_text("[3]"), "modules.json is no list of modules"),
+        (lambda e: (e / "model.safetensors.index.json").write_text('{"weight_map": {"x": [1]}}'), "no index of shards"),
         (lambda e: shutil.rmtree(e), "no expert at"),
     ],
 )
@@ -94,7 +102,7 @@ def test_damaged_folders(tmp_path: Path, damage: object, message: str) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"")
-    with pytest.raises(WeightsError, match=r"no \.safetensors file, no Lightning \.ckpt and no folder"):
+    with pytest.raises(WeightsError, match=r"no \.safetensors file, none of torch \(.*\.zip\) and no folder"):
         open_expert(tmp_path / "x.gguf")
 
 
@@ -122,6 +130,55 @@ def test_linked_parts_of_a_pipeline_belong_to_it(tmp_path: Path) -> None:
     expert = open_expert(tmp_path / "pipe")
     assert {"unet/x", "vae/x"} <= expert.tensors.keys()
     expert.close()
+
+
+def test_parts_of_sentence_transformers_and_chat_templates_belong_to_it(tmp_path: Path) -> None:
+    folder = sharded(tmp_path / "e")
+    (folder / "modules.json").write_text('[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Dense"}]')
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text("{}")
+    sharded(folder / "2_Dense")
+    sharded(folder / "checkpoint-5")
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates/tool.jinja").write_text("{{ x }}")
+    expert = open_expert(folder)
+    assert {"1_Pooling/config.json", "additional_chat_templates/tool.jinja"} < expert.others.keys()
+    assert expert.tensors.keys() == {"x", "y", "z", "2_Dense/x", "2_Dense/y", "2_Dense/z"}
+    expert.close()
+
+
+def pickled(folder: Path) -> Path:
+    """The weights in ``folder`` as PyTorch's models were saved until 2023."""
+    for file in folder.glob("*.safetensors"):
+        torch.save(load_file(file), folder / f"pytorch_model-{file.stem}.bin")
+        file.unlink()
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    content["weight_map"] = {
+        name: f"pytorch_model-{Path(shard).stem}.bin" for name, shard in content["weight_map"].items()
+    }
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(content))
+    index.unlink()
+    return folder
+
+
+def test_a_folder_of_pickled_shards_is_seen_as_safetensors(tmp_path: Path) -> None:
+    plain = open_expert(sharded(tmp_path / "a"))
+    expert = open_expert(pickled(sharded(tmp_path / "b")))
+    assert expert.files.keys() == {"model-a.safetensors", "model-b.safetensors"}
+    assert expert.others.keys() == {"config.json", "model.safetensors.index.json"}
+    where = json.loads(expert.other("model.safetensors.index.json"))["weight_map"]
+    assert where == {"x": "model-a.safetensors", "y": "model-a.safetensors", "z": "model-b.safetensors"}
+    for name, tensor in plain.tensors.items():
+        assert torch.equal(expert.tensors[name].read(3, 5), tensor.read(3, 5))
+    plain.close()
+    expert.close()
+
+
+def test_a_pickled_shard_that_is_not_there(tmp_path: Path) -> None:
+    (pickled(sharded(tmp_path / "e")) / "pytorch_model-b.bin").unlink()
+    with pytest.raises(WeightsError, match=r"lacks the shard model-b\.safetensors"):
+        open_expert(tmp_path / "e")
 
 
 def test_a_trainers_checkpoints_are_not_the_expert(tmp_path: Path) -> None:
