@@ -80,7 +80,7 @@ def test_envpool_does_not_flatten(env_id: str) -> None:
 def test_envpool_lacks_an_option() -> None:
     assert _chosen("HalfCheetah-v5", frame_skip=3) == "envpool"
     assert _chosen("HalfCheetah-v5", default_camera_config={}) == "gymnasium"
-    with pytest.raises(SimulationError, match="envpool cannot make 'HalfCheetah-v5' with {'default_camera_config'"):
+    with pytest.raises(SimulationError, match=r"envpool cannot make 'HalfCheetah-v5' with {'default_camera_config'"):
         _chosen("HalfCheetah-v5", "envpool", default_camera_config={})
 
 
