@@ -124,12 +124,21 @@ def load_pickled(source: Path | BytesIO, file: Path | None = None) -> Any:
         raise WeightsError(f"{file} is no whole checkpoint of torch ({type(error).__name__}: {reason})") from error
 
 
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """The content of a checkpoint of Lightning, its tensors mapped from the file.
+
+    Raises:
+        WeightsError: it is damaged, has no ``state_dict`` of tensors, or needs more than tensors and plain containers.
+    """
+    content = load_pickled(file)
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
+    return {**content, "state_dict": check_tensors(content["state_dict"], file)}
+
+
 def _read_checkpoint(file: Path) -> dict[str, Tensor]:
     size = len(CHECKPOINT_PREFIX)
-    content = load_pickled(file)
-    if not isinstance(content, Mapping) or "state_dict" not in content:
-        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
-    state = check_tensors(content["state_dict"], file)
+    state = load_checkpoint(file)["state_dict"]
     weights = {name[size:]: tensor.clone() for name, tensor in state.items() if name.startswith(CHECKPOINT_PREFIX)}
     if not weights:
         raise WeightsError(f"{file} holds no policy: none of its tensors is named {CHECKPOINT_PREFIX}*")
