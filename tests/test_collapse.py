@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from rsoup_lightning.collapse import collapsed
-from rsoup_lightning.results import Point, combine_seeds, front_record
+from rsoup_lightning.results import Point, front_record
+from rsoup_lightning.seeds import combine_seeds
 
 INIT = {"real": np.arange(100.0), "share": np.arange(100) % 2}
 
