@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -107,9 +106,13 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _tasks(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"])
+    from jsonargparse import ArgumentParser
+
+    from rsoup_lightning.parsing import parse
+
+    parser = ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"], exit_on_error=False)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    as_json = parser.parse_args(arguments).json
+    as_json = parse(parser, arguments).json
     tasks = registry.tasks()
     recipes = {name: [recipe for recipe in registry.recipes() if recipe.startswith(f"{name}/")] for name in tasks}
     if as_json:

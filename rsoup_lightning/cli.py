@@ -93,7 +93,12 @@ def with_recipe_files(arguments: list[str]) -> list[str]:
 
     Raises:
         UnknownNameError: neither a file nor a recipe of ours.
+        ConfigError: nothing is named.
     """
+    if arguments[-1:] and arguments[-1] in CONFIG_FLAGS:
+        raise ConfigError(
+            f"{arguments[-1]} needs a recipe: a file, or the name of one of ours as rsoup tasks lists them"
+        )
     replaced, follows = [], False
     for argument in arguments:
         flag, equals, inline = argument.partition("=")

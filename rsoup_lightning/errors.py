@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SHOWN = 12  # names: an error that knows more of them lists those that are near
+
 
 class RSoupError(Exception):
     """Base of all errors raised on purpose by rsoup_lightning. The command line prints them without a traceback."""
@@ -25,7 +27,8 @@ class UnknownNameError(RSoupError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         close = get_close_matches(name, self.known, n=1, cutoff=0.5)
         hint = f": did you mean {close[0]!r}?" if close else "."
-        listed = self.known if len(self.known) <= 12 else get_close_matches(name, self.known, n=5, cutoff=0.3)
+        some = get_close_matches(name, self.known, n=5, cutoff=0.3) or [*self.known[:SHOWN], "..."]
+        listed = self.known if len(self.known) <= SHOWN else some
         known_text = f" Known: {', '.join(listed)}" if listed else ""
         super().__init__(f"unknown {kind} {name!r}{hint}{known_text}")
 

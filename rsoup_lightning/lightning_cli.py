@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.io import load_checkpoint
@@ -45,7 +46,7 @@ class RecipeCLI(LightningCLI):
         check_end(self.config.fit.trainer)
 
     def instantiate_classes(self) -> None:
-        with ours():
+        with ours(MisconfigurationException):
             super().instantiate_classes()
         if self.checkpoint and self.checkpoint.is_file():
             check_fit(self.checkpoint, self.model)

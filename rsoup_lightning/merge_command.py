@@ -17,6 +17,7 @@ from rsoup_lightning.merge import Dtype, LoRAMode, merge, merge_adapters
 from rsoup_lightning.merging.adapter_output import is_adapter
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.methods import METHODS
+from rsoup_lightning.parsing import parse
 
 DESCRIPTION = """Merge experts without training: their weights, interpolated.
 
@@ -37,11 +38,12 @@ examples:
 """
 
 
-NAMES = {"method_name": "method", "grid_steps": "grid"}
+ARGUMENTS = {"method": "method_name", "grid": "grid_steps"}
+"""Options that the functions call otherwise."""
 PATHS = {"output", "init", "base"}
 FOR_ADAPTERS = {"lora", "rank", "base"}
 FOR_MODELS = {
-    "method_name",
+    "method",
     "init",
     "groups",
     "device",
@@ -56,7 +58,7 @@ class HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
 
 def merge_command(arguments: list[str]) -> int:
     """``rsoup merge``."""
-    config = _parser().parse_args(arguments).as_dict()
+    config = parse(_parser(), arguments).as_dict()
     given = {name: value for name, value in config.items() if value is not None and value is not False}
     for name in PATHS & given.keys():
         given[name] = os.path.expanduser(given[name])
@@ -67,7 +69,8 @@ def merge_command(arguments: list[str]) -> int:
         raise ConfigError(f"{odd} is no adapter folder, others are: fold them with --lora dense first")
     for name in sorted(given.keys() & (FOR_MODELS if all(adapters) else FOR_ADAPTERS)):
         kind = "models" if all(adapters) else "adapters"
-        raise ConfigError(f"--{NAMES.get(name, name)} is for {kind}, and these experts are not")
+        raise ConfigError(f"--{name} is for {kind}, and these experts are not")
+    given = {ARGUMENTS.get(name, name): value for name, value in given.items()}
     if all(adapters):
         reports = merge_adapters(**given)
         written = list(reports)
@@ -92,15 +95,19 @@ def _print_layers(target: Path, layers: Sequence[LayerReport]) -> None:
 def _parser() -> ArgumentParser:
     summaries = (f"  {name:<16} {known.summary}" for name, known in METHODS.items())
     epilog = EXAMPLES.format(methods="\n".join(summaries))
-    parser = ArgumentParser(prog="rsoup merge", description=DESCRIPTION, epilog=epilog, formatter_class=HelpFormatter)
+    parser = ArgumentParser(
+        prog="rsoup merge",
+        description=DESCRIPTION,
+        epilog=epilog,
+        formatter_class=HelpFormatter,
+        exit_on_error=False,
+    )
     parser.add_argument("--experts", nargs="+", type=str, required=True, help="the experts")
     parser.add_argument("--output", type=str, required=True, help="what to write: a folder, or a file of their kind")
     parser.add_argument("--coefficients", nargs="+", type=float, help="λ, one per expert, summing to 1")
-    parser.add_argument(
-        "--grid", dest="grid_steps", type=int, help="write a whole sweep with this many values of λ per edge"
-    )
+    parser.add_argument("--grid", type=int, help="write a whole sweep with this many values of λ per edge")
     names = Literal[tuple(METHODS)]  # type: ignore[valid-type]
-    parser.add_argument("--method", dest="method_name", type=names | None, help="how to merge (default: linear)")
+    parser.add_argument("--method", type=names | None, help="how to merge (default: linear)")
     parser.add_argument("--init", type=str, help="the experts' common ancestor, for all methods but linear")
     parser.add_argument("--groups", type=dict[str, list[float]], help="λ for tensors by regular expression")
     parser.add_argument("--extrapolate", action="store_true", help="allow λ off the simplex")

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError, RSoupError
 
@@ -20,19 +19,24 @@ SECTIONS = ("model", "trainer", "soup")
 LARGEST_SEED = 2**32 - 1  # numpy's
 IN_OTHER_WORDS = re.compile(
     r"(- )?(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Expected a <class 'NoneType'>"
-    r"|Expected a path but .*|Given value type: .*|Given value: (Namespace|\{).*"
+    r"|Expected a path but .*|Given value type: .*|Given value: (Namespace|NestedArg|\{).*"
     r"|Subclass types expect one of:|a class path .*|a dict with.*|)"
 )
 """Lines of jsonargparse that repeat what others say."""
 PLAIN = (
     (r"Parser key \"([^\"]*)\":", r"\1:"),
+    (r"Parser key \"([^\"]*)\" element (\d+):", r"\1, value \2:"),
     (r"Problem with given class_path '([^']*)':", r"\1:"),
     (r"Type typing\..* expects a function or a callable class: ", ""),
     (r"\. Got value: Namespace\(.*\)", ""),
     (r"Expected a dot import path string: (\S+)", r"there is no class \1"),
     (r"<class '([^']*)'>", r"\1"),
+    (r"typing\.Literal\[(.*?)\]", r"one of \1"),
     (r"(Got|Given) value: None", "It is empty: give it a value, or leave it out"),
-    (r"Expected an? ", "expected "),
+    (r"(expected|Expected) an? ", "expected "),
+    (r"expected dict\b", "expected a mapping"),
+    (r"[.;] (Got|Given) value:$", ", got nothing"),
+    (r"[.;] (Got|Given) value: ", ", got "),
 )
 """Words of jsonargparse, and ours."""
 
@@ -129,10 +133,13 @@ def check_seed(seed: Any) -> int:
 def ours(*more: type[Exception]) -> Iterator[None]:
     """Errors of the parser, and of classes that are built of a recipe, as errors of ours.
 
+    Args:
+        more: kinds of errors beside the parser's, and ValueError, which those classes raise.
+
     Raises:
         RSoupError: the one of ours at the bottom of it, or else a ConfigError.
     """
-    kinds: tuple[type[Exception], ...] = (ArgumentError, ValueError, MisconfigurationException, *more)
+    kinds: tuple[type[Exception], ...] = (ArgumentError, ValueError, *more)
     try:
         yield
     except kinds as error:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentParser
 from numpy.typing import NDArray
 
 from rsoup_lightning.choices import Learnt, choice_differences, learn_preference
 from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError
 from rsoup_lightning.files import atomic_output, read_json, write_json
 from rsoup_lightning.fronts import FlatBoxError, normalise
+from rsoup_lightning.parsing import parse
 from rsoup_lightning.preferences import Pick, best_coefficients, corners
 from rsoup_lightning.record import read_record
 from rsoup_lightning.simplex import check_preference
@@ -60,11 +61,7 @@ def pick(arguments: list[str]) -> int:
     Raises:
         RSoupError: no run to read, a bad preference, choices that say nothing, an output that is taken.
     """
-    parser = _parser()
-    try:
-        options = parser.parse_args(arguments)
-    except ArgumentError as error:
-        raise ConfigError(str(error)) from error
+    options = parse(_parser(), arguments)
     if (options.preference is None) == (options.choices is None):
         raise ConfigError("say what you prefer with one of --preference '{reward: weight, ...}' and --choices FILE")
     run, output = Path(options.run).expanduser(), Path(options.output).expanduser()

@@ -10,6 +10,7 @@ import lightning as L
 import yaml
 from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
@@ -75,7 +76,7 @@ class Recipe:
             stage.trainer[key] = value
         for key, value in (model or {}).items():
             stage.model[key] = value
-        with ours():
+        with ours(MisconfigurationException):
             made = self.parser.instantiate(stage)
         return made.trainer, made.model
 

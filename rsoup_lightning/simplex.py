@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from math import isfinite
 from typing import Literal
 
 from rsoup_lightning.errors import CoefficientError, UnknownNameError
@@ -112,14 +113,11 @@ def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapola
     values = tuple(float(value) for value in coefficients)
     if len(values) != experts:
         raise CoefficientError(f"{len(values)} coefficients for {experts} experts: give one per expert")
-    if any(value != value or abs(value) == float("inf") for value in values):
-        raise CoefficientError(f"coefficients must be finite, got {values}")
-    if extrapolate:
+    if extrapolate and all(map(isfinite, values)):
         return values
-    if any(value < 0 for value in values):
-        raise CoefficientError(f"coefficients must not be negative, got {values}; ask to extrapolate if you mean it")
-    if abs(sum(values) - 1) > TOLERANCE:
-        raise CoefficientError(f"coefficients must sum to 1, got {values} with sum {sum(values):.6g}")
+    if fault := _off_simplex(values):
+        cure = "; ask to extrapolate if you mean it" if all(map(isfinite, values)) else ""
+        raise CoefficientError(f"coefficients {fault}, got {values}{cure}")
     return values
 
 
@@ -137,8 +135,19 @@ def check_preference(preference: Mapping[str, float], rewards: Sequence[str]) ->
         if name not in rewards:
             raise UnknownNameError("reward", name, rewards)
     values = {name: float(preference.get(name, 0.0)) for name in rewards}
-    check_coefficients(list(values.values()), len(rewards))
+    if fault := _off_simplex(list(values.values())):
+        raise CoefficientError(f"the weights of a preference {fault}, got {dict(preference)}")
     return values
+
+
+def _off_simplex(values: Sequence[float]) -> str:
+    """What is wrong with weights that should lie on the simplex, or nothing."""
+    if not all(map(isfinite, values)):
+        return "must be finite"
+    if any(value < 0 for value in values):
+        return "must not be negative"
+    total = sum(values)
+    return f"must sum to 1 and not to {total:.6g}" if abs(total - 1) > TOLERANCE else ""
 
 
 def _require_steps(steps: int) -> None:

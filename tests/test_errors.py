@@ -9,7 +9,7 @@ from rsoup_lightning.errors import RSoupError, UnknownNameError
 def test_one_family() -> None:
     classes = [value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__]
     assert len(classes) > 5
-    assert all(issubclass(value, RSoupError) and value.__doc__ for value in classes)
+    assert all(issubclass(value, RSoupError | Warning) and value.__doc__ for value in classes)
 
 
 def test_long_lists_are_cut_to_what_is_near() -> None:
@@ -17,3 +17,9 @@ def test_long_lists_are_cut_to_what_is_near() -> None:
     assert "did you mean 'Hopper-v" in message
     assert len(message) < 150
     assert str(UnknownNameError("thing", "zzz", ["a", "b"])) == "unknown thing 'zzz'. Known: a, b"
+
+
+def test_of_a_long_list_that_holds_nothing_near_some_are_named() -> None:
+    message = str(UnknownNameError("thing", "zzz", [f"a{i:02}" for i in range(99)]))
+    assert message.startswith("unknown thing 'zzz'. Known: a00, a01, ")
+    assert message.endswith("a11, ...")

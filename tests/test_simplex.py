@@ -61,5 +61,10 @@ def test_preference() -> None:
     assert check_preference({"b": 1}, ["a", "b"]) == {"a": 0.0, "b": 1.0}
     with pytest.raises(UnknownNameError, match="did you mean 'risky'"):
         check_preference({"riski": 1}, ["risky", "cautious"])
-    with pytest.raises(CoefficientError):
-        check_preference({"a": 0.5}, ["a", "b"])
+    for bad, fault in (
+        ({"a": 0.5}, "sum to 1 and not to 0.5"),
+        ({"a": nan, "b": 1}, "finite"),
+        ({"a": -1, "b": 2}, "neg"),
+    ):
+        with pytest.raises(CoefficientError, match=f"the weights of a preference must.*{fault}"):
+            check_preference(bad, ["a", "b"])
