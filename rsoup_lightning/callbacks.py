@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.evaluation import Scores, evaluate
-from rsoup_lightning.files import atomic, write_json
+from rsoup_lightning.files import atomic, user_path, write_json
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
@@ -136,7 +136,7 @@ class SoupCallback(L.Callback):
 
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
-        places = {name: Path(path) for name, path in self.experts.items()}
+        places = {name: user_path(path) for name, path in self.experts.items()}
         read = read_experts(places, module.policy, module.policy.weights()).values()
         weights = [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
         scores = benchmark_soups(module, weights, self.coefficients, batches)
@@ -145,7 +145,7 @@ class SoupCallback(L.Callback):
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
             names, task = list(self.experts), type(module).__name__
             record = front_record(task, names, self.points, reference_point=None, training_cost=cost)
-            write_json(Path(self.output), record)
+            write_json(user_path(self.output), record)
 
 
 def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:

@@ -15,7 +15,7 @@ from jsonargparse import Namespace
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.experiment import Experiment
-from rsoup_lightning.files import write_json
+from rsoup_lightning.files import user_path, write_json
 from rsoup_lightning.lightning_cli import RecipeCLI
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.parsing import check_seed, parse, read_recipe
@@ -61,7 +61,7 @@ def soup(arguments: list[str]) -> int:
     task, model_class = task_class(arguments)
     parser = recipe_parser(model_class)
     config = parse(parser, arguments)
-    run_dir = Path(config.pop("run_dir") or Path("runs") / _run_name(config, task)).expanduser()
+    run_dir = user_path(config.pop("run_dir") or f"runs/{_run_name(config, task)}")
     seeds = [check_seed(seed) for seed in config.pop("seeds") or [config.seed_everything]]
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"--seeds names a seed twice: {seeds}")

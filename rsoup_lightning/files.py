@@ -16,6 +16,11 @@ from zlib import crc32
 from rsoup_lightning.errors import OutputError, RunFolderError
 
 
+def user_path(name: str) -> Path:
+    """The path that a user wrote; ``~`` at its start is their home folder, also where no shell has seen to it."""
+    return Path(os.path.expanduser(name))
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path to write to; it becomes ``path`` if the block ends well, and vanishes if not."""

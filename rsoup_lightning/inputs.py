@@ -9,7 +9,7 @@ from hashlib import sha256 as sha256_of
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.files import sha256
+from rsoup_lightning.files import sha256, user_path
 
 Fingerprint = dict[str, list[Any]]
 """Of a file or folder: each file's name to its size in bytes, its time of change in nanoseconds and its SHA-256."""
@@ -20,9 +20,10 @@ MANY = 1000  # files; of a folder with more of them, as of pictures, only names 
 def inputs(values: Any) -> Iterator[str]:
     """Every string among nested ``values`` that is an existing file or folder, but for folders that one works in."""
     if isinstance(values, str):
-        path = os.path.expanduser(values)
-        if os.path.exists(path) and not Path.cwd().is_relative_to(os.path.realpath(path)):
-            yield values
+        path = values.removeprefix("local-dir:")  # which open_clip wants before a folder
+        place = user_path(path)
+        if os.path.exists(place) and not Path.cwd().is_relative_to(os.path.realpath(place)):
+            yield path
     elif isinstance(values, Mapping):
         yield from inputs(list(values.values()))
     elif isinstance(values, list | tuple):
@@ -37,7 +38,7 @@ def fingerprint(path: str, known: Fingerprint) -> Fingerprint:
         path: what to read.
         known: an earlier fingerprint of it: a file of that size and time of change is not read again.
     """
-    root = Path(path).expanduser()
+    root = user_path(path)
     files = {root.name: root} if root.is_file() else _files(root)
     states = {name: file.stat() for name, file in files.items()}
     if len(files) > MANY:

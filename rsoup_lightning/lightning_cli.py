@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.io import load_checkpoint
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.parsing import check_seed, check_values, ours, parse
@@ -39,7 +40,8 @@ class RecipeCLI(LightningCLI):
         if chosen.weights_only is None:
             chosen.weights_only = True  # nothing that a checkpoint brings along is run
         if chosen.ckpt_path and chosen.ckpt_path not in OF_LIGHTNING and "://" not in chosen.ckpt_path:
-            self.checkpoint = Path(chosen.ckpt_path)
+            self.checkpoint = user_path(chosen.ckpt_path)
+            chosen.ckpt_path = str(self.checkpoint)
             check_checkpoint(self.checkpoint, resumes=self.config.subcommand == "fit")
 
     def before_fit(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.merge import Dtype, LoRAMode, merge, merge_adapters
 from rsoup_lightning.merging.adapter_output import is_adapter
 from rsoup_lightning.merging.lora import LayerReport
@@ -61,8 +61,8 @@ def merge_command(arguments: list[str]) -> int:
     config = parse(_parser(), arguments).as_dict()
     given = {name: value for name, value in config.items() if value is not None and value is not False}
     for name in PATHS & given.keys():
-        given[name] = os.path.expanduser(given[name])
-    given["experts"] = [os.path.expanduser(path) for path in given["experts"]]
+        given[name] = str(user_path(given[name]))
+    given["experts"] = [str(user_path(path)) for path in given["experts"]]
     adapters = [is_adapter(Path(path)) for path in given["experts"]]
     if any(adapters) and not all(adapters):
         odd = given["experts"][adapters.index(False)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -20,6 +19,7 @@ from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit_lines, score_batch
+from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
@@ -112,7 +112,7 @@ class RewardFineTuner(L.LightningModule):
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
         if init_weights is not None:
-            place = {init_weights: Path(init_weights)}
+            place = {init_weights: user_path(init_weights)}
             self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rsoup_lightning.choices import Learnt, choice_differences, learn_preference
 from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError
-from rsoup_lightning.files import atomic_output, read_json, write_json
+from rsoup_lightning.files import atomic_output, read_json, user_path, write_json
 from rsoup_lightning.fronts import FlatBoxError, normalise
 from rsoup_lightning.parsing import parse
 from rsoup_lightning.preferences import Pick, best_coefficients, corners
@@ -64,13 +64,13 @@ def pick(arguments: list[str]) -> int:
     options = parse(_parser(), arguments)
     if (options.preference is None) == (options.choices is None):
         raise ConfigError("say what you prefer with one of --preference '{reward: weight, ...}' and --choices FILE")
-    run, output = Path(options.run).expanduser(), Path(options.output).expanduser()
+    run, output = user_path(options.run), user_path(options.output)
     check_output(output, overwrite=options.overwrite)
     front = read_front(run / "front.json")
     seed, experts = experts_folder(run, options.seed)
     learnt = None
     if options.preference is None:
-        choices = read_json(Path(options.choices).expanduser(), "it should be a list of choices; see rsoup pick --help")
+        choices = read_json(user_path(options.choices), "it should be a list of choices; see rsoup pick --help")
         learnt = learn_preference(choice_differences(choices, front.everything))
     given = _named(front.rewards, learnt.preference) if learnt else options.preference
     preference = check_preference(given, front.rewards)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError
+from rsoup_lightning.files import user_path
 
 GROUP = "rsoup_lightning.tasks"
 RECIPES = Path(__file__).parent / "conf"
@@ -122,7 +123,7 @@ def find_recipe(name: str) -> Path:
     Raises:
         UnknownNameError: neither; suggests the nearest name.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.exists() and not path.is_dir():
         return path
     if name not in recipes():

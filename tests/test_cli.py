@@ -255,6 +255,37 @@ def test_fit_validate_and_test_through_lightning(tmp_path: Path) -> None:
     assert "val/north" in done.stdout
 
 
+def test_home_folders_go_in_every_option(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    trainer = "--trainer.logger=false", "--trainer.max_epochs=1", "--trainer.default_root_dir=~/root"
+    (tmp_path / "r.yaml").write_text(POINT_RECIPE)
+    (tmp_path / "choices.json").write_text('[{"preferred": {"point": 0}, "other": {"point": 4}}]')
+    callback = {
+        "class_path": "rsoup_lightning.callbacks.SoupCallback",
+        "init_args": {
+            "experts": {name: f"~/run/experts/{name}" for name in ("east", "north")},
+            "grid": 3,
+            "output": "~/front.json",
+        },
+    }
+    soups = f"--trainer.callbacks+={json.dumps(callback)}"
+    checkpoint = "--ckpt_path=~/root/checkpoints/epoch=0-step=10.ckpt"
+    for arguments in (
+        ["soup", "-c", "~/r.yaml", *trainer, "--run_dir=~/run"],
+        ["pick", "~/run", "--preference={east: 1}", "--output=~/picked"],
+        ["fit", "-c", "~/r.yaml", *trainer, "--model.init_weights=~/run/init"],
+        ["test", "--config=~/r.yaml", *trainer, checkpoint, soups],
+        ["pick", "~/run", "--choices=~/choices.json", "--output=~/chosen"],
+    ):
+        assert main(arguments) == 0, capsys.readouterr().err
+    assert not any((tmp_path / "work").iterdir())
+    assert {"run", "picked", "root", "front.json", "chosen"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_own_modules_of_the_working_folder(tmp_path: Path) -> None:
     """A reward and an algorithm of the user's, beside a file called as a package of ours."""
     (tmp_path / "tasks.py").write_text("raise RuntimeError('shadowed')")

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import OutputError
-from rsoup_lightning.files import atomic, atomic_output, read_object, write_json, write_text
+from rsoup_lightning.files import atomic, atomic_output, read_object, user_path, write_json, write_text
+
+
+def test_a_path_as_a_user_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/a~b") == tmp_path / "a~b"
+    for other in ("a/~/b", "/a", "~no such user/a"):
+        assert user_path(other) == Path(other)
 
 
 def test_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ def test_inputs_are_the_files_and_folders_that_are_there(tmp_path: Path, monkeyp
         "base": "~/base",
         "data": {"init_args": {"files": ["prompts.jsonl", "absent.jsonl"], "size": 3, "split": None}},
         "name": "org/model",
+        "clip": f"local-dir:{tmp_path / 'base'}",
         "separator": "/",
         "here": [".", "..", str(tmp_path)],
         "template": "a long text\n" * 1000,
         "bytes": "\0",
     }
-    assert list(inputs(values)) == ["~/base", "prompts.jsonl"]
+    assert list(inputs(values)) == ["~/base", "prompts.jsonl", str(tmp_path / "base")]
 
 
 def test_a_fingerprint_has_every_files_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rsoup_lightning.errors import OutputError
-from rsoup_lightning.files import atomic_output
+from rsoup_lightning.files import atomic_output, user_path
 
 
 def cache_folder() -> Path:
     """The folder that the variable RSOUP_CACHE names, or else ``~/.cache/rsoup_lightning``; it may not exist yet."""
-    return Path(os.environ.get("RSOUP_CACHE") or "~/.cache/rsoup_lightning").expanduser()
+    return user_path(os.environ.get("RSOUP_CACHE") or "~/.cache/rsoup_lightning")
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:

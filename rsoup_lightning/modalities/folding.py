@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.adapters import ADAPTER
 from rsoup_lightning.modalities.loading import load
 from rsoup_lightning.optional import need
@@ -79,7 +80,7 @@ def source(name: str, kind: str) -> Source:
 
 def stored(name: str, file: str, kind: str) -> Path | None:
     """The path of a file of a hub name or folder; None where it has no such file."""
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if folder.is_dir():
         return folder / file if (folder / file).is_file() else None
     quiet = {f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def load(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
     Raises:
         ConfigError: it cannot be loaded; says why, and what to give instead.
     """
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if not folder.is_dir() and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
         raise ConfigError(f"there is no folder {name} to load the {kind} from")
     offline = not folder.is_dir() and _hub_is_out_of_reach()

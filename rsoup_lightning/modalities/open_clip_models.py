@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.optional import need
+
+FOLDER = "local-dir:"
+"""What open_clip wants before the path of a folder."""
 
 
 def load_open_clip(name: str, weights: str | None, option: str) -> tuple[Any, Any]:
@@ -21,7 +25,11 @@ def load_open_clip(name: str, weights: str | None, option: str) -> tuple[Any, An
         ConfigError: it cannot be loaded, or open_clip is not installed.
     """
     open_clip = need("open_clip", "open_clip_torch", "vision")
-    hosted = name.startswith(("local-dir:", "hf-hub:"))
+    if name.startswith(FOLDER):
+        name = f"{FOLDER}{user_path(name.removeprefix(FOLDER))}"
+    if weights and "/" in weights:
+        weights = str(user_path(weights))
+    hosted = name.startswith((FOLDER, "hf-hub:"))
     if not hosted and weights is None:
         raise ConfigError(f"{name} needs weights: give a file, or one of open_clip's tags for it")
     if hosted and weights is not None:

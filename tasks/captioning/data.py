@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.vision_language.items import Item, Split
 from tasks.pictures.files import field, of_splits, read_json
 from tasks.pictures.split import PictureFolder, check_apart
@@ -42,7 +42,7 @@ class KarpathyCaptions(PictureFolder):
     ) -> None:
         super().__init__(images, eval_size, train_size)
         check_apart(train_splits, eval_splits)
-        self.annotations = Path(annotations)
+        self.annotations = user_path(annotations)
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}
 
     def load(self) -> dict[Split, Iterator[Item]]:

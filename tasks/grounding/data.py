@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
 from rsoup_lightning.modalities.vision_language.items import Box, Item, Split
 from tasks.emoji.packaged import Emoji
@@ -91,8 +91,8 @@ class RefCocoFiles(PictureFolder):
     ) -> None:
         super().__init__(images, eval_size, train_size)
         check_apart(train_splits, eval_splits)
-        self.refs = Path(refs)
-        self.instances = Path(instances)
+        self.refs = user_path(refs)
+        self.instances = user_path(instances)
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}
         self.bins = _checked(bins)
 

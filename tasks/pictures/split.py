@@ -6,11 +6,11 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
 
 from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.vision_language.items import Item, PictureData, Split
 from tasks.pictures.files import on_background, read_picture
 
@@ -32,7 +32,7 @@ class PictureFolder(PictureData):
 
     def __init__(self, images: str, eval_size: int | None = None, train_size: int | None = None) -> None:
         check_sizes(eval_size=eval_size, train_size=train_size)
-        self.images = Path(images)
+        self.images = user_path(images)
         self.sizes: dict[Split, int | None] = {"train": train_size, "eval": eval_size}
 
     @abstractmethod

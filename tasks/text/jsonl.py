@@ -7,10 +7,10 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.language.texts import Entry
 from rsoup_lightning.optional import need
 from tasks.text.cut import first_words
@@ -85,7 +85,7 @@ class RecordsFile(Records):
 
     def __init__(self, path: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.path = Path(path)
+        self.path = user_path(path)
         if self.path.suffix not in (".jsonl", ".csv"):
             raise ConfigError(f"{path} is neither .jsonl nor .csv")
 
@@ -123,7 +123,8 @@ class HubDataset(Records):
     def records(self) -> Iterable[Mapping[str, Any]]:
         load_dataset = need("datasets", "datasets", "hub").load_dataset
         try:
-            dataset = load_dataset(self.name, split=self.hub_split, **self.options)
+            folder = user_path(self.name)
+            dataset = load_dataset(str(folder) if folder.is_dir() else self.name, split=self.hub_split, **self.options)
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(
                 f"data set {self.name} was not loaded ({error}): check its name, hub_split and options; "

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.vision_language.items import Item, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
@@ -133,8 +134,8 @@ class VqaFiles(PictureFolder):
             raise ConfigError(f"names {names!r} may hold {{subset}} and {{image_id}} only: {error!r}") from error
         self.names = names
         self.files: dict[Split, tuple[Path, Path]] = {
-            "train": (Path(train_questions), Path(train_annotations)),
-            "eval": (Path(eval_questions), Path(eval_annotations)),
+            "train": (user_path(train_questions), user_path(train_annotations)),
+            "eval": (user_path(eval_questions), user_path(eval_annotations)),
         }
 
     def load(self) -> dict[Split, Iterator[Item]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.language.base import quiet_transformers
 from rsoup_lightning.modalities.loading import load
 from rsoup_lightning.optional import need
@@ -56,7 +57,7 @@ def load_pipeline(name: str) -> Any:
     Raises:
         ConfigError: it cannot be loaded, lacks a part, or has an adapter beside it; says what to give instead.
     """
-    _refuse_adapters(Path(name).expanduser())
+    _refuse_adapters(user_path(name))
     absent = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     with _quiet():
         pipeline = load(

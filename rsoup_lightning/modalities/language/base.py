@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.folding import CONFIG, Source, fold, source, stored
 from rsoup_lightning.modalities.loading import load
 from rsoup_lightning.modalities.pretrained import load_tokenizer
@@ -86,7 +87,7 @@ def _state(name: str, file: str) -> list[Any]:
     path = stored(name, file, KIND)
     if path is None:
         return [name]
-    if not Path(name).expanduser().is_dir():
+    if not user_path(name).is_dir():
         return [str(path)]  # in the hub's cache, whose folders are named by their commit
     files = [
         each for each in sorted(path.parent.iterdir()) if each.suffix in (".json", ".safetensors", ".bin", ".model")

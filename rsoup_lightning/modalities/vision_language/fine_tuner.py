@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.language.rewards import Fluency
 from rsoup_lightning.modalities.vision_language.coca import Base, Captioner
@@ -107,4 +107,4 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
         if train_encoder:
             return Pixels(captioner, data, names)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return features(captioner, data, names, bad_pictures, Path(folder) if folder else None, device)
+        return features(captioner, data, names, bad_pictures, user_path(folder) if folder else None, device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from rsoup_lightning import captions
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.vision_language.boxes import Size, iou, read_box, size_of
 from rsoup_lightning.modalities.vision_language.items import Box, PictureData, Split
 from rsoup_lightning.rewards import Reward
@@ -112,7 +112,7 @@ class CiderD(CaptionReward):
     """
 
     def __init__(self, frequencies: str | None = None) -> None:
-        self._frequencies = None if frequencies is None else DocumentFrequencies.load(Path(frequencies))
+        self._frequencies = None if frequencies is None else DocumentFrequencies.load(user_path(frequencies))
 
     def prepare(self, data: PictureData) -> None:
         super().prepare(data)

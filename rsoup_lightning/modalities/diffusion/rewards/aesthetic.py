@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from rsoup_lightning.errors import ConfigError, WeightsError
+from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.diffusion.rewards.clip import Clip
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 
@@ -35,7 +36,7 @@ class AestheticHead(ImageReward):
     """
 
     def __init__(self, model: str, head: str, weights: str | None = None, batch_size: int = 32) -> None:
-        self._layers = read_head(Path(head).expanduser())
+        self._layers = read_head(user_path(head))
         self._clip = Clip(model, weights, batch_size)
         width, size = self._layers[0][0].shape[1], self._clip.images(torch.zeros(1, 3, 8, 8)).shape[1]
         if width != size:

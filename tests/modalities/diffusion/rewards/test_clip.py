@@ -69,6 +69,14 @@ def test_an_architecture_with_a_file_of_weights(tmp_path: Path) -> None:
         ClipSimilarity(f"local-dir:{tmp_path}")
 
 
+def test_a_folder_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    tiny.clip(folder)
+    ClipSimilarity("local-dir:~/clip")
+
+
 def test_a_folder_without_weights_is_not_random(tmp_path: Path) -> None:
     name = tiny.clip(tmp_path)
     (tmp_path / "open_clip_model.safetensors").unlink()
