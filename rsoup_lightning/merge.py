@@ -19,6 +19,7 @@ from rsoup_lightning.files import atomic_output
 from rsoup_lightning.merging.adapter_output import write_adapter_soup, write_folded
 from rsoup_lightning.merging.adapters import read_adapter
 from rsoup_lightning.merging.engine import Plan, check_groups
+from rsoup_lightning.merging.kinds import check_adapter_tokens, of_one_kind
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.methods import METHODS, method
 from rsoup_lightning.merging.stored import StoredExpert, check_stored, open_expert
@@ -85,8 +86,10 @@ def merge(
     with ExitStack() as stack:
         opened = [_open(stack, path) for path in experts]
         ancestor = _open(stack, init) if init else None
-        named = dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {})
+        named = of_one_kind(dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {}))
         check_stored(named, any_floating=wanted is not None)
+        shared |= {"tokens": "matched by name"} if named[experts[0]] is not opened[0] else {}
+        opened, ancestor = [named[path] for path in experts], named[init] if init else None
         total = len(targets) * weight_bytes(opened[0], wanted)
         check_space(Path(output), total)
         advance = stack.enter_context(_progress(total))
@@ -140,6 +143,7 @@ def merge_adapters(
     reports: dict[Path, list[LayerReport]] = {}
     with ExitStack() as stack:
         whole = _open(stack, base) if base else None
+        check_adapter_tokens(list(adapters), whole)
         size = weight_bytes(whole) if whole else sum(adapter.bytes for adapter in adapters.values())
         advance = stack.enter_context(_progress(len(targets) * size))
         sources = [*experts, *([base] if base else [])]

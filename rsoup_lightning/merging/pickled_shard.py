@@ -5,14 +5,13 @@ So the engine streams it, and what is written of it is safetensors, which everyt
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from rsoup_lightning.errors import WeightsError
 from rsoup_lightning.merging.io import read_tensors
-from rsoup_lightning.merging.tensor_file import NAMES, StoredTensor, WeightFile, layout
+from rsoup_lightning.merging.tensor_file import NAMES, LaidOutFile
 
 PICKLED = ("pytorch_model", "diffusion_pytorch_model")  # how the names of such files begin
 
@@ -31,7 +30,7 @@ def in_safetensors(name: str) -> str:
     return name.removeprefix("pytorch_").replace(".bin", ".safetensors")
 
 
-class PickledShard(WeightFile):
+class PickledShard(LaidOutFile):
     """The tensors of such a file, mapped from it.
 
     Args:
@@ -46,17 +45,13 @@ class PickledShard(WeightFile):
         for name, tensor in found.items():
             if tensor.dtype not in NAMES:
                 raise WeightsError(f"{path}: tensor {name!r} has dtype {tensor.dtype}, which cannot be merged")
-        described = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in found.items()}
-        self.header, starts = layout(described, {"format": "pt"})
-        self.tensors = {name: StoredTensor(self, *described[name], start) for name, start in starts.items()}
-        self._places = [(starts[name], name) for name in found]
+        super().__init__(
+            {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in found.items()}, {"format": "pt"}
+        )
         self._tensors = found
 
-    def read_into(self, buffer: memoryview, start: int) -> None:
-        # An empty tensor starts where the next one does; of several at a place, the last one has the bytes.
-        place, name = self._places[bisect_right(self._places, start, key=lambda item: item[0]) - 1]
-        flat = self._tensors[name].contiguous().view(-1).view(torch.uint8)
-        buffer[:] = flat[start - place : start - place + len(buffer)].numpy().data
+    def values(self, name: str, first: int, count: int) -> Tensor:
+        return self._tensors[name].contiguous().view(-1)[first : first + count]
 
     def close(self) -> None:
         self._tensors = {}

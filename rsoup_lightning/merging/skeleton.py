@@ -1,4 +1,5 @@
-"""What only the class of a stored model tells: which layers are stored fan-in first, and which names are one tensor."""
+"""What only the class of a stored model tells: which layers are stored fan-in first, which names are one tensor, and
+which tensors have a row per token."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -36,30 +38,59 @@ def skeleton(folder: Path) -> Skeleton:
     Raises:
         MergeError: there is no such file, or transformers cannot build it; says why.
     """
+    model = _built(folder)
+    if model is None:  # of diffusers, whose models have neither
+        return Skeleton(frozenset(), ())
+    names: dict[int, set[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), set()).add(name)
+    conv1d = need("transformers", "transformers", "text").pytorch_utils.Conv1D
+    return Skeleton(
+        frozenset(name for name, module in model.named_modules() if isinstance(module, conv1d)),
+        tuple(frozenset(group) for group in names.values() if len(group) > 1),
+    )
+
+
+def token_dimensions(folder: Path) -> list[dict[str, int]]:
+    """Of each tensor that grows with the vocabulary: its names, where it is tied, each with the dimension that grows.
+
+    Names are those in the model that ``folder/config.json`` describes, and those in its part without a head.
+
+    Raises:
+        MergeError: as :func:`skeleton`.
+    """
+    model, larger = _built(folder), _built(folder, more_tokens=1)
+    if model is None or larger is None:
+        return []
+    prefix = model.base_model_prefix + "."
+    grown: dict[int, dict[str, int]] = {}
+    after = larger.state_dict(keep_vars=True)
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        sides = zip(tensor.shape, after[name].shape, strict=True)
+        for dimension in (index for index, (before, now) in enumerate(sides) if now == before + 1):
+            grown.setdefault(id(tensor), {}).update({name: dimension, name.removeprefix(prefix): dimension})
+    return list(grown.values())
+
+
+def _built(folder: Path, more_tokens: int = 0) -> Any:
+    """The model without its weights, maybe with a larger vocabulary than it has; None for one of diffusers."""
     file = folder / CONFIG
     try:
         described = read_object(file)
-        if "_class_name" in described:  # of diffusers, whose models have neither
-            return Skeleton(frozenset(), ())
+        if "_class_name" in described:
+            return None
         transformers = need("transformers", "transformers", "text")
         with _silent(transformers), torch.device("meta"):
             load = transformers.AutoConfig.from_pretrained
             config = load(folder, local_files_only=True, trust_remote_code=False)
-            model = getattr(transformers, described["architectures"][0])(config)
+            config.get_text_config().vocab_size += more_tokens
+            return getattr(transformers, described["architectures"][0])(config)
     except Exception as error:  # a damaged or foreign configuration fails in as many ways as there are classes
         reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise MergeError(
             f"no class of transformers can be built from {file} ({reason}); name the base as a folder with the "
             "configuration it was trained under"
         ) from error
-    names: dict[int, set[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), set()).add(name)
-    conv1d = transformers.pytorch_utils.Conv1D
-    return Skeleton(
-        frozenset(name for name, module in model.named_modules() if isinstance(module, conv1d)),
-        tuple(frozenset(group) for group in names.values() if len(group) > 1),
-    )
 
 
 @contextmanager

@@ -53,13 +53,17 @@ class StoredExpert:
 
     def other(self, relative: str) -> bytes:
         """The content of one of ``others``."""
-        source = self.others[relative]
-        return source.read_bytes() if isinstance(source, Path) else source
+        return content_of(self.others[relative])
 
     def close(self) -> None:
         """Free its files."""
         for file in self.files.values():
             file.close()
+
+
+def content_of(other: Path | bytes) -> bytes:
+    """The content of something that lies beside weights."""
+    return other.read_bytes() if isinstance(other, Path) else other
 
 
 @dataclass(frozen=True)

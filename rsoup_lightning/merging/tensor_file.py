@@ -10,6 +10,7 @@ import json
 import math
 import os
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,31 @@ class WeightFile(ABC):
     @abstractmethod
     def close(self) -> None:
         """Free the file."""
+
+
+class LaidOutFile(WeightFile):
+    """Tensors that come from elsewhere, laid out as a safetensors file would.
+
+    Args:
+        described: dtype and shape by name.
+        texts: what its header says beside them.
+    """
+
+    def __init__(self, described: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], texts: Mapping[str, str]) -> None:
+        self.header, starts = layout(described, texts)
+        self.tensors = {name: StoredTensor(self, *described[name], start) for name, start in starts.items()}
+        self._places = [(start, name) for name, start in starts.items()]
+
+    def read_into(self, buffer: memoryview, start: int) -> None:
+        # An empty tensor starts where the next one does; of several at a place, the last one has the bytes.
+        place, name = self._places[bisect_right(self._places, start, key=lambda item: item[0]) - 1]
+        dtype = self.tensors[name].dtype
+        values = self.values(name, (start - place) // dtype.itemsize, len(buffer) // dtype.itemsize)
+        buffer[:] = values.view(torch.uint8).numpy().data
+
+    @abstractmethod
+    def values(self, name: str, first: int, count: int) -> Tensor:
+        """Elements ``first`` to ``first + count`` of one tensor, flat."""
 
 
 class TensorFile(WeightFile):
