@@ -84,11 +84,10 @@ def merge(
     shared |= {"dtype": dtype} if dtype else {}
     wanted: torch.dtype | None = getattr(torch, dtype) if dtype else None
     with ExitStack() as stack:
-        opened = [_open(stack, path) for path in experts]
-        ancestor = _open(stack, init) if init else None
-        named = of_one_kind(dict(zip(experts, opened, strict=True)) | ({str(init): ancestor} if ancestor else {}))
+        stored = {path: _open(stack, path) for path in dict.fromkeys([*experts, *([init] if init else [])])}
+        named = of_one_kind(stored)
         check_stored(named, any_floating=wanted is not None)
-        shared |= {"tokens": "matched by name"} if named[experts[0]] is not opened[0] else {}
+        shared |= {"tokens": "matched by name"} if named[experts[0]] is not stored[experts[0]] else {}
         opened, ancestor = [named[path] for path in experts], named[init] if init else None
         total = len(targets) * weight_bytes(opened[0], wanted)
         check_space(Path(output), total)

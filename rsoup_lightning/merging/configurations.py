@@ -26,16 +26,19 @@ IGNORED = {
     "how the same is computed": r"use_cache|_?attn_implementation.*|torchscript|pretraining_tp|"
     r"chunk_size_feed_forward|_?gradient_checkpointing",
     "what else is returned": r"return_dict(_in_generate)?|output_(attentions|hidden_states|scores|router_logits)",
-    "of training alone": r".*(dropout.*|_pdrop|_drop|layerdrop)|drop_path_rate|initializer_(range|factor)|init_std|"
-    r"problem_type|router_aux_loss_coef",
-    "how generated texts begin, go on and end": r"(forced_)?(bos|eos)_token_id|do_sample|early_stopping|"
-    r"(max|min)_(new_tokens|length)|num_(beams|beam_groups|return_sequences)|temperature|top_[kp]|typical_p|"
-    r"(repetition|length|diversity|exponential_decay_length)_penalty|(encoder_)?no_repeat_ngram_size|bad_words_ids|"
-    r"(begin_)?suppress_tokens|remove_invalid_values|prefix|task_specific_params",
+    "of training alone": r"(?!.*token_dropout).*(dropout.*|_pdrop|_drop|layerdrop)|drop_path_rate|"
+    r"initializer_(range|factor)|init_std|problem_type|router_aux_loss_coef",
+    "how texts are generated": r"do_sample|early_stopping|(max|min)_(new_tokens|length)|num_(beams|beam_groups)|"
+    r"num_return_sequences|temperature|top_[kp]|typical_p|(repetition|length|diversity)_penalty|prefix|"
+    r"exponential_decay_length_penalty|(encoder_)?no_repeat_ngram_size|bad_words_ids|(begin_)?suppress_tokens|"
+    r"remove_invalid_values|task_specific_params",
 }
 """What does not change what the weights compute: the reason, and the names as a regular expression."""
 
-_IGNORED = re.compile("|".join(IGNORED.values()))
+GENERATORS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+"""How names of classes end for which first, last and padding tokens are of generation; others pool where these are."""
+
+_ENDS = r"(forced_)?(bos|eos)_token_id|pad_token_id"
 _TOKEN = re.compile(r".*_token_(id|ids|index)")
 SHOWN = 8  # differences that an error lists
 
@@ -65,7 +68,7 @@ def check_configurations(experts: Mapping[str, StoredExpert], tokens: Mapping[st
     for label, other in rest:
         known = [tokens.get(first_label, {}), tokens.get(label, {})]
         for file in sorted(first.others.keys() & other.others.keys()):
-            if file.rpartition("/")[2] not in COMPARED or first.other(file) == other.other(file):
+            if file.rpartition("/")[2] not in COMPARED:
                 continue
             one, two = json.loads(first.other(file)), json.loads(other.other(file))
             found = _differences(one, two, known) and _differences(*_completed(one, two), known)
@@ -80,29 +83,31 @@ def check_configurations(experts: Mapping[str, StoredExpert], tokens: Mapping[st
 
 def _differences(one: Any, two: Any, known: list[Tokens]) -> list[tuple[str, Any, Any]]:
     """Each setting that matters and differs, by its dotted name, with both values."""
-    return list(_walk(one, two, known if all(known) else [{}, {}], ""))
+    return list(_walk(one, two, "", _ignored(one, two), known if all(known) else [{}, {}]))
 
 
-def _walk(one: Any, two: Any, known: list[Tokens], name: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk(
+    one: Any, two: Any, name: str, ignored: re.Pattern[str], known: list[Tokens]
+) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(one, dict) and isinstance(two, dict):
-        for key in sorted({*one, *two} - _unasked(one, two), key=str):
+        for key in sorted(key for key in {*one, *two} if not ignored.fullmatch(key)):
             left, right = one.get(key, _ABSENT), two.get(key, _ABSENT)
-            if _TOKEN.fullmatch(str(key)):
+            if _TOKEN.fullmatch(key):
                 left, right = _named(left, known[0]), _named(right, known[1])
-            yield from _walk(left, right, known, f"{name}.{key}" if name else str(key))
+            yield from _walk(left, right, f"{name}.{key}" if name else key, ignored, known)
     elif one != two:
         yield name or "the content", one, two
 
 
-def _unasked(one: Mapping[str, Any], two: Mapping[str, Any]) -> set[str]:
-    """The settings of two configurations that are not compared."""
-    unasked = {key for key in {*one, *two} if _IGNORED.fullmatch(str(key))}
-    classes = [config.get("architectures") for config in (one, two)]
+def _ignored(one: Any, two: Any) -> re.Pattern[str]:
+    """The names of settings that are not compared between these two configurations, wherever they are in them."""
+    classes = [config.get("architectures") if isinstance(config, dict) else None for config in (one, two)]
+    names = [*IGNORED.values()]
     if None in classes:  # one of them was written without its weights
-        unasked.add("architectures")
-    if all(isinstance(names, list) and str(names).endswith("ForCausalLM']") for names in classes):
-        unasked.add("pad_token_id")  # is masked: only poolings, and positions of encoders, count from it
-    return unasked
+        names.append("architectures")
+    if all(isinstance(found, list) and found and str(found[0]).endswith(GENERATORS) for found in classes):
+        names.append(_ENDS)
+    return re.compile("|".join(names))
 
 
 def _named(value: Any, tokens: Tokens) -> Any:

@@ -142,12 +142,12 @@ def with_tokens(others: Others, extra: Mapping[str, tuple[int, Mapping[str, Any]
         whole = _json(others, WHOLE)
         whole["added_tokens"] += [{"id": number, "content": token, **how} for token, (number, how) in extra.items()]
         changed[WHOLE] = written(whole)
-    if ADDED in others or WHOLE not in others:
-        changed[ADDED] = written(_json(others, ADDED) | {token: number for token, (number, _) in extra.items()})
     settings = _json(others, SETTINGS)
-    if DECODER in settings or WHOLE not in others:
+    if DECODER in settings:
         more = {str(number): {"content": token, **how} for token, (number, how) in extra.items()}
-        changed[SETTINGS] = written({**settings, DECODER: settings.get(DECODER, {}) | more})
+        changed[SETTINGS] = written({**settings, DECODER: settings[DECODER] | more})
+    if ADDED in others or not (WHOLE in others or DECODER in settings):  # where there are others, it is not read
+        changed[ADDED] = written(_json(others, ADDED) | {token: number for token, (number, _) in extra.items()})
     return changed
 
 
