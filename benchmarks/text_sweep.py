@@ -15,12 +15,13 @@ from text_throughput import prompts
 from timing import in_turns, report
 from torch import Tensor
 
-from rsoup_lightning.modalities.language.base import LoRA, load_base
+from rsoup_lightning.modalities.data_environment import evaluation_generators
+from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedPolicy
-from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.sampling import gumbel, sample
-from rsoup_lightning.modalities.listed import evaluation_generators
+from rsoup_lightning.modalities.language.reading import PromptTokens
+from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.simplex import grid
 
 LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
@@ -45,14 +46,16 @@ def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tens
     points = grid(2, LAMBDAS)
     texts = tokenizer(prompts()[:size], padding=True, padding_side="left", return_tensors="pt")
     width = texts["input_ids"].shape[1]
-    every = Prompts(texts["input_ids"], texts["attention_mask"].bool()).rows(torch.arange(size).repeat(LAMBDAS))
+    every = PromptTokens(texts["input_ids"], texts["attention_mask"].bool()).rows(torch.arange(size).repeat(LAMBDAS))
     peft = policy.model
 
     def ours() -> float:
         start = time.perf_counter()
         with SoupedPolicy(policy, experts, points).playing() as souped:
             noise = gumbel(evaluation_generators(torch.arange(size)))
-            done = sample(souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise)
+            done = sample_completions(
+                souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise
+            )
         assert done.tokens.shape == (LAMBDAS * size, TOKENS)
         return done.tokens.numel() / (time.perf_counter() - start)
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from timing import in_turns, report
 
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2, packaged_model
-from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
 
 PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 3, 2, 0.04, 1e-4
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -52,8 +52,8 @@ def ours() -> list[float]:
 
     from rsoup_lightning.algorithms import GRPO
     from rsoup_lightning.modalities.language import LanguageFineTuner
-    from rsoup_lightning.modalities.language.base import LoRA
-    from rsoup_lightning.modalities.language.rewards import Function
+    from rsoup_lightning.modalities.language.rewards import TextFunction
+    from rsoup_lightning.modalities.lora import LoRA
     from rsoup_lightning.module import KLPenalty
     from rsoup_lightning.recipe import QUIET_TRAINER
 
@@ -65,7 +65,7 @@ def ours() -> list[float]:
             self.ends.append(time.perf_counter())
 
     torch.manual_seed(0)
-    reward = Function("text_throughput:distinct_words", allow_empty_answers=True)
+    reward = TextFunction("text_throughput:distinct_words", allow_empty_answers=True)
     module = LanguageFineTuner(
         SMOLLM2,
         Beginnings(),

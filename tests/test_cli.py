@@ -299,7 +299,8 @@ def test_own_modules_of_the_working_folder(tmp_path: Path) -> None:
     code = (
         "import sys; from rsoup_lightning.__main__ import console; sys.argv[1:] = ['--version']\n"
         "try: console()\n"
-        "except SystemExit: from rsoup_lightning.modalities.functions import Numbers; Numbers('my_rewards:animals', '')"
+        "except SystemExit: from rsoup_lightning.modalities import function_rewards\n"
+        "function_rewards.RatingFunction('my_rewards:animals', '')"
     )
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment(), check=True)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from rsoup_lightning.environment import Reading, Sample
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.evaluation import audit_lines, evaluate, reward_statistics, score_batch
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout

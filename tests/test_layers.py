@@ -62,3 +62,16 @@ def test_no_circle() -> None:
 
 def test_the_library_knows_no_task() -> None:
     assert not [file for file in (ROOT / "rsoup_lightning").rglob("*.py") if _imports(file, "tasks")]
+
+
+def test_modalities_know_nothing_of_each_other() -> None:
+    package = ROOT / "rsoup_lightning"
+    siblings = {folder.name for folder in (package / "modalities").iterdir() if (folder / "__init__.py").exists()}
+    foreign = [
+        (str(file.relative_to(package)), name)
+        for own in siblings
+        for file in (package / "modalities" / own).rglob("*.py")
+        for name in _imports(file, "rsoup_lightning.modalities")
+        if name.split(".")[0] in siblings - {own}
+    ]
+    assert len(siblings) == 4 and foreign == []

@@ -19,7 +19,7 @@ from rsoup_lightning.captions.rouge import rouge_l
 from rsoup_lightning.errors import ConfigError, RewardError
 
 
-class Bleu(Metric):
+class BleuMetric(Metric):
     """BLEU of a corpus: the counts of all samples together, not the mean of theirs; see :func:`bleu_counts`.
 
     Args:
@@ -86,7 +86,7 @@ class _Mean(Metric):
         return self.total / self.count
 
 
-class RougeL(_Mean):
+class RougeLMetric(_Mean):
     """See :func:`rouge_l`.
 
     >>> metric = RougeL()
@@ -99,7 +99,7 @@ class RougeL(_Mean):
         return rouge_l(candidate, references)
 
 
-class Meteor(_Mean):
+class MeteorMetric(_Mean):
     """See :func:`meteor`."""
 
     def __init__(self, synonyms: Synonyms | None = None, **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ class Meteor(_Mean):
         return meteor(candidate, references, self.synonyms)
 
 
-class Cider(_Mean):
+class CiderMetric(_Mean):
     """See :func:`cider`.
 
     Args:
@@ -125,7 +125,7 @@ class Cider(_Mean):
         return cider(candidate, references, self.frequencies)
 
 
-class CiderD(Cider):
+class CiderDMetric(CiderMetric):
     """See :func:`cider_d`; with the frequencies of the references at hand, what pycocoevalcap calls CIDEr."""
 
     def score(self, candidate: Caption, references: References) -> float:

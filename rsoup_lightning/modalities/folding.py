@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.adapters import ADAPTER
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained
+from rsoup_lightning.modalities.lora import ADAPTER
 from rsoup_lightning.optional import need
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Source:
     adapters: tuple[str, ...] = ()
 
     def load_base(self, loader: Callable[..., T], kind: str, **options: Any) -> T:
-        """The base, before anything is folded into it; see :func:`load`.
+        """The base, before anything is folded into it; see :func:`load_pretrained`.
 
         Raises:
             ConfigError: it cannot be loaded; says which adapter names it.
@@ -47,14 +47,14 @@ class Source:
         if self.revision is not None:
             options["revision"] = self.revision
         with _named_by(self.adapters):
-            return load(loader, self.base, kind, **options)
+            return load_pretrained(loader, self.base, kind, **options)
 
 
 def source(name: str, kind: str) -> Source:
     """What a hub name or folder stands for: a whole model, or an adapter of one, which may be an adapter itself.
 
     Args:
-        name: as in :func:`load`.
+        name: as in :func:`load_pretrained`.
         kind: what it is, for errors.
 
     Raises:
@@ -85,7 +85,7 @@ def stored(name: str, file: str, kind: str) -> Path | None:
         return folder / file if (folder / file).is_file() else None
     quiet = {f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")}
     find = need("transformers.utils", "transformers", "text").cached_file
-    path = load(find, name, kind, filename=file, **quiet)
+    path = load_pretrained(find, name, kind, filename=file, **quiet)
     return None if path is None else Path(path)
 
 
@@ -95,7 +95,7 @@ def brought(adapter: str) -> dict[str, Tensor]:
     Raises:
         ConfigError: it cannot be read.
     """
-    tensors = load(need("peft", "PEFT", "text").load_peft_weights, adapter, "adapter", device="cpu")
+    tensors = load_pretrained(need("peft", "PEFT", "text").load_peft_weights, adapter, "adapter", device="cpu")
     return {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
 
 
@@ -112,7 +112,7 @@ def fold(model: Any, adapter: str) -> Any:
     peft, base = need("peft", "PEFT", "text"), model.name_or_path
     head = model.get_output_embeddings()
     tied = head is not None and head.weight is model.get_input_embeddings().weight
-    config = load(peft.PeftConfig.from_pretrained, adapter, "adapter")
+    config = load_pretrained(peft.PeftConfig.from_pretrained, adapter, "adapter")
     if config.is_prompt_learning:
         raise ConfigError(
             f"the adapter {adapter} is of kind {config.peft_type.value}, which changes no weights of a base"

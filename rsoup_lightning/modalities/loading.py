@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -15,7 +16,7 @@ from rsoup_lightning.files import user_path
 T = TypeVar("T")
 
 
-def load(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
+def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: Any) -> T:
     """What ``loader`` makes of a hub name or folder.
 
     Args:
@@ -57,3 +58,15 @@ def _hub_is_out_of_reach() -> bool:
     except OSError:
         return True
     return False
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No bars for loading what takes a second."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()

@@ -9,7 +9,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.folding import brought, fold, source, stored
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained
 from rsoup_lightning.optional import need
 
 
@@ -53,7 +53,7 @@ def load_tokenizer(name: str) -> Any:
     origin = source(name, "tokenizer")
     owners = [each for each in reversed(origin.adapters) if stored(each, "tokenizer_config.json", "tokenizer")]
     name = (owners or [origin.base])[0]
-    tokenizer = load(transformers.AutoTokenizer.from_pretrained, name, "tokenizer", trust_remote_code=False)
+    tokenizer = load_pretrained(transformers.AutoTokenizer.from_pretrained, name, "tokenizer", trust_remote_code=False)
     # Where its files are absent, transformers makes one of little more than special tokens, and does not say so.
     if len(tokenizer) < len(tokenizer.all_special_tokens) + 5:
         raise ConfigError(f"{name} holds no tokenizer: save the one the model was trained with beside it")

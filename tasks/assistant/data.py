@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from tasks.text.cut import squeeze
 from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData

@@ -7,8 +7,8 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.vision_language.items import Item, Split
-from tasks.pictures.files import field, of_splits, read_json
+from rsoup_lightning.modalities.data import Item, Split
+from tasks.pictures.files import field, of_splits, read_annotations
 from tasks.pictures.split import PictureFolder, check_apart
 
 
@@ -46,7 +46,7 @@ class KarpathyCaptions(PictureFolder):
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}
 
     def load(self) -> dict[Split, Iterator[Item]]:
-        records = field(read_json(self.annotations), "images", list, self.annotations)
+        records = field(read_annotations(self.annotations), "images", list, self.annotations)
         return {
             split: map(self._item, of_splits(records, names, self.annotations)) for split, names in self.names.items()
         }

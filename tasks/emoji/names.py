@@ -9,7 +9,7 @@ from PIL import ImageColor
 from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData, Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.emoji.packaged import Emoji, Look, emoji_picture, emojis
 from tasks.pictures.files import on_background
 from tasks.pictures.split import check_sizes

@@ -14,7 +14,7 @@ from typing import Literal
 from PIL.Image import Image
 
 from rsoup_lightning.errors import PictureError
-from tasks.pictures.files import read_json, read_picture
+from tasks.pictures.files import read_annotations, read_picture
 from tasks.text.packaged import package_folder
 
 Look = Literal["google", "twitter"]
@@ -69,7 +69,7 @@ def emojis() -> tuple[Emoji, ...]:
     """
     named = {
         characters.replace(_VARIATION, ""): plain_names([entry["en"], *entry.get("alias", ())])
-        for characters, entry in read_json(package_folder("emoji") / "unicode_codes" / "emoji.json").items()
+        for characters, entry in read_annotations(package_folder("emoji") / "unicode_codes" / "emoji.json").items()
         if entry["status"] == FULLY_QUALIFIED
     }
     google, twitter = (_folder(look) for look in LOOKS)

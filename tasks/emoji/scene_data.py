@@ -9,7 +9,7 @@ from random import Random
 from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData, Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scenes import Scene, draw_scene, share_name
 from tasks.emoji.simple import simple_emojis

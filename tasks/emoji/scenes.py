@@ -10,7 +10,7 @@ from random import Random
 
 from PIL import Image
 
-from rsoup_lightning.modalities.vision_language.items import Box
+from rsoup_lightning.modalities.data import Box
 from tasks.emoji.packaged import LOOKS, Emoji, Look, emoji_picture
 from tasks.emoji.simple import visible_part
 

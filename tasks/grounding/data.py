@@ -8,13 +8,13 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.modalities.data import Box, Item, Split
 from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
-from rsoup_lightning.modalities.vision_language.items import Box, Item, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene, Thing
 from tasks.grounding.plain_pickle import read_plain_pickle
-from tasks.pictures.files import field, of_splits, read_json
+from tasks.pictures.files import field, of_splits, read_annotations
 from tasks.pictures.split import PictureFolder, check_apart
 
 ROUNDING = 1.0
@@ -100,7 +100,7 @@ class RefCocoFiles(PictureFolder):
         refs = read_plain_pickle(self.refs)
         if not isinstance(refs, list):
             raise ConfigError(f"{self.refs} holds a {type(refs).__name__}, not a list of references")
-        instances = read_json(self.instances)
+        instances = read_annotations(self.instances)
         pictures = _by_id(field(instances, "images", list, self.instances), f"an image of {self.instances}")
         things = _by_id(field(instances, "annotations", list, self.instances), f"an annotation of {self.instances}")
         return {

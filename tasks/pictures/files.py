@@ -40,7 +40,7 @@ def on_background(picture: Image.Image, background: str | tuple[int, int, int] =
     return Image.alpha_composite(canvas, picture).convert("RGB")
 
 
-def read_json(path: Path) -> Any:
+def read_annotations(path: Path) -> Any:
     """What a JSON file holds.
 
     Raises:

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData, Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.pictures.files import on_background, read_picture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from tasks.qa.documented import documented
 from tasks.text.cut import squeeze
 from tasks.text.split import SplitData

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from tasks.text.cut import first_words, squeeze
 from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData

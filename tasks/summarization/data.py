@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from tasks.text.cut import first_sentences, squeeze
 from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData

@@ -11,7 +11,7 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.optional import need
 from tasks.text.cut import first_words
 from tasks.text.split import SplitData
@@ -62,14 +62,14 @@ class Records(SplitData):
 
     def load(self) -> Iterator[Entry]:
         for record in self.records():
-            question = column(record, self.question)
+            question = column_values(record, self.question)
             if self.extract is not None:
                 found = self.extract.search(question)
                 question = found[1] if found else ""
             if self.words is not None:
                 question = first_words(question, self.words)
             if question.strip():
-                yield Entry(question.strip(), column(record, self.reference).strip() if self.reference else "")
+                yield Entry(question.strip(), column_values(record, self.reference).strip() if self.reference else "")
 
 
 class RecordsFile(Records):
@@ -135,7 +135,7 @@ class HubDataset(Records):
         return dataset.select_columns(present) if len(present) == len(wanted) else dataset
 
 
-def column(record: Mapping[str, Any], path: str) -> str:
+def column_values(record: Mapping[str, Any], path: str) -> str:
     """The text at ``path`` of a record, empty where it is null.
 
     >>> column({"info": {"post": "Hello"}}, "info.post")

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
 
 
 class SplitData(PromptData):

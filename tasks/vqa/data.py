@@ -10,11 +10,11 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.vision_language.items import Item, Split
+from rsoup_lightning.modalities.data import Item, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene, Thing, share_name
-from tasks.pictures.files import field, read_json
+from tasks.pictures.files import field, read_annotations
 from tasks.pictures.split import PictureFolder
 
 NUMBERS = ("no", "one", "two", "three", "four")
@@ -142,7 +142,7 @@ class VqaFiles(PictureFolder):
         return {split: self._read(*files) for split, files in self.files.items()}
 
     def _read(self, questions: Path, annotations: Path) -> Iterator[Item]:
-        asked = read_json(questions)
+        asked = read_annotations(questions)
         subset = field(asked, "data_subtype", str, questions)
         answers = dict(_answers(annotations))
         for number, record in enumerate(field(asked, "questions", list, questions)):
@@ -155,7 +155,7 @@ class VqaFiles(PictureFolder):
 
 
 def _answers(annotations: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for number, record in enumerate(field(read_json(annotations), "annotations", list, annotations)):
+    for number, record in enumerate(field(read_annotations(annotations), "annotations", list, annotations)):
         where = f"annotation {number} of {annotations}"
         given: list[Any] = field(record, "answers", list, where)
         counts = Counter(field(answer, "answer", str, f"an answer of {where}").strip() for answer in given)

@@ -5,7 +5,7 @@ import torch
 from torchmetrics import Metric
 
 from rsoup_lightning.captions import DocumentFrequencies, cider, cider_d, meteor, prepare, read, rouge_l
-from rsoup_lightning.captions.metrics import Bleu, Cider, CiderD, Meteor, RougeL
+from rsoup_lightning.captions.metrics import BleuMetric, CiderDMetric, CiderMetric, MeteorMetric, RougeLMetric
 from rsoup_lightning.errors import ConfigError, RewardError
 from tests.captions.examples import pairs
 
@@ -20,10 +20,10 @@ def _metrics() -> list[tuple[Metric, float]]:
     pytest.importorskip("nltk")
     both = list(zip(CAPTIONS, KNOWN, strict=True))
     mean = {
-        RougeL(): [rouge_l(*pair) for pair in both],
-        Meteor(): [meteor(*pair) for pair in both],
-        Cider(FREQUENCIES): [cider(*pair, FREQUENCIES) for pair in both],
-        CiderD(FREQUENCIES): [cider_d(*pair, FREQUENCIES) for pair in both],
+        RougeLMetric(): [rouge_l(*pair) for pair in both],
+        MeteorMetric(): [meteor(*pair) for pair in both],
+        CiderMetric(FREQUENCIES): [cider(*pair, FREQUENCIES) for pair in both],
+        CiderDMetric(FREQUENCIES): [cider_d(*pair, FREQUENCIES) for pair in both],
     }
     return [(metric, sum(scores) / len(scores)) for metric, scores in mean.items()]
 
@@ -40,7 +40,7 @@ def test_bleu_is_of_the_corpus(order: int) -> None:
     peer = pytest.importorskip("pycocoevalcap.bleu.bleu").Bleu(4)
     candidates = {index: [text] for index, text in enumerate(CANDIDATES)}
     corpus, _ = peer.compute_score(dict(enumerate(REFERENCES)), candidates, verbose=0)
-    metric = Bleu(order)
+    metric = BleuMetric(order)
     metric.update(CANDIDATES, REFERENCES)
     assert metric.compute().item() == pytest.approx(corpus[order - 1], abs=1e-9)
 
@@ -48,7 +48,7 @@ def test_bleu_is_of_the_corpus(order: int) -> None:
 @pytest.mark.parametrize("index", range(5))
 def test_merged_states_are_those_of_all_samples(index: int) -> None:
     def make() -> Metric:
-        return [*(metric for metric, _ in _metrics()), Bleu()][index]
+        return [*(metric for metric, _ in _metrics()), BleuMetric()][index]
 
     one, other, both = make(), make(), make()
     one.update(CANDIDATES[:15], REFERENCES[:15])
@@ -63,8 +63,8 @@ def test_merged_states_are_those_of_all_samples(index: int) -> None:
 
 def test_bad_input_is_named() -> None:
     with pytest.raises(RewardError, match="2 captions came with references for 1"):
-        RougeL().update(["a", "b"], [["a"]])
+        RougeLMetric().update(["a", "b"], [["a"]])
     with pytest.raises(RewardError, match="reference-free sample: sample 1, captioned 'b',"):
-        RougeL().update(["a", "b"], [["a"], []])
+        RougeLMetric().update(["a", "b"], [["a"], []])
     with pytest.raises(ConfigError, match="BLEU-5"):
-        Bleu(5)
+        BleuMetric(5)

@@ -12,10 +12,10 @@ from rsoup_lightning.callbacks import benchmark_soups
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.evaluation import Scores
 from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
+from rsoup_lightning.modalities.data import Entry, Item, PromptData, Split
 from rsoup_lightning.modalities.diffusion import PromptEnvironment
 from rsoup_lightning.modalities.language.environment import TextEnvironment
-from rsoup_lightning.modalities.language.texts import Entry, Exchange, PromptData, Split, TextReward
-from rsoup_lightning.modalities.vision_language.items import Item
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward

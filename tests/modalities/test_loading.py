@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained
 
 
 def read_config(path: str, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -25,35 +25,35 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_is_loaded_with_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text('{"size": 3}')
-    assert load(read_config, str(tmp_path), "config", dtype="float32") == ({"size": 3}, {"dtype": "float32"})
+    assert load_pretrained(read_config, str(tmp_path), "config", dtype="float32") == ({"size": 3}, {"dtype": "float32"})
     monkeypatch.setenv("HOME", str(tmp_path.parent))
-    assert load(read_config, f"~/{tmp_path.name}", "config") == ({"size": 3}, {})
+    assert load_pretrained(read_config, f"~/{tmp_path.name}", "config") == ({"size": 3}, {})
 
 
 def test_a_folder_without_what_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"the folder {tmp_path} holds no config that can be loaded: .*No such file"):
-        load(read_config, str(tmp_path), "config")
+        load_pretrained(read_config, str(tmp_path), "config")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ConfigError, match="holds no config that can be loaded: Expecting property name"):
-        load(read_config, str(tmp_path), "config")
+        load_pretrained(read_config, str(tmp_path), "config")
 
 
 @pytest.mark.parametrize("name", ["/nowhere/model", "./nowhere", "~/nowhere", "a/b/c"])
 def test_a_path_that_is_no_folder(name: str) -> None:
     with pytest.raises(ConfigError, match=f"there is no folder {name} to load the tokenizer from"):
-        load(read_config, name, "tokenizer")
+        load_pretrained(read_config, name, "tokenizer")
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_a_hub_name_without_a_network() -> None:
     transformers = pytest.importorskip("transformers")
     with pytest.raises(ConfigError, match=r"tokenizer 'no-org/no-model'.*cannot be reached.*path of a folder"):
-        load(transformers.AutoTokenizer.from_pretrained, "no-org/no-model", "tokenizer")
+        load_pretrained(transformers.AutoTokenizer.from_pretrained, "no-org/no-model", "tokenizer")
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_an_earlier_download_serves_without_a_network() -> None:
-    assert load(lambda name, **options: (name, options), "org/model", "model") == (
+    assert load_pretrained(lambda name, **options: (name, options), "org/model", "model") == (
         "org/model",
         {"local_files_only": True},
     )
@@ -61,13 +61,13 @@ def test_an_earlier_download_serves_without_a_network() -> None:
 
 def test_a_hub_that_answers_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://localhost:1")
-    assert load(lambda name, **options: options, "org/model", "model") == {}
+    assert load_pretrained(lambda name, **options: options, "org/model", "model") == {}
 
 
 @pytest.mark.usefixtures("no_hub")
 def test_behind_a_proxy_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.invalid:1")
-    assert load(lambda name, **options: options, "org/model", "model") == {}
+    assert load_pretrained(lambda name, **options: options, "org/model", "model") == {}
 
 
 def test_what_the_hub_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,4 +77,4 @@ def test_what_the_hub_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("this is a gated\nrepository")
 
     with pytest.raises(ConfigError, match="cannot load the model 'org/model': this is a gated repository"):
-        load(refuse, "org/model", "model")
+        load_pretrained(refuse, "org/model", "model")

@@ -31,7 +31,7 @@ from rsoup_lightning.modalities.control.simulators import (
     choose_backend,
     make_simulator,
 )
-from rsoup_lightning.modalities.control.single import look, make_single
+from rsoup_lightning.modalities.control.single import first_step, make_single
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
@@ -104,7 +104,7 @@ class SimulatorEnvironment(Environment):
             self.options = {**self.options, "max_episode_steps": STEP_LIMIT}
         self.observation_size = int(np.prod(single.observation_space.shape or ()))
         self.actions = actions_of(single)
-        seen = look(single, self.actions)
+        seen = first_step(single, self.actions)
         self.reward_size, self.signals = seen.reward_size, seen.signals
         self.backend = choose_backend(single, env_id, backend, self.options)
         single.close()

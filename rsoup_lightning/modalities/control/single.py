@@ -38,7 +38,7 @@ def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasiu
 
 
 @dataclass(frozen=True)
-class Look:
+class FirstStep:
     """What one step of an environment shows.
 
     Attributes:
@@ -50,7 +50,7 @@ class Look:
     signals: frozenset[str]
 
 
-def look(env: gymnasium.Env, actions: Actions) -> Look:
+def first_step(env: gymnasium.Env, actions: Actions) -> FirstStep:
     """Take one step of ``env``.
 
     Raises:
@@ -61,7 +61,7 @@ def look(env: gymnasium.Env, actions: Actions) -> Look:
     reward = np.array(given, dtype=float)
     if reward.ndim > 1:
         raise SimulationError(f"{name_of(env)} gives a reward of shape {reward.shape}: expected a number or a vector")
-    return Look(len(reward) if reward.ndim else None, frozenset(signal(key) for key in numbers(info)))
+    return FirstStep(len(reward) if reward.ndim else None, frozenset(signal(key) for key in numbers(info)))
 
 
 def _register(env_id: str) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.pipeline import save_pipeline
-from rsoup_lightning.modalities.diffusion.prompts import Prompts
+from rsoup_lightning.modalities.diffusion.prompts import EncodedPrompts
 from rsoup_lightning.modalities.diffusion.sampling import Denoise, Schedule, guided
 
 Precision = Literal["float32", "bfloat16"]
@@ -46,7 +46,7 @@ class Denoiser(nn.Module):
             raise ConfigError(f"guidance is {guidance}: 1 is none, and larger numbers follow the prompt more closely")
         self.schedule = Schedule(pipeline.scheduler, steps, eta)
         self.guidance = guidance
-        self.prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
+        self.prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer)
         self.vae = pipeline.vae.requires_grad_(False)
         self.unet = pipeline.unet
         size = pipeline.unet.config.sample_size

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.data import PromptData, Split
+from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
-from rsoup_lightning.modalities.language.texts import PromptData
-from rsoup_lightning.modalities.listed import ListedEnvironment, Split, evaluation_generators
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
@@ -22,7 +22,7 @@ from rsoup_lightning.rollout import Rollout
 Draw = Callable[[Tensor, Noise], Chain]
 
 
-class PromptEnvironment(ListedEnvironment):
+class PromptEnvironment(DataEnvironment):
     """Prompts to draw; the question of an entry is its prompt. Rollouts carry
 
     - per step of a chain: ``latents`` and ``next_latents [B, T, C, H, W]``, before and after it, and ``step [B, T]``,

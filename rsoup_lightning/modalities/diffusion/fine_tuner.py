@@ -7,13 +7,13 @@ from typing import Any
 
 from rsoup_lightning.algorithms import RLOO, Algorithm, RewardWeightedRegression
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.diffusion.denoiser import Precision
 from rsoup_lightning.modalities.diffusion.environment import PromptEnvironment
-from rsoup_lightning.modalities.diffusion.pipeline import Base
+from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource
 from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA, DiffusionPolicy
 from rsoup_lightning.modalities.diffusion.soups import Likelihood
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.texts import PromptData
 from rsoup_lightning.rewards import Reward
 
 
@@ -46,7 +46,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
 
     def __init__(
         self,
-        base: Base,
+        base: PipelineSource,
         data: PromptData,
         rewards: dict[str, Reward] | list[str],
         preference: dict[str, float] | None = None,

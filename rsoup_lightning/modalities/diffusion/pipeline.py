@@ -10,14 +10,13 @@ from typing import Any, Literal
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.language.base import quiet_transformers
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.optional import need
 
 SchedulerChoice = Literal["own", "ddim"]
 
 
-class Base(ABC):
+class PipelineSource(ABC):
     """Where a pre-trained pipeline comes from."""
 
     @abstractmethod
@@ -29,7 +28,7 @@ class Base(ABC):
         """
 
 
-class PretrainedPipeline(Base):
+class PretrainedPipeline(PipelineSource):
     """A pipeline of the Stable Diffusion family (Rombach et al. 2022), versions 1 and 2.
 
     Args:
@@ -60,7 +59,7 @@ def load_pipeline(name: str) -> Any:
     _refuse_adapters(user_path(name))
     absent = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     with _quiet():
-        pipeline = load(
+        pipeline = load_pretrained(
             _diffusers().StableDiffusionPipeline.from_pretrained, name, "Stable Diffusion pipeline", **absent
         )
     for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample_chain
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
-from rsoup_lightning.modalities.language.base import LoRA, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, with_values
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -88,7 +88,7 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
 
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
         with self.denoiser.playing():
-            return sample(self.denoiser.schedule, self.denoiser.towards(prompts), noise)
+            return sample_chain(self.denoiser.schedule, self.denoiser.towards(prompts), noise)
 
     def propose(self, prompts: Tensor, noise: Noise) -> Chain:
         if self.likelihood == "chain":

@@ -12,7 +12,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.pretrained import check_tokens
 
 
-class Prompts(nn.Module):
+class EncodedPrompts(nn.Module):
     """The distinct prompts seen so far, in memory. Number 0 is the empty one, which guidance leads away from.
 
     Args:

@@ -136,7 +136,7 @@ class Schedule(nn.Module):
         """``[B]`` log-density of arriving at ``after`` by the steps number ``steps [B]``; 0 at deterministic ones."""
         deviations = self.deviations[steps]
         safe = torch.where(deviations > 0, deviations, 1)
-        return torch.where(deviations > 0, gaussian_log_prob(after, mean, safe), 0)
+        return torch.where(deviations > 0, log_density(after, mean, safe), 0)
 
     @property
     def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,7 +144,7 @@ class Schedule(nn.Module):
 
 
 @torch.no_grad()
-def sample(schedule: Schedule, denoise: Denoise, noise: Noise) -> Chain:
+def sample_chain(schedule: Schedule, denoise: Denoise, noise: Noise) -> Chain:
     """A chain from fresh noise to finished latents.
 
     Args:
@@ -208,7 +208,7 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
     return unconditional + scale * (conditional - unconditional)
 
 
-def gaussian_log_prob(values: Tensor, means: Tensor, deviations: Tensor) -> Tensor:
+def log_density(values: Tensor, means: Tensor, deviations: Tensor) -> Tensor:
     """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of ``deviations [B]``."""
     scaled = ((values - means) / _wide(deviations, values.dim())).flatten(1)
     constant = deviations.log() + 0.5 * math.log(2 * math.pi)

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.diffusion.pipeline import Base, load_pipeline, save_pipeline
+from rsoup_lightning.modalities.data import PictureData
+from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, load_pipeline, save_pipeline
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
 from rsoup_lightning.modalities.diffusion.sampling import noised
-from rsoup_lightning.modalities.diffusion.words import word_tokenizer
+from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
-from rsoup_lightning.modalities.vision_language.items import PictureData
 from rsoup_lightning.optional import need
 
 HEAD = 32  # width of an attention head
@@ -30,7 +30,7 @@ DENOISING = Pretraining(steps=2000, batch_size=64, average=0.995)
 LOOKED_AT = 16  # pictures whose pixels tell one data set from another of the same names
 
 
-class SmallPipeline(Base):
+class SmallPipeline(PipelineSource):
     """The classes of Stable Diffusion at a small size. The first use trains them, later ones with the same settings and
     data read them from the cache folder (RSOUP_CACHE), a folder that ``StableDiffusionPipeline`` loads.
 

@@ -12,9 +12,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from rsoup_lightning.modalities.adapters import soups_in
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, sample
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, sample_chain
+from rsoup_lightning.modalities.lora import soups_in
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -78,7 +78,7 @@ class SoupedDiffusionPolicy(ImagePolicy):
 
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
         with self.pipeline.playing() as unet, soups_in(unet, self._experts, self._coefficients) as souped:
-            return sample(self.pipeline.schedule, self.pipeline.towards(prompts, souped), noise)
+            return sample_chain(self.pipeline.schedule, self.pipeline.towards(prompts, souped), noise)
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("souped policies are not re-scored: they are for evaluation")

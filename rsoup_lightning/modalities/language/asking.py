@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
+from rsoup_lightning.modalities.language.reading import PromptTokens
 from rsoup_lightning.modalities.pretrained import check_tokens
 
 FILLER = 0
@@ -72,13 +72,13 @@ class Asking:
         check_tokens(tokens, self._tokenizer, self._vocabulary)
         return tokens
 
-    def prompts(self, entries: Sequence[Entry]) -> Prompts:
+    def prompts(self, entries: Sequence[Entry]) -> PromptTokens:
         """The tokens of entries. Padded on the left, so that completions start at the same column."""
         rows = [self.tokens(self.written(entry)) for entry in entries]
         width = max(map(len, rows))
         tokens = torch.tensor([[FILLER] * (width - len(row)) + row for row in rows])
         lengths = torch.tensor([len(row) for row in rows])
-        return Prompts(tokens, torch.arange(width) >= width - lengths.unsqueeze(1))
+        return PromptTokens(tokens, torch.arange(width) >= width - lengths.unsqueeze(1))
 
     def _check_chat_template(self, ends: Sequence[int]) -> None:
         first, second = (self.written(Entry(prompt)) for prompt in ("one", "two"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +12,7 @@ import torch
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.folding import CONFIG, Source, fold, source, stored
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.modalities.pretrained import load_tokenizer
 from rsoup_lightning.modalities.pretraining import kept
 from rsoup_lightning.optional import need
@@ -24,23 +22,6 @@ KIND = "causal language model"
 logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16"]
-
-
-@dataclass
-class LoRA:
-    """Low-rank adapters (Hu et al. 2022) by PEFT: what is trained of a model.
-
-    Args:
-        rank: of each update.
-        alpha: an update counts alpha / rank times.
-        dropout: share of an adapter's inputs dropped while training. Sampling never drops any.
-        targets: names of the linear layers that get one; null leaves the choice to PEFT, by the model's class.
-    """
-
-    rank: int = 16
-    alpha: float = 16
-    dropout: float = 0.0
-    targets: Sequence[str] | None = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
@@ -64,7 +45,7 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
         origin = source(path, KIND)
         if origin.adapters:
             path = str(_folded(loader, path, origin, dtype))
-        return load(loader, path, KIND, dtype=dtype), load_tokenizer(path)
+        return load_pretrained(loader, path, KIND, dtype=dtype), load_tokenizer(path)
 
 
 def _folded(loader: Callable[..., Any], name: str, origin: Source, dtype: torch.dtype) -> Path:
@@ -120,43 +101,6 @@ def end_tokens(model: Any, tokenizer: Any) -> list[int]:
             f"generation_config.json has the eos_token_id {given!r}: it must be a token's number, or a list of them"
         )
     return ends
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """No bars for loading what takes a second."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.enable_progress_bar()
-
-
-def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
-    """``model`` as a ``PeftModel`` that trains LoRA adapters only.
-
-    Args:
-        model: what is adapted.
-        lora: how.
-        task: PEFT's name of what the model does; None where it has none.
-
-    Raises:
-        ConfigError: PEFT is absent, or no layer has one of the wanted names.
-    """
-    peft = need("peft", "PEFT", "text")
-    config = peft.LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.targets) if lora.targets is not None else None,
-        task_type=task,
-    )
-    try:
-        return peft.get_peft_model(model, config)
-    except ValueError as error:
-        raise ConfigError(f"model.lora does not fit this model: {error}") from error
 
 
 def _dtype(precision: Precision) -> torch.dtype:

@@ -12,17 +12,17 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
+from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.policy import TextPolicy
-from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample
-from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
-from rsoup_lightning.modalities.listed import ListedEnvironment, evaluation_generators
+from rsoup_lightning.modalities.language.reading import PromptTokens
+from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample_completions
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
-class TextEnvironment(ListedEnvironment):
+class TextEnvironment(DataEnvironment):
     """Prompts to complete. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
@@ -98,7 +98,7 @@ class TextEnvironment(ListedEnvironment):
             device = next(model.parameters()).device
             prompts = self.asking.prompts(entries).to(device)
             index = torch.arange(len(entries), device=device).repeat_interleave(copies)
-            completions = sample(
+            completions = sample_completions(
                 model,
                 prompts,
                 index if copies > 1 else None,
@@ -112,7 +112,7 @@ class TextEnvironment(ListedEnvironment):
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
 
     def _rollout(
-        self, entries: Sequence[Entry], prompts: Prompts, index: Tensor, completions: Completions, numbers: Tensor
+        self, entries: Sequence[Entry], prompts: PromptTokens, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
         said = completions.mask & ~torch.isin(completions.tokens, completions.tokens.new_tensor(self.ends))
         written = [tokens[row].tolist() for tokens, row in zip(completions.tokens, said, strict=True)]

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from rsoup_lightning.algorithms import RLOO, Algorithm
+from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.base import LoRA, Precision, end_tokens, load_base
+from rsoup_lightning.modalities.language.base import Precision, end_tokens, load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
-from rsoup_lightning.modalities.language.rewards import Fluency
-from rsoup_lightning.modalities.language.texts import PromptData
+from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
 from rsoup_lightning.rewards import Reward
-
-FLUENCY = "fluency"
 
 
 class LanguageFineTuner(PretrainedFineTuner):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Prompts:
+class PromptTokens:
     """Tokens ``[G, P]`` of prompts, padded on the left, and a bool ``mask [G, P]``, true where a token is one."""
 
     tokens: Tensor
@@ -22,15 +22,15 @@ class Prompts:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def to(self, device: torch.device) -> Prompts:
+    def to(self, device: torch.device) -> PromptTokens:
         """The same on another device."""
-        return Prompts(self.tokens.to(device), self.mask.to(device))
+        return PromptTokens(self.tokens.to(device), self.mask.to(device))
 
-    def rows(self, index: Tensor) -> Prompts:
+    def rows(self, index: Tensor) -> PromptTokens:
         """The prompts ``index [N]``, without the columns that pad all of them."""
         tokens, mask = self.tokens[index], self.mask[index]
         first = int(mask.any(0).long().argmax())
-        return Prompts(tokens[:, first:], mask[:, first:])
+        return PromptTokens(tokens[:, first:], mask[:, first:])
 
 
 class Reader:
@@ -43,7 +43,9 @@ class Reader:
         hidden: keep the last layer's output too, for a critic.
     """
 
-    def __init__(self, model: Any, prompts: Prompts, copies: Tensor | None = None, *, hidden: bool = False) -> None:
+    def __init__(
+        self, model: Any, prompts: PromptTokens, copies: Tensor | None = None, *, hidden: bool = False
+    ) -> None:
         from transformers import DynamicCache
 
         self._model, self._hidden, self._copies = model, hidden, copies
@@ -84,7 +86,7 @@ class Reader:
 
 
 def completion_logits(
-    model: Any, prompts: Prompts, copies: Tensor, tokens: Tensor, *, hidden: bool = False
+    model: Any, prompts: PromptTokens, copies: Tensor, tokens: Tensor, *, hidden: bool = False
 ) -> tuple[Tensor, Tensor | None]:
     """Logits ``[B, T, V]`` of every token of completions, and the hidden states ``[B, T, H]`` behind them if asked for.
 
@@ -103,9 +105,3 @@ def completion_logits(
     logits, states = reader.read(tokens[:, :-1])
     behind = None if states is None or reader.hidden is None else torch.cat([reader.hidden, states], dim=1)
     return torch.cat([reader.logits, logits], dim=1), behind
-
-
-def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
-    """``[B, T]`` log-probabilities of ``tokens [B, T]`` under ``logits [B, T, V]``, in float32."""
-    scaled = logits.float() if temperature == 1 else logits.float() / temperature
-    return torch.log_softmax(scaled, dim=-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)

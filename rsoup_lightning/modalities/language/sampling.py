@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.modalities.language.reading import Prompts, Reader, token_log_probs
+from rsoup_lightning.modalities.language.reading import PromptTokens, Reader
+from rsoup_lightning.modalities.tokens import token_log_probs
 
 Noise = Callable[[int, int, torch.device], Tensor]
 """Gumbel noise ``[R, V]`` for R rows and V words, on a device: one call per token."""
@@ -34,9 +35,9 @@ class Completions:
 
 
 @torch.no_grad()
-def sample(
+def sample_completions(
     model: Any,
-    prompts: Prompts,
+    prompts: PromptTokens,
     copies: Tensor | None = None,
     *,
     limit: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from rsoup_lightning.modalities.vision_language.items import Box
+from rsoup_lightning.modalities.data import Box
 
 Size = Literal["small", "medium", "large"]
 

@@ -14,9 +14,9 @@ from PIL.Image import Image
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.open_clip_models import load_open_clip
-from rsoup_lightning.modalities.vision_language.items import PictureData
-from rsoup_lightning.modalities.vision_language.readable import BadPictures
+from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures
 from rsoup_lightning.modalities.vision_language.vocabulary import BytePairs, Vocabulary
 from rsoup_lightning.optional import need
 
@@ -38,7 +38,7 @@ class Captioner:
     context: int
 
 
-class Base(ABC):
+class CaptionerSource(ABC):
     """Where a pre-trained captioner comes from."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Base(ABC):
         """
 
 
-class OpenClipCoCa(Base):
+class OpenClipCoCa(CaptionerSource):
     """Any CoCa of open_clip.
 
     Args:
@@ -81,12 +81,12 @@ class OpenClipCoCa(Base):
         return Captioner(model, BytePairs(tokenizer), preprocess, model.context_length)
 
 
-def see(model: Any, pixels: Tensor) -> Tensor:
+def picture_features(model: Any, pixels: Tensor) -> Tensor:
     """The features ``[B, N, D]`` of ``pixels [B, 3, height, width]``."""
     return model.visual(pixels)[1]
 
 
-def read(model: Any, seen: Tensor, tokens: Tensor) -> Tensor:
+def following_logits(model: Any, seen: Tensor, tokens: Tensor) -> Tensor:
     """``[B, L, V]`` logits of what follows each of ``tokens [B, L]`` in sight of ``seen [B, N, D]``."""
     return model.text_decoder(seen, model.text(tokens)[1])
 

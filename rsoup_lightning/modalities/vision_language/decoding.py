@@ -67,7 +67,7 @@ def answer_logits(follow: Follow, prompts: Prompts, tokens: Tensor, rows: Tensor
 
 
 @torch.no_grad()
-def sample(
+def sample_answers(
     follow: Follow, prompts: Prompts, *, limit: int, end: int, padding: int, temperature: float = 1.0, greedy: bool
 ) -> Answers:
     """Answer each prompt until the end token.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import ImageDraw
 from PIL.Image import Image, Resampling
 
-from rsoup_lightning.modalities.vision_language.items import Box
+from rsoup_lightning.modalities.data import Box
 
 WANTED, GIVEN = "#2ca02c", "#d62728"
 SMALLEST = 192  # pixels; lines on fewer hide what they surround

@@ -11,19 +11,19 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Sample
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
+from rsoup_lightning.modalities.data_environment import DataEnvironment
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.vision_language.boxes import read_box
-from rsoup_lightning.modalities.vision_language.decoding import Answers, Prompts, beam_search, sample
+from rsoup_lightning.modalities.vision_language.decoding import Answers, Prompts, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
-from rsoup_lightning.modalities.vision_language.items import Box, Item, PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import Vocabulary
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
-class PictureEnvironment(ListedEnvironment):
+class PictureEnvironment(DataEnvironment):
     """Pictures to caption, to answer questions on, or to find things in. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
@@ -105,7 +105,7 @@ class PictureEnvironment(ListedEnvironment):
         if beams > 1:
             answers = beam_search(follow, prompts, beams=beams, **ends)
         else:
-            answers = sample(follow, prompts, temperature=policy.temperature, greedy=greedy, **ends)
+            answers = sample_answers(follow, prompts, temperature=policy.temperature, greedy=greedy, **ends)
         rollout = self._rollout(items, numbers, prompts, pictures, answers)
         rollout = replace(rollout, log_probs=policy(rollout).log_probs * answers.mask)
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))

@@ -17,9 +17,9 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.files import atomic, write_json
 from rsoup_lightning.modalities.cache import cache_folder
-from rsoup_lightning.modalities.vision_language.coca import Captioner, see
-from rsoup_lightning.modalities.vision_language.items import PictureData
-from rsoup_lightning.modalities.vision_language.readable import BadPictures, look, read_picture
+from rsoup_lightning.modalities.data import PictureData
+from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
+from rsoup_lightning.modalities.vision_language.coca import Captioner, picture_features
 
 ROWS = 64  # pictures at a time
 TABLE, ABOUT = "features.npy", "features.json"
@@ -102,7 +102,7 @@ def features(
     """
     origin = {
         "encoder": _digest(captioner.model.visual.state_dict()),
-        "set of pictures": look(data, names),
+        "set of pictures": digest_of_pictures(data, names),
     }
     if folder is None:
         folder = cache_folder() / "features" / sha256(json.dumps(origin).encode()).hexdigest()[:16]
@@ -139,14 +139,14 @@ def _compute(
         for first in range(0, len(names), ROWS):
             readable: dict[int, Tensor] = {}
             for number, name in enumerate(names[first : first + ROWS], start=first):
-                picture = read_picture(data, name, bad_pictures)
+                picture = picture_or_none(data, name, bad_pictures)
                 if picture is None:
                     unreadable.append(name)
                 else:
                     readable[number] = captioner.preprocess(picture)
             if not readable:
                 continue
-            seen = see(model, torch.stack(list(readable.values())).to(device)).half().cpu().numpy()
+            seen = picture_features(model, torch.stack(list(readable.values())).to(device)).half().cpu().numpy()
             if table is None:
                 table = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(names), *seen.shape[1:]))
             table[list(readable)] = seen

@@ -9,18 +9,16 @@ import torch
 from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.rewards import Fluency
-from rsoup_lightning.modalities.vision_language.coca import Base, Captioner
+from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
+from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures
+from rsoup_lightning.modalities.vision_language.coca import Captioner, CaptionerSource
 from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
 from rsoup_lightning.modalities.vision_language.features import Pictures, Pixels, features
-from rsoup_lightning.modalities.vision_language.items import PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
-from rsoup_lightning.modalities.vision_language.readable import BadPictures
 from rsoup_lightning.modalities.vision_language.rewards import PictureReward
 from rsoup_lightning.rewards import Reward
-
-FLUENCY = "fluency"
 
 
 class VisionLanguageFineTuner(PretrainedFineTuner):
@@ -46,7 +44,7 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
 
     def __init__(
         self,
-        base: Base,
+        base: CaptionerSource,
         data: PictureData,
         rewards: dict[str, Reward] | list[str],
         preference: dict[str, float] | None = None,

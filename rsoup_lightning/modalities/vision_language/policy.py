@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rsoup_lightning.modalities.language.reading import token_log_probs
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
-from rsoup_lightning.modalities.vision_language.coca import Captioner, read, see, trained_names
+from rsoup_lightning.modalities.tokens import token_log_probs
+from rsoup_lightning.modalities.vision_language.coca import Captioner, following_logits, picture_features, trained_names
 from rsoup_lightning.modalities.vision_language.decoding import Follow, Prompts, answer_logits
 from rsoup_lightning.modalities.vision_language.features import Pictures
 from rsoup_lightning.policy import PolicyOutput
@@ -56,8 +56,8 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
     def follow(self, pictures: Tensor) -> Follow:
         """What goes on writing in sight of ``pictures [B]``, by their numbers; each is looked at once."""
         shown, places = self._pictures(pictures)
-        seen = see(self.model, shown) if self.train_encoder else shown  # [G, N, D]
-        return lambda tokens, rows: read(self.model, seen[places[rows]], tokens)
+        seen = picture_features(self.model, shown) if self.train_encoder else shown  # [G, N, D]
+        return lambda tokens, rows: following_logits(self.model, seen[places[rows]], tokens)
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
         index = torch.arange(len(rollout), device=rollout.mask.device)

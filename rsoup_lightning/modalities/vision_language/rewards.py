@@ -13,8 +13,8 @@ from rsoup_lightning import captions
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.modalities.data import Box, PictureData, Split
 from rsoup_lightning.modalities.vision_language.boxes import Size, iou, read_box, size_of
-from rsoup_lightning.modalities.vision_language.items import Box, PictureData, Split
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 

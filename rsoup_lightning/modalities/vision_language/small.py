@@ -15,10 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Item, PictureData
 from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
-from rsoup_lightning.modalities.vision_language.coca import Base, Captioner, read, see
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData
-from rsoup_lightning.modalities.vision_language.readable import BadPictures, look, read_picture
+from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
+from rsoup_lightning.modalities.vision_language.coca import (
+    Captioner,
+    CaptionerSource,
+    following_logits,
+    picture_features,
+)
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from rsoup_lightning.optional import need
 
@@ -26,7 +31,7 @@ HEAD = 32  # width of an attention head
 MODEL, WORDS = "model.safetensors", "words.json"
 
 
-class SmallCoCa(Base):
+class SmallCoCa(CaptionerSource):
     """The classes of open_clip at a small size. The first use trains it, with cross-entropy on the references of the
     training split; later ones with the same settings and data read it from the cache folder (RSOUP_CACHE).
 
@@ -119,13 +124,13 @@ class SmallCoCa(Base):
             "pretraining": vars(self.pretraining),
             "data": f"{type(data).__module__}.{type(data).__name__}",
             "items": sha256(repr(sample).encode()).hexdigest(),
-            "pictures": look(data, [item.picture for item in items]),
+            "pictures": digest_of_pictures(data, [item.picture for item in items]),
         }
 
     def _make(self, folder: Path, data: PictureData, items: Sequence[Item], bad_pictures: BadPictures) -> None:
         vocabulary = WordVocabulary.of(text for item in items for text in (item.question, *item.references))
         names = dict.fromkeys(item.picture for item in items if item.references)
-        seen = {name: picture for name in names if (picture := read_picture(data, name, bad_pictures)) is not None}
+        seen = {name: picture for name in names if (picture := picture_or_none(data, name, bad_pictures)) is not None}
         if not seen:
             raise ConfigError(f"{type(data).__name__} has no picture with references to pre-train on: give it some")
         pixels = torch.stack([self._bytes(picture) for picture in seen.values()])
@@ -158,7 +163,7 @@ class SmallCoCa(Base):
             wanted = targets[rows]
             used = int((wanted != 0).any(0).nonzero().max()) + 1  # columns that only pad cost as much as others
             moved = _moved(pixels[shown[rows]], self.shift)
-            logits = read(model, see(model, _centred(moved)), tokens[rows, :used])
+            logits = following_logits(model, picture_features(model, _centred(moved)), tokens[rows, :used])
             return F.cross_entropy(
                 logits.flatten(0, 1),
                 wanted[:, :used].flatten(),

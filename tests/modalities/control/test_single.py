@@ -6,7 +6,7 @@ import pytest
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control import single
-from rsoup_lightning.modalities.control.single import look, make_single
+from rsoup_lightning.modalities.control.single import first_step, make_single
 from rsoup_lightning.modalities.control.spaces import actions_of
 
 OWN = "tests.modalities.control.own"
@@ -44,11 +44,11 @@ def test_without_mo_gymnasium(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_step_shows_rewards_and_signals() -> None:
     env = make_single(f"{OWN}:Anything-v0", {"reward": "list"})
-    seen = look(env, actions_of(env))
+    seen = first_step(env, actions_of(env))
     assert seen.reward_size == 2
     assert seen.signals == {"steps", "info.id", "costs.power", "costs.parts"}
     env = make_single("HalfCheetah-v5", {})
-    assert look(env, actions_of(env)).reward_size is None
+    assert first_step(env, actions_of(env)).reward_size is None
     env = make_single(f"{OWN}:Anything-v0", {"reward": "table"})
     with pytest.raises(SimulationError, match=r"'Anything-v0' gives a reward of shape \(2, 1\)"):
-        look(env, actions_of(env))
+        first_step(env, actions_of(env))

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.diffusion.prompts import Prompts
+from rsoup_lightning.modalities.diffusion.prompts import EncodedPrompts
 from tests.modalities.diffusion.tiny import Random
 
 
 def test_embeddings_are_those_of_the_pipeline() -> None:
     pipeline = Random().load()
-    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
+    prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer)
     texts = ["a red square", "a blue square", "a red square"]
     numbers = prompts.numbers(texts)
     assert numbers.tolist() == [1, 2, 1]
@@ -23,7 +23,7 @@ def test_embeddings_are_those_of_the_pipeline() -> None:
 
 def test_each_is_encoded_once() -> None:
     pipeline = Random().load()
-    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer)
+    prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer)
     seen: list[int] = []
     pipeline.text_encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
     assert prompts.numbers(["red", "blue", "red"]).tolist() == [1, 2, 1]
@@ -34,14 +34,14 @@ def test_each_is_encoded_once() -> None:
 def test_an_embedding_does_not_depend_on_what_was_encoded_beside_it() -> None:
     pipeline = Random().load()
     texts = ["a red square", "a blue square", "a green square"]
-    together, alone = (Prompts(pipeline.text_encoder, pipeline.tokenizer) for _ in range(2))
+    together, alone = (EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer) for _ in range(2))
     expected = together(together.numbers(texts))
     assert all(torch.equal(alone(alone.numbers([text]))[0], row) for text, row in zip(texts, expected, strict=True))
 
 
 def test_the_encoder_stays_frozen() -> None:
     pipeline = Random().load()
-    prompts = Prompts(pipeline.text_encoder, pipeline.tokenizer).train()
+    prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer).train()
     assert not prompts(prompts.numbers(["a red square"])).requires_grad
     assert not any(parameter.requires_grad for parameter in prompts.parameters())
 
@@ -52,10 +52,10 @@ def test_tokenizers_that_do_not_fit_the_encoder() -> None:
     reads, known = encoder.config.max_position_embeddings, encoder.config.vocab_size
     words.add_special_tokens({"pad_token": "<filler>"})
     with pytest.raises(ConfigError, match=f"writes '<filler>' as {known}, and the model has embeddings for 0 to "):
-        Prompts(encoder, words).numbers(["a red square"])
+        EncodedPrompts(encoder, words).numbers(["a red square"])
     words.pad_token = None
     with pytest.raises(ConfigError, match="has no padding token: set its pad_token"):
-        Prompts(encoder, words)
+        EncodedPrompts(encoder, words)
     words.pad_token, words.model_max_length = "<pad>", 10**30
     with pytest.raises(ConfigError, match=f"and its text encoder reads {reads}: set model_max_length to {reads}"):
-        Prompts(encoder, words)
+        EncodedPrompts(encoder, words)

@@ -14,10 +14,10 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.sampling import (
     Schedule,
     clean_and_noise,
-    gaussian_log_prob,
     guided,
+    log_density,
     noised,
-    sample,
+    sample_chain,
 )
 
 SHAPE = 3, 4, 8, 8
@@ -63,7 +63,7 @@ def test_steps_are_those_of_diffusers(changes: dict[str, Any], eta: float) -> No
 def test_the_log_probability_of_a_chain_is_that_of_independent_normals() -> None:
     schedule = Schedule(scheduler(), 9, 1.0)
     torch.manual_seed(0)
-    chain = sample(schedule, denoise, lambda: torch.randn(SHAPE))
+    chain = sample_chain(schedule, denoise, lambda: torch.randn(SHAPE))
     theirs = scheduler()
     theirs.set_timesteps(9)
     expected = torch.zeros(3, 9, dtype=torch.float64)
@@ -81,7 +81,7 @@ def test_the_log_probability_of_a_chain_is_that_of_independent_normals() -> None
 def test_deterministic_steps_are_not_counted() -> None:
     schedule = Schedule(scheduler(set_alpha_to_one=True, steps_offset=0), 5, 1.0)
     assert schedule.stochastic.tolist() == [True] * 4 + [False]
-    chain = sample(schedule, denoise, lambda: torch.randn(SHAPE))
+    chain = sample_chain(schedule, denoise, lambda: torch.randn(SHAPE))
     assert chain.log_probs[:, :4].all() and not chain.log_probs[:, 4].any()
     assert chain.latents.shape == (3, 6, *SHAPE[1:])
 
@@ -119,7 +119,7 @@ def test_guidance() -> None:
 def test_gaussian_log_prob_of_rows_with_their_own_deviations() -> None:
     values, means, deviations = torch.randn(5, 2, 3), torch.randn(5, 2, 3), torch.rand(5) + 0.1
     expected = Normal(means, deviations.view(-1, 1, 1)).log_prob(values).sum((1, 2))
-    assert torch.allclose(gaussian_log_prob(values, means, deviations), expected, rtol=1e-5)
+    assert torch.allclose(log_density(values, means, deviations), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [PNDMScheduler, EulerDiscreteScheduler])

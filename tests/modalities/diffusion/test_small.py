@@ -10,10 +10,10 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PretrainedPipeline, SmallPipeline
 from rsoup_lightning.modalities.diffusion.small import _moments, _sampled
 from rsoup_lightning.modalities.pretraining import Pretraining
-from rsoup_lightning.modalities.vision_language.items import Item
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.diffusion.tiny import COLOURS, Squares, small
 

@@ -10,12 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from rsoup_lightning.modalities.data import Entry, Item, PictureData, PromptData, Split
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, SmallPipeline
-from rsoup_lightning.modalities.diffusion.pipeline import Base, save_pipeline
-from rsoup_lightning.modalities.diffusion.words import word_tokenizer
-from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
+from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, save_pipeline
+from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 from rsoup_lightning.modalities.pretraining import Pretraining
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
@@ -77,7 +76,7 @@ def small(**changes: Any) -> SmallPipeline:
     return SmallPipeline(Squares(), **settings)
 
 
-class Random(Base):
+class Random(PipelineSource):
     """A pipeline of large random weights, so that its images depend on the prompt.
 
     Args:

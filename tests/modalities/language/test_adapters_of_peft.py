@@ -15,8 +15,8 @@ from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.language import LanguageFineTuner
-from rsoup_lightning.modalities.language.base import LoRA
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
+from rsoup_lightning.modalities.lora import LoRA
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 

@@ -9,9 +9,9 @@ import torch
 from tokenizers.processors import TemplateProcessing
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.asking import Asking
 from rsoup_lightning.modalities.language.environment import TextEnvironment
-from rsoup_lightning.modalities.language.texts import Entry
 from tests.modalities.language.test_policy import policy
 from tests.modalities.language.tiny import Sentences, tokenizer
 

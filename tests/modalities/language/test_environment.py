@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.environment import TextEnvironment
-from rsoup_lightning.modalities.language.texts import Entry, PromptData, Split
 from tests.conftest import PointPolicy
 from tests.modalities.language.test_policy import environment, policy, rolled
 from tests.modalities.language.tiny import Sentences, tokenizer

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.io import read_weights, write_weights
-from rsoup_lightning.modalities.language.base import LoRA
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.language.tiny import Sentences, llama, saved, tokenizer
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from rsoup_lightning.modalities.language.reading import Prompts, completion_logits, token_log_probs
+from rsoup_lightning.modalities.language.reading import PromptTokens, completion_logits
+from rsoup_lightning.modalities.tokens import token_log_probs
 from tests.modalities.language.tiny import gpt2, llama
 
 PROMPTS = [[5, 9, 200, 7], [30], [11, 12]]
@@ -15,11 +16,11 @@ COMPLETIONS = [[4, 5, 6], [7, 8, 1], [90, 91, 92], [250, 3, 4], [6, 6, 6], [17, 
 COPIES = [0, 0, 1, 1, 2, 2]
 
 
-def padded(prompts: list[list[int]]) -> Prompts:
+def padded(prompts: list[list[int]]) -> PromptTokens:
     width = max(map(len, prompts)) + 1  # one column that pads them all
     tokens = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[False] * (width - len(prompt)) + [True] * len(prompt) for prompt in prompts])
-    return Prompts(tokens, mask)
+    return PromptTokens(tokens, mask)
 
 
 def plain(model: Any, prompt: list[int], completion: list[int]) -> torch.Tensor:

@@ -7,11 +7,12 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from rsoup_lightning.modalities.language.base import LoRA, load_base
+from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
-from rsoup_lightning.modalities.language.reading import Prompts
-from rsoup_lightning.modalities.language.sampling import sample
+from rsoup_lightning.modalities.language.reading import PromptTokens
+from rsoup_lightning.modalities.language.sampling import sample_completions
+from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.language.test_policy import stirred
 
 ASKED = ["The capital of France is", "Once upon a time", "The film was so bad that I"]
@@ -22,12 +23,12 @@ def test_greedy_tokens_without_the_adapter_are_those_of_transformers() -> None:
     plain, tokenizer = load_base(SMOLLM2, "float32")
     made = stirred(LanguagePolicy(load_base(SMOLLM2, "float32")[0], LoRA()), 0)
     texts = tokenizer(ASKED, padding=True, padding_side="left", return_tensors="pt")
-    prompts = Prompts(texts["input_ids"], texts["attention_mask"].bool())
+    prompts = PromptTokens(texts["input_ids"], texts["attention_mask"].bool())
     end = tokenizer.eos_token_id
 
     def greedy() -> torch.Tensor:
         with made.playing() as model:
-            return sample(model, prompts, limit=12, ends=[end], padding=end).tokens
+            return sample_completions(model, prompts, limit=12, ends=[end], padding=end).tokens
 
     with made.model.disable_adapter():
         ours = greedy()

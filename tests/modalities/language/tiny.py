@@ -10,7 +10,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rsoup_lightning.modalities.language.texts import Entry, Exchange, PromptData, Split, TextReward
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "a", "mat", "road", "big", "red", "and")
 

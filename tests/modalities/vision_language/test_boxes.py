@@ -6,8 +6,8 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
+from rsoup_lightning.modalities.data import Box
 from rsoup_lightning.modalities.vision_language.boxes import area, box_text, iou, read_box, size_of
-from rsoup_lightning.modalities.vision_language.items import Box
 
 
 def boxes(count: int, seed: int = 0) -> list[Box]:

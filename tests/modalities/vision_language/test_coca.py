@@ -14,7 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.vision_language.coca import OpenClipCoCa, read, see, trained_names
+from rsoup_lightning.modalities.vision_language.coca import (
+    OpenClipCoCa,
+    following_logits,
+    picture_features,
+    trained_names,
+)
 from rsoup_lightning.modalities.vision_language.features import Pixels
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from tests.modalities.vision_language.tiny import Squares, environment, small
@@ -71,7 +76,7 @@ def test_a_folder_of_open_clip(pooled: tuple[str, Any]) -> None:
     assert torch.allclose(pixels.amax((1, 2)), torch.tensor([2.0, -2.0, -2.0]))  # of the folder's mean and deviation
     tokens = torch.tensor([[loaded.vocabulary.start, *loaded.vocabulary.encode("a red square")]])
     with torch.no_grad():
-        ours = read(loaded.model, see(loaded.model, pixels[None]), tokens)
+        ours = following_logits(loaded.model, picture_features(loaded.model, pixels[None]), tokens)
         rest = torch.zeros(1, 16 - tokens.shape[1], dtype=torch.long)
         theirs = model(pixels[None], torch.cat([tokens, rest], 1))["logits"]
     assert torch.allclose(ours, theirs[:, : tokens.shape[1]], atol=1e-5)
@@ -107,7 +112,7 @@ def test_trained_is_what_captions_depend_on(vision: dict[str, Any] | None, encod
     model: Any = small().build(words=9) if vision is None else tiny_coca(configuration(**vision))
     pixels = torch.randn(2, 3, *model.visual.image_size)
     tokens = torch.tensor([[1, 3, 5], [1, 4, 6]])
-    read(model, see(model, pixels), tokens).sum().backward()
+    following_logits(model, picture_features(model, pixels), tokens).sum().backward()
     reached = {name for name, weight in model.named_parameters() if weight.grad is not None and weight.grad.any()}
     if not encoder:
         reached = {name for name in reached if not name.startswith("visual.")}

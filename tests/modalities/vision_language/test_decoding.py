@@ -15,7 +15,7 @@ from rsoup_lightning.modalities.vision_language.decoding import (
     answer_logits,
     beam_search,
     joined,
-    sample,
+    sample_answers,
 )
 
 PADDING, START, END, WORDS, STEPS = 0, 1, 2, 5, 3
@@ -48,7 +48,7 @@ def search(logits: Tensor, beams: int, limit: int = STEPS) -> Answers:
 
 def greedy(logits: Tensor, limit: int = STEPS) -> Answers:
     given = prompts(*[1 + row % 2 for row in range(len(logits))])
-    return sample(following(logits), given, limit=limit, end=END, padding=PADDING, greedy=True)
+    return sample_answers(following(logits), given, limit=limit, end=END, padding=PADDING, greedy=True)
 
 
 def whole(answers: Answers) -> list[list[int]]:
@@ -95,7 +95,7 @@ def test_samples_follow_the_softmax_at_their_temperature(temperature: float) -> 
     logits, rows = table(), 20_000
     torch.manual_seed(0)
     given = prompts(*[1] * rows)
-    answers = sample(
+    answers = sample_answers(
         lambda tokens, _: logits[0, tokens],
         given,
         limit=2,
@@ -119,7 +119,7 @@ def test_nothing_counts_after_the_end(beams: int) -> None:
     if beams:
         answers = search(logits, beams, limit=8)
     else:
-        answers = sample(following(logits), given, limit=8, end=END, padding=PADDING, greedy=False)
+        answers = sample_answers(following(logits), given, limit=8, end=END, padding=PADDING, greedy=False)
     lengths = answers.mask.sum(1)
     assert 1 <= lengths.min() < lengths.max() == answers.tokens.shape[1]
     for tokens, mask in zip(answers.tokens, answers.mask, strict=True):

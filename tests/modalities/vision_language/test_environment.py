@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.decoding import Prompts, answer_logits
 from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
-from rsoup_lightning.modalities.vision_language.items import Item
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from tests.conftest import PointPolicy
 from tests.modalities.vision_language.tiny import COLOURS, PLACES, QUESTIONS, Given, Squares, environment, policy

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.modalities.vision_language import features as module
-from rsoup_lightning.modalities.vision_language.coca import Captioner, see
+from rsoup_lightning.modalities.vision_language.coca import Captioner, picture_features
 from rsoup_lightning.modalities.vision_language.environment import picture_names
 from rsoup_lightning.modalities.vision_language.features import BadPictures, Features, Pixels, features
 from tests.modalities.vision_language.tiny import COLOURS, Squares, captioner
@@ -28,7 +28,7 @@ def kept(
 
 def seen(loaded: Captioner, name: str) -> Tensor:
     with torch.no_grad():
-        return see(loaded.model, loaded.preprocess(DATA.picture(name))[None])[0]
+        return picture_features(loaded.model, loaded.preprocess(DATA.picture(name))[None])[0]
 
 
 def test_features_are_what_the_encoder_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

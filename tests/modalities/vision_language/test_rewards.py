@@ -8,7 +8,7 @@ import torch
 
 from rsoup_lightning import captions
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.modalities.vision_language.items import Box, Item
+from rsoup_lightning.modalities.data import Box, Item
 from rsoup_lightning.modalities.vision_language.rewards import Bleu, BoxHit, CaptionReward, CiderD, Meteor, RougeL
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.vision_language.tiny import Given, Squares

@@ -9,8 +9,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.coca import read, see
-from rsoup_lightning.modalities.vision_language.items import Item
+from rsoup_lightning.modalities.data import Item
+from rsoup_lightning.modalities.vision_language.coca import following_logits, picture_features
 from rsoup_lightning.modalities.vision_language.small import _moved
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from tests.modalities.vision_language.tiny import COLOURS, Given, Squares, small
@@ -57,8 +57,8 @@ def test_it_learns_to_say_what_it_sees() -> None:
         for item in data.items("eval"):
             row = [*loaded.vocabulary.prompt(item.question), *loaded.vocabulary.encode(item.references[0])]
             with torch.no_grad():
-                seen = see(loaded.model, loaded.preprocess(data.picture(item.picture))[None])
-                logits = read(loaded.model, seen, torch.tensor([row[:-1]]))[0]
+                seen = picture_features(loaded.model, loaded.preprocess(data.picture(item.picture))[None])
+                logits = following_logits(loaded.model, seen, torch.tensor([row[:-1]]))[0]
             losses.append(F.cross_entropy(logits[-3:], torch.tensor(row[-3:])).item())
         return sum(losses) / len(losses)
 

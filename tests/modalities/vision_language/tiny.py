@@ -11,12 +11,11 @@ import torch
 from PIL import Image
 
 from rsoup_lightning.errors import PictureError
-from rsoup_lightning.modalities.listed import Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split
 from rsoup_lightning.modalities.pretraining import Pretraining
 from rsoup_lightning.modalities.vision_language.coca import Captioner
 from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
 from rsoup_lightning.modalities.vision_language.features import Pictures, Pixels, features
-from rsoup_lightning.modalities.vision_language.items import Item, PictureData
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.small import SmallCoCa
 

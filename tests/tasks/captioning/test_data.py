@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.items import Item
+from rsoup_lightning.modalities.data import Item
 from tasks.captioning.data import KarpathyCaptions
 from tests.tasks.pictures.built import check_built
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.rewards import Colourfulness
-from rsoup_lightning.modalities.diffusion.rewards.style import HELD_OUT, train
+from rsoup_lightning.modalities.diffusion.rewards.style import HELD_OUT, train_style
 from tasks.diffusion.rewards import EmojiRealism, EmojiRecognition, GoogleStyle, TwitterStyle, _drawn, _pixels
 from tasks.emoji.packaged import emojis
 from tests.conftest import needs
@@ -35,7 +35,7 @@ def test_they_tell_the_designs_apart(google: Tensor, twitter: Tensor) -> None:
 def test_noise_does_not_decide(google: Tensor, twitter: Tensor) -> None:
     """On emoji that a classifier of fewer was not trained on; without noise in training this is near chance."""
     learnt, new = slice(0, 600), slice(600, 800)
-    classifier = train(google[learnt], twitter[learnt])
+    classifier = train_style(google[learnt], twitter[learnt])
     noise = 0.05 * torch.randn(200, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     right = [
         (sign * classifier.log_odds((images[new] + noise).clamp(0, 1)) > 0).float().mean().item()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.items import Item
+from rsoup_lightning.modalities.data import Item
 from tasks.emoji.names import EmojiNames
 from tests.conftest import needs
 from tests.tasks.pictures.built import check_built

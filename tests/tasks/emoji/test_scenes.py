@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.boxes import size_of
-from rsoup_lightning.modalities.vision_language.items import Item
 from tasks.emoji.packaged import LOOKS, Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import BACKGROUNDS, Scene, draw_scene, share_name

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.boxes import box_text, iou, read_box, size_of
-from rsoup_lightning.modalities.vision_language.items import Item
 from tasks.emoji.scenes import Scene, Thing
 from tasks.emoji.simple import simple_emojis
 from tasks.grounding.data import RefCocoFiles, SceneBoxes, fractions, phrase

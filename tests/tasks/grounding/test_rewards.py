@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rsoup_lightning.modalities.data import Box
 from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
-from rsoup_lightning.modalities.vision_language.items import Box
 from rsoup_lightning.modalities.vision_language.rewards import BoxHit
 from rsoup_lightning.rollout import Rollout
 from tasks.grounding import TASK

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.data import PictureData
 
 
 def check_built(class_path: str, arguments: dict[str, Any]) -> None:

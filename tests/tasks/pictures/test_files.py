@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from tasks.pictures.files import field, of_splits, on_background, read_json, read_picture
+from tasks.pictures.files import field, of_splits, on_background, read_annotations, read_picture
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "1"])
@@ -48,9 +48,9 @@ def test_a_picture_that_is_absent(tmp_path: Path) -> None:
 def test_json_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"images": [')
     with pytest.raises(ConfigError, match=r"bad\.json is no readable JSON file: .*line 1"):
-        read_json(tmp_path / "bad.json")
+        read_annotations(tmp_path / "bad.json")
     with pytest.raises(ConfigError, match=r"absent\.json cannot be read: No such file"):
-        read_json(tmp_path / "absent.json")
+        read_annotations(tmp_path / "absent.json")
 
 
 def test_fields() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.vision_language.items import Item, Split
+from rsoup_lightning.modalities.data import Item, Split
 from tasks.pictures.split import PictureFolder, check_apart
 
 

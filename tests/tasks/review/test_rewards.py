@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rsoup_lightning.modalities.language.texts import Exchange
+from rsoup_lightning.modalities.language.rewards.texts import Exchange
 from tasks.review.rewards import ImdbSentiment, RottenTomatoesSentiment
 from tests.conftest import needs
 

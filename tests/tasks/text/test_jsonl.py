@@ -8,7 +8,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
-from rsoup_lightning.modalities.language.texts import Entry, PromptData
+from rsoup_lightning.modalities.data import Entry, PromptData
 from tasks.text.jsonl import HubDataset, RecordsFile
 
 RECORDS = [{"ask": f"Question {i}\nin two lines", "best": f"Answer {i}", "deep": {"er": f"Post {i}"}} for i in range(9)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.texts import Entry
+from rsoup_lightning.modalities.data import Entry
 from tasks.text.split import SplitData
 
 

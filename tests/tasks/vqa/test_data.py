@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.vision_language.items import Item
+from rsoup_lightning.modalities.data import Item
 from tasks.emoji.scenes import Scene
 from tasks.emoji.simple import simple_emojis
 from tasks.vqa.data import SceneQuestions, VqaFiles

@@ -1,11 +1,11 @@
 """Rewards of pictures, each built from a recipe by its ``class_path`` and ``init_args``."""
 
 from rsoup_lightning.modalities.diffusion.rewards.aesthetic import AestheticHead
-from rsoup_lightning.modalities.diffusion.rewards.callables import Function
 from rsoup_lightning.modalities.diffusion.rewards.classifiers import ImageClassifier
 from rsoup_lightning.modalities.diffusion.rewards.clip import ClipSimilarity
 from rsoup_lightning.modalities.diffusion.rewards.colour import Brightness, Colourfulness
 from rsoup_lightning.modalities.diffusion.rewards.compression import Compressibility, Incompressibility
+from rsoup_lightning.modalities.diffusion.rewards.function import ImageFunction
 from rsoup_lightning.modalities.diffusion.rewards.guards import PixelVariance, Realism, Recognition
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 from rsoup_lightning.modalities.diffusion.rewards.trained import TrainedStyle
@@ -16,8 +16,8 @@ __all__ = [
     "ClipSimilarity",
     "Colourfulness",
     "Compressibility",
-    "Function",
     "ImageClassifier",
+    "ImageFunction",
     "ImageReward",
     "Incompressibility",
     "PixelVariance",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
-from rsoup_lightning.modalities.loading import load
+from rsoup_lightning.modalities.loading import load_pretrained
 from rsoup_lightning.modalities.pretrained import describe_classes, load_classifier
 from rsoup_lightning.optional import need
 
@@ -39,7 +39,7 @@ class ImageClassifier(ImageReward):
         self.model_name, self.batch_size = model, batch_size
         loader = transformers.AutoModelForImageClassification.from_pretrained
         self.model = load_classifier(loader, model, "an image classifier")
-        self._processor = load(transformers.AutoImageProcessor.from_pretrained, model, "image processor")
+        self._processor = load_pretrained(transformers.AutoImageProcessor.from_pretrained, model, "image processor")
         self._class = _index(label, self.model.config, model)
 
     @property

@@ -64,7 +64,7 @@ class StyleClassifier:
             raise ConfigError(f"{path} is damaged ({error}): delete its folder, and it is made anew") from error
 
 
-def train(liked: Tensor, others: Tensor) -> StyleClassifier:
+def train_style(liked: Tensor, others: Tensor) -> StyleClassifier:
     """Train on all pictures, as they are, with some noise, and blurred.
 
     Pictures of a policy are never as clean as drawn ones: without noise and blur in training, a trace of either

@@ -12,7 +12,7 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
-from rsoup_lightning.modalities.diffusion.rewards.style import FORMAT, StyleClassifier, train
+from rsoup_lightning.modalities.diffusion.rewards.style import FORMAT, StyleClassifier, train_style
 from rsoup_lightning.modalities.pretraining import kept
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class TrainedStyle(ImageReward):
     def _learn(self, folder: Path) -> None:
         liked, others = self.pictures()
         logger.info("%s: learning from %d and %d pictures, once", self.name, len(liked), len(others))
-        classifier = train(liked, others)
+        classifier = train_style(liked, others)
         logger.info("%s: %.1f %% of held-out pictures right", self.name, 100 * classifier.accuracy)
         classifier.save(folder / _FILE)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.modalities.pretrained import check_tokens, describe_classes, load_classifier, load_tokenizer
 from rsoup_lightning.optional import need
 from rsoup_lightning.rollout import Rollout

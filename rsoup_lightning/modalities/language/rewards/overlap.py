@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, from_numpy
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.optional import need
 
 Against = Literal["reference", "question"]

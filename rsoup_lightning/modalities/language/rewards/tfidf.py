@@ -78,7 +78,7 @@ class TfidfClassifier:
         return cls(terms, idf, coefficients, intercept, accuracy)
 
 
-def train(texts: Sequence[str], labels: Sequence[int]) -> TfidfClassifier:
+def train_tfidf(texts: Sequence[str], labels: Sequence[int]) -> TfidfClassifier:
     """Train on all texts. The same texts in the same order always give the same classifier.
 
     Args:

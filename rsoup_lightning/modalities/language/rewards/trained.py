@@ -10,8 +10,8 @@ from torch import Tensor, from_numpy
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.cache import cache_folder
-from rsoup_lightning.modalities.language.rewards.tfidf import FORMAT, TfidfClassifier, train
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.tfidf import FORMAT, TfidfClassifier, train_tfidf
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class TrainedClassifier(TextReward, ABC):
         if classifier is None:
             texts, labels = self.labelled()
             logger.info("%s: learning from %d texts, once", self.name, len(texts))
-            classifier = train(texts, labels)
+            classifier = train_tfidf(texts, labels)
             logger.info("%s: %.1f %% of held-out texts right", self.name, 100 * classifier.accuracy)
             try:
                 classifier.save(path)

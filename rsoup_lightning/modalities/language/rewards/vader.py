@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.optional import need
 
 

@@ -8,7 +8,13 @@ from torch.nn.functional import softplus
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.rewards.features import describe
-from rsoup_lightning.modalities.diffusion.rewards.style import COLOURS, STRENGTH, StyleClassifier, _with_spoilt, train
+from rsoup_lightning.modalities.diffusion.rewards.style import (
+    COLOURS,
+    STRENGTH,
+    StyleClassifier,
+    _with_spoilt,
+    train_style,
+)
 from tests.modalities.diffusion.rewards.styles import dotted, striped
 
 pytest.importorskip("sklearn")
@@ -16,7 +22,7 @@ pytest.importorskip("sklearn")
 
 @pytest.fixture(scope="module")
 def trained() -> StyleClassifier:
-    return train(striped(), dotted())
+    return train_style(striped(), dotted())
 
 
 def test_tells_new_pictures_apart(trained: StyleClassifier) -> None:
@@ -33,7 +39,7 @@ def test_a_trace_of_noise_does_not_decide(trained: StyleClassifier) -> None:
 
 def test_it_is_a_stationary_point_of_the_penalised_likelihood() -> None:
     """By autograd, over pictures as they are, noisy and blurred."""
-    classifier = train(striped(), dotted())
+    classifier = train_style(striped(), dotted())
     weights = classifier.weights.double().requires_grad_()
     bias = classifier.bias.double().requires_grad_()
     sides = [_with_spoilt(images).flatten(0, 1).double() for images in (striped(), dotted())]
@@ -46,20 +52,20 @@ def test_it_is_a_stationary_point_of_the_penalised_likelihood() -> None:
 
 def test_swapped_styles_are_opposite(trained: StyleClassifier) -> None:
     images = torch.cat([striped(5, seed=2), dotted(5, seed=2)])
-    swapped = train(dotted(), striped()).log_odds(images)
+    swapped = train_style(dotted(), striped()).log_odds(images)
     assert torch.allclose(swapped, -trained.log_odds(images), atol=0.01 * float(swapped.abs().max()))
 
 
 def test_accuracy_is_of_pictures_not_learnt_from() -> None:
     """Two halves of one style: learnt by heart, and of no use."""
-    assert train(striped(100), striped(100, seed=1)).accuracy <= 0.8
+    assert train_style(striped(100), striped(100, seed=1)).accuracy <= 0.8
 
 
 def test_every_tenth_thing_is_held_out_in_both_styles() -> None:
     """There, and only there, the styles have changed places."""
     liked, others = striped(), dotted()
     liked[::10], others[::10] = others[::10].clone(), liked[::10].clone()
-    assert train(liked, others).accuracy == 0.0
+    assert train_style(liked, others).accuracy == 0.0
 
 
 def test_kept_and_read_it_is_the_same(trained: StyleClassifier, tmp_path: Path) -> None:
@@ -86,4 +92,4 @@ def test_damage_says_what_to_do(trained: StyleClassifier, tmp_path: Path) -> Non
 )
 def test_pictures_that_teach_nothing(count: int, side: int, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        train(torch.rand(count, 3, side, side), striped())
+        train_style(torch.rand(count, 3, side, side), striped())

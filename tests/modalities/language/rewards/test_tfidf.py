@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.rewards.tfidf import TfidfClassifier, train
+from rsoup_lightning.modalities.language.rewards.tfidf import TfidfClassifier, train_tfidf
 
 pytest.importorskip("sklearn")
 
@@ -30,20 +30,20 @@ def test_equals_the_pipeline_of_scikit_learn() -> None:
     texts, labels = corpus()
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=3, max_features=50_000)
     pipeline = make_pipeline(vectorizer, LogisticRegression(max_iter=1000)).fit(texts, labels)
-    got = train(texts, labels).log_odds(NEW)
+    got = train_tfidf(texts, labels).log_odds(NEW)
     assert got == pytest.approx(pipeline.decision_function(NEW), abs=1e-9)
     assert got[0] > 0 > got[1]
 
 
 def test_accuracy_is_of_texts_not_learnt_from() -> None:
     texts, labels = corpus()
-    assert train(texts, labels).accuracy == 1.0
+    assert train_tfidf(texts, labels).accuracy == 1.0
     random.Random(1).shuffle(labels)  # now learnt by heart, and of no use
-    assert train(texts, labels).accuracy <= 5 / 6
+    assert train_tfidf(texts, labels).accuracy <= 5 / 6
 
 
 def test_kept_and_read_it_is_the_same(tmp_path: Path) -> None:
-    trained = train(*corpus())
+    trained = train_tfidf(*corpus())
     trained.save(tmp_path / "folder" / "c.npz")
     read = TfidfClassifier.load(tmp_path / "folder" / "c.npz")
     assert read is not None
@@ -55,7 +55,7 @@ def test_kept_and_read_it_is_the_same(tmp_path: Path) -> None:
 def test_damage_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "c.npz"
     assert TfidfClassifier.load(path) is None
-    trained = train(*corpus())
+    trained = train_tfidf(*corpus())
     trained.save(path)
     whole = path.read_bytes()
     dice = random.Random(0)
@@ -91,4 +91,4 @@ def test_a_file_of_other_contents_is_damage(tmp_path: Path) -> None:
 )
 def test_texts_that_teach_nothing(texts: list[str], labels: list[int], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        train(texts, labels)
+        train_tfidf(texts, labels)

@@ -10,7 +10,7 @@ from typing import Literal
 from PIL.Image import Image
 
 from rsoup_lightning.errors import PictureError
-from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.data import PictureData
 
 BadPictures = Literal["refuse", "skip"]
 LOOKED_AT = 8  # pictures
@@ -18,7 +18,7 @@ LOOKED_AT = 8  # pictures
 logger = logging.getLogger(__name__)
 
 
-def read_picture(data: PictureData, name: str, bad_pictures: BadPictures) -> Image | None:
+def picture_or_none(data: PictureData, name: str, bad_pictures: BadPictures) -> Image | None:
     """The picture of that name; None if it cannot be read and is to be skipped, which the log tells.
 
     Raises:
@@ -33,7 +33,7 @@ def read_picture(data: PictureData, name: str, bad_pictures: BadPictures) -> Ima
         return None
 
 
-def look(data: PictureData, names: Sequence[str]) -> str:
+def digest_of_pictures(data: PictureData, names: Sequence[str]) -> str:
     """A digest of the names of pictures and of what a few of them show.
 
     Data that draws its pictures has the same names for others after a change of its settings. Pictures of files that

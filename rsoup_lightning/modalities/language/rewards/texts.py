@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -11,36 +11,8 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.modalities.listed import Split
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing to answer.
-
-    Attributes:
-        question: what is asked, without any template: what rewards see as the question.
-        reference: a good answer, where there is one.
-        prompt: what the policy reads, where that is more than the question; empty: the question.
-    """
-
-    question: str
-    reference: str = ""
-    prompt: str = ""
-
-
-class PromptData(ABC):
-    """Where entries come from. Two splits that share nothing."""
-
-    @abstractmethod
-    def entries(self, split: Split) -> Sequence[Entry]:
-        """All entries of a split, in the same order at each call.
-
-        Raises:
-            ConfigError: the data is absent (says which extra installs it), or empty.
-        """
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.modalities.language.rewards import Function
+from rsoup_lightning.modalities.language.rewards import TextFunction
 from rsoup_lightning.rewards import score
 from tests.modalities.language.rewards.exchanges import answered
 
-HERE = "tests.modalities.language.rewards.test_callables"
+HERE = "tests.modalities.language.rewards.test_function"
 ROLLOUT = answered(["a cat", "dogs"], ["who?", "what?"])
 
 
@@ -45,7 +45,7 @@ def nothing(questions: list[str], answers: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["longer", "as_array", "as_tensor"])
 def test_one_number_each(name: str) -> None:
-    got = Function(f"{HERE}:{name}")(ROLLOUT)
+    got = TextFunction(f"{HERE}:{name}")(ROLLOUT)
     assert got.tolist() == [1.0, -1.0]
     assert not got.requires_grad
 
@@ -53,28 +53,28 @@ def test_one_number_each(name: str) -> None:
 @pytest.mark.parametrize("name", ["one_number", "one_too_few"])
 def test_a_wrong_count_names_the_function(name: str) -> None:
     with pytest.raises(RewardError, match=rf"{HERE}:{name} gave \(1?,?\) ratings for 2 answers"):
-        Function(f"{HERE}:{name}")(ROLLOUT)
+        TextFunction(f"{HERE}:{name}")(ROLLOUT)
 
 
 def test_no_numbers_at_all() -> None:
     with pytest.raises(RewardError, match=f"{HERE}:nothing returned None, not one number for each answer"):
-        Function(f"{HERE}:nothing")(ROLLOUT)
+        TextFunction(f"{HERE}:nothing")(ROLLOUT)
 
 
 def test_nan_is_an_error() -> None:
     with pytest.raises(RewardError, match="reward 'mine' is nan at evaluation, sample 1"):
-        score({"mine": Function(f"{HERE}:not_a_number")}, ROLLOUT, moment="evaluation")
+        score({"mine": TextFunction(f"{HERE}:not_a_number")}, ROLLOUT, moment="evaluation")
 
 
 def test_what_cannot_be_called() -> None:
     with pytest.raises(ConfigError, match="cannot import 'no_such_module:f'"):
-        Function("no_such_module:f")
+        TextFunction("no_such_module:f")
     with pytest.raises(ConfigError, match=f"'{HERE}:HERE' is no function but '{HERE}'"):
-        Function(f"{HERE}:HERE")
+        TextFunction(f"{HERE}:HERE")
 
 
 def test_empty_questions_pass_only_where_the_template_leaves_them_out() -> None:
     rollout = answered(["a"], [" "])
     with pytest.raises(RewardError, match="empty question"):
-        Function(f"{HERE}:longer")(rollout)
-    assert Function(f"{HERE}:longer", template="{answer}")(rollout).tolist() == [0.0]
+        TextFunction(f"{HERE}:longer")(rollout)
+    assert TextFunction(f"{HERE}:longer", template="{answer}")(rollout).tolist() == [0.0]

@@ -1,17 +1,45 @@
-"""Pictures and what is asked of them: where a vision-language policy's inputs come from."""
+"""What policies are asked, and of which pictures: where prompts, pictures and good answers come from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from PIL.Image import Image
 
-from rsoup_lightning.modalities.listed import Split
+Split = Literal["train", "eval"]
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge, as fractions of the picture's width and height."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to answer.
+
+    Attributes:
+        question: what is asked, without any template: what rewards see as the question.
+        reference: a good answer, where there is one.
+        prompt: what the policy reads, where that is more than the question; empty: the question.
+    """
+
+    question: str
+    reference: str = ""
+    prompt: str = ""
+
+
+class PromptData(ABC):
+    """Where entries come from. Two splits that share nothing."""
+
+    @abstractmethod
+    def entries(self, split: Split) -> Sequence[Entry]:
+        """All entries of a split, in the same order at each call.
+
+        Raises:
+            ConfigError: the data is absent (says which extra installs it), or empty.
+        """
 
 
 @dataclass(frozen=True)

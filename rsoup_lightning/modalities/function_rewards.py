@@ -11,7 +11,7 @@ from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.registry import load
 
 
-class Numbers:
+class RatingFunction:
     """A function that returns one number for each thing it is given.
 
     Args:

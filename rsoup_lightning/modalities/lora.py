@@ -1,18 +1,63 @@
-"""LoRA experts side by side in one model of PEFT."""
+"""LoRA by PEFT: adapters to train, and experts side by side in one model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.together import together
+from rsoup_lightning.optional import need
 from rsoup_lightning.policy import Weights
 
 ADAPTER = "default"  # PEFT's name of the first adapter: the one that is trained
+
+
+@dataclass
+class LoRA:
+    """Low-rank adapters (Hu et al. 2022) by PEFT: what is trained of a model.
+
+    Args:
+        rank: of each update.
+        alpha: an update counts alpha / rank times.
+        dropout: share of an adapter's inputs dropped while training. Sampling never drops any.
+        targets: names of the linear layers that get one; null leaves the choice to PEFT, by the model's class.
+    """
+
+    rank: int = 16
+    alpha: float = 16
+    dropout: float = 0.0
+    targets: Sequence[str] | None = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
+    """``model`` as a ``PeftModel`` that trains LoRA adapters only.
+
+    Args:
+        model: what is adapted.
+        lora: how.
+        task: PEFT's name of what the model does; None where it has none.
+
+    Raises:
+        ConfigError: PEFT is absent, or no layer has one of the wanted names.
+    """
+    peft = need("peft", "PEFT", "text")
+    config = peft.LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets) if lora.targets is not None else None,
+        task_type=task,
+    )
+    try:
+        return peft.get_peft_model(model, config)
+    except ValueError as error:
+        raise ConfigError(f"model.lora does not fit this model: {error}") from error
 
 
 @contextmanager

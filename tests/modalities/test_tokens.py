@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.modalities.language.rewards import Brevity, Fluency
+from rsoup_lightning.modalities.language.rewards import Brevity
+from rsoup_lightning.modalities.tokens import Fluency
 from rsoup_lightning.rollout import Rollout
 
 MASK = torch.tensor([[True, True, False], [True, True, True], [False, False, False]])

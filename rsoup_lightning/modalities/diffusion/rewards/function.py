@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.rewards.images import PromptedReward
-from rsoup_lightning.modalities.functions import Numbers
+from rsoup_lightning.modalities.function_rewards import RatingFunction
 
 
-class Function(PromptedReward):
+class ImageFunction(PromptedReward):
     """A function of pictures ``[B, 3, H, W]`` from 0 to 1 and their B prompts that returns one number for each.
 
     Args:
@@ -22,7 +22,7 @@ class Function(PromptedReward):
 
     def __init__(self, function: str) -> None:
         self.function = function
-        self._call = Numbers(function, each="picture")
+        self._call = RatingFunction(function, each="picture")
 
     @property
     def name(self) -> str:

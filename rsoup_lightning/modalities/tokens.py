@@ -1,4 +1,4 @@
-"""Rewards of a completion's tokens; they read no text."""
+"""Tokens of completions: their log-probabilities, and rewards that read no text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
+
+FLUENCY = "fluency"
+"""What fine-tuners of text call :class:`Fluency`."""
+
+
+def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
+    """``[B, T]`` log-probabilities of ``tokens [B, T]`` under ``logits [B, T, V]``, in float32."""
+    scaled = logits.float() if temperature == 1 else logits.float() / temperature
+    return torch.log_softmax(scaled, dim=-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 
 class Brevity(Reward):

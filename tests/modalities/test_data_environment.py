@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.listed import ListedEnvironment, Split
+from rsoup_lightning.modalities.data import Split
+from rsoup_lightning.modalities.data_environment import DataEnvironment
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
-class Numbers(ListedEnvironment):
+class Numbers(DataEnvironment):
     """Ten entries to train on and seven to evaluate on."""
 
     def __init__(self, **changes: int) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from rsoup_lightning.modalities.data import Entry, Item
 from rsoup_lightning.modalities.diffusion import PicturePrompts
-from rsoup_lightning.modalities.language.texts import Entry
-from rsoup_lightning.modalities.vision_language.items import Item
 from tests.modalities.diffusion.tiny import Squares
 
 

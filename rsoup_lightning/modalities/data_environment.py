@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,12 +12,12 @@ from torch.utils.data import DataLoader
 
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import Split
 
-Split = Literal["train", "eval"]
 EVALUATION_SEED = 2**30  # of the noise of evaluation entry 0; entry n has this plus n
 
 
-class ListedEnvironment(Environment):
+class DataEnvironment(Environment):
     """Entries of two splits, by number: in a new order each training epoch, always in the same one for evaluation.
 
     Args:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from rsoup_lightning.modalities.functions import Numbers
-from rsoup_lightning.modalities.language.texts import Exchange, TextReward
+from rsoup_lightning.modalities.function_rewards import RatingFunction
+from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 
 
-class Function(TextReward):
+class TextFunction(TextReward):
     """A function of questions and answers, two lists of strings, that returns one number for each answer.
 
     Args:
@@ -27,7 +27,7 @@ class Function(TextReward):
     ) -> None:
         super().__init__(template, allow_empty_answers)
         self.function = function
-        self._call = Numbers(function, each="answer")
+        self._call = RatingFunction(function, each="answer")
 
     @property
     def name(self) -> str:

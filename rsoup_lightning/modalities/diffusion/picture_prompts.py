@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rsoup_lightning.modalities.language.texts import Entry, PromptData
-from rsoup_lightning.modalities.listed import Split
-from rsoup_lightning.modalities.vision_language.items import PictureData
+from rsoup_lightning.modalities.data import Entry, PictureData, PromptData, Split
 
 
 class PicturePrompts(PromptData):

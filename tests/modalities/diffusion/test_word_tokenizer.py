@@ -7,7 +7,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
-from rsoup_lightning.modalities.diffusion.words import word_tokenizer
+from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 
 PROMPTS = ["Red heart", "flag: red, white", "piñata"]
 
