@@ -19,9 +19,9 @@ from rsoup_lightning.modalities.data_environment import evaluation_generators
 from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedPolicy
-from rsoup_lightning.modalities.language.reading import PromptTokens
 from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.simplex import grid
 
 LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
@@ -46,7 +46,7 @@ def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tens
     points = grid(2, LAMBDAS)
     texts = tokenizer(prompts()[:size], padding=True, padding_side="left", return_tensors="pt")
     width = texts["input_ids"].shape[1]
-    every = PromptTokens(texts["input_ids"], texts["attention_mask"].bool()).rows(torch.arange(size).repeat(LAMBDAS))
+    every = PromptTokens(texts["input_ids"], texts["attention_mask"].bool())[torch.arange(size).repeat(LAMBDAS)]
     peft = policy.model
 
     def ours() -> float:

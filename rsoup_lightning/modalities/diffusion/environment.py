@@ -28,8 +28,8 @@ class PromptEnvironment(DataEnvironment):
     - per step of a chain: ``latents`` and ``next_latents [B, T, C, H, W]``, before and after it, and ``step [B, T]``,
       its number; or, under the denoising likelihood, one step per image with the finished ``latents [B, 1, C, H, W]``
       and a log-probability of 0, as that of drawing is not known;
-    - per row: ``images [B, 3, height, width]`` from 0 to 1, ``prompt [B]``, its number to the policy, and ``id [B]``,
-      the entry's;
+    - per row: ``images [B, 3, height, width]`` from 0 to 1, ``prompt_number [B]``, its prompt's to the policy,
+      and ``id [B]``, the entry's;
     - as texts: ``prompt``.
 
     The image of an evaluation entry comes from noise of its own, seeded by 2**30 plus its number: that of diffusers'
@@ -87,7 +87,7 @@ class PromptEnvironment(DataEnvironment):
         images = policy.pipeline.decode(chain.latents[:, -1])
         _check(images, entries, prompts)
         log_probs, mask, steps = _taken(chain, policy)
-        context = {"images": images, "prompt": numbers, "id": entries.to(images.device)}
+        context = {"images": images, "prompt_number": numbers, "id": entries.to(images.device)}
         return Rollout(log_probs, mask, steps, context=context, texts={"prompt": prompts})
 
     def _checked_prompts(self, split: Split) -> Sequence[str]:

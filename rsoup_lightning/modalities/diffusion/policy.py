@@ -98,8 +98,8 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         if self.likelihood == "denoising":
-            return PolicyOutput(self._minus_error(rollout["latents"][:, 0], rollout["prompt"]).unsqueeze(1))
-        schedule, denoise = self.denoiser.schedule, self.denoiser.towards(rollout["prompt"])
+            return PolicyOutput(self._minus_error(rollout["latents"][:, 0], rollout["prompt_number"]).unsqueeze(1))
+        schedule, denoise = self.denoiser.schedule, self.denoiser.towards(rollout["prompt_number"])
         # Column by column: the batches are then those that were sampled, and the likelihoods the same to the last bit.
         columns = []
         for column, counted in enumerate(rollout.mask.any(0).tolist()):

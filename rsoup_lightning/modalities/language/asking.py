@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Entry
-from rsoup_lightning.modalities.language.reading import PromptTokens
 from rsoup_lightning.modalities.pretrained import check_tokens
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 
 FILLER = 0
 """The token that fills rows up. Any would do that has an embedding: it is masked wherever it stands."""
@@ -73,12 +71,8 @@ class Asking:
         return tokens
 
     def prompts(self, entries: Sequence[Entry]) -> PromptTokens:
-        """The tokens of entries. Padded on the left, so that completions start at the same column."""
-        rows = [self.tokens(self.written(entry)) for entry in entries]
-        width = max(map(len, rows))
-        tokens = torch.tensor([[FILLER] * (width - len(row)) + row for row in rows])
-        lengths = torch.tensor([len(row) for row in rows])
-        return PromptTokens(tokens, torch.arange(width) >= width - lengths.unsqueeze(1))
+        """The tokens of entries."""
+        return PromptTokens.of([self.tokens(self.written(entry)) for entry in entries], FILLER)
 
     def _check_chat_template(self, ends: Sequence[int]) -> None:
         first, second = (self.written(Entry(prompt)) for prompt in ("one", "two"))

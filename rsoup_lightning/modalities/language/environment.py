@@ -16,8 +16,8 @@ from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.policy import TextPolicy
-from rsoup_lightning.modalities.language.reading import PromptTokens
 from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample_completions
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -26,7 +26,8 @@ class TextEnvironment(DataEnvironment):
     """Prompts to complete. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
-    - per row: ``prompt [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's number;
+    - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's
+      number;
     - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
 
     Args:
@@ -122,7 +123,7 @@ class TextEnvironment(DataEnvironment):
             mask=completions.mask,
             steps={"tokens": completions.tokens},
             context={
-                "prompt": prompts.tokens[index],
+                "prompt_tokens": prompts.tokens[index],
                 "prompt_mask": prompts.mask[index],
                 "id": numbers.to(index.device)[index],
             },

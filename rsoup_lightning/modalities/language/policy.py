@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rsoup_lightning.modalities.language.reading import PromptTokens, completion_logits
+from rsoup_lightning.modalities.language.reading import completion_logits
 from rsoup_lightning.modalities.lora import LoRA, soups_in, with_adapter
 from rsoup_lightning.modalities.partly_trained import with_values
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -164,4 +165,4 @@ def distinct_prompts(rollout: Rollout) -> tuple[PromptTokens, Tensor]:
     """Each prompt of a rollout once, and which of them each row has ``[B]``."""
     ids, copies = torch.unique(rollout["id"], return_inverse=True)
     first = torch.zeros_like(ids).scatter_(0, copies, torch.arange(len(copies), device=copies.device))
-    return PromptTokens(rollout["prompt"], rollout["prompt_mask"]).rows(first), copies
+    return PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"])[first].trimmed(), copies

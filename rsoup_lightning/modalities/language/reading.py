@@ -5,32 +5,12 @@ Notation: G prompts of P tokens, B = completions, T their tokens, V words of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class PromptTokens:
-    """Tokens ``[G, P]`` of prompts, padded on the left, and a bool ``mask [G, P]``, true where a token is one."""
-
-    tokens: Tensor
-    mask: Tensor
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def to(self, device: torch.device) -> PromptTokens:
-        """The same on another device."""
-        return PromptTokens(self.tokens.to(device), self.mask.to(device))
-
-    def rows(self, index: Tensor) -> PromptTokens:
-        """The prompts ``index [N]``, without the columns that pad all of them."""
-        tokens, mask = self.tokens[index], self.mask[index]
-        first = int(mask.any(0).long().argmax())
-        return PromptTokens(tokens[:, first:], mask[:, first:])
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 
 
 class Reader:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.modalities.language.reading import PromptTokens, Reader
+from rsoup_lightning.modalities.language.reading import Reader
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 
 Noise = Callable[[int, int, torch.device], Tensor]

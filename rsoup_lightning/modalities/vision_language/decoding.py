@@ -13,24 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+
 Follow = Callable[[Tensor, Tensor], Tensor]
 """Logits ``[R, L, V]`` of what follows each of ``tokens [R, L]``; row r sees the picture of row ``rows[r]``."""
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """Tokens that stand before answers.
-
-    Attributes:
-        tokens: ``[B, P]``, padded on the right.
-        lengths: ``[B]`` how many count, at least one.
-    """
-
-    tokens: Tensor
-    lengths: Tensor
-
-    def __getitem__(self, rows: Tensor) -> Prompts:
-        return Prompts(self.tokens[rows], self.lengths[rows])
 
 
 @dataclass(frozen=True)
@@ -46,19 +32,19 @@ class Answers:
     mask: Tensor
 
 
-def joined(prompts: Prompts, tokens: Tensor, padding: int) -> Tensor:
+def joined(prompts: PromptTokens, tokens: Tensor, padding: int) -> Tensor:
     """``[B, P + T]``: each prompt, right after it its answer ``tokens [B, T]``, and padding."""
-    rest = torch.full_like(tokens, padding)
-    row = torch.cat([prompts.tokens, rest], dim=1)
-    return row.scatter(1, answer_columns(prompts, tokens.shape[1]), tokens)
+    row = torch.cat([prompts.tokens, tokens, torch.full_like(prompts.tokens, padding)], dim=1)
+    columns = torch.arange(prompts.tokens.shape[1] + tokens.shape[1], device=row.device)
+    return row.gather(1, columns + prompts.padding.unsqueeze(1))
 
 
-def answer_columns(prompts: Prompts, steps: int) -> Tensor:
+def answer_columns(prompts: PromptTokens, steps: int) -> Tensor:
     """``[B, T]`` the columns of the answers' tokens in the rows of :func:`joined`."""
     return prompts.lengths.unsqueeze(1) + torch.arange(steps, device=prompts.tokens.device)
 
 
-def answer_logits(follow: Follow, prompts: Prompts, tokens: Tensor, rows: Tensor, padding: int) -> Tensor:
+def answer_logits(follow: Follow, prompts: PromptTokens, tokens: Tensor, rows: Tensor, padding: int) -> Tensor:
     """``[B, T, V]`` logits from which ``tokens [B, T]`` were chosen; gradients flow."""
     steps = tokens.shape[1]
     logits = follow(joined(prompts, tokens, padding)[:, :-1], rows)
@@ -68,7 +54,7 @@ def answer_logits(follow: Follow, prompts: Prompts, tokens: Tensor, rows: Tensor
 
 @torch.no_grad()
 def sample_answers(
-    follow: Follow, prompts: Prompts, *, limit: int, end: int, padding: int, temperature: float = 1.0, greedy: bool
+    follow: Follow, prompts: PromptTokens, *, limit: int, end: int, padding: int, temperature: float = 1.0, greedy: bool
 ) -> Answers:
     """Answer each prompt until the end token.
 
@@ -96,7 +82,7 @@ def sample_answers(
 
 
 @torch.no_grad()
-def beam_search(follow: Follow, prompts: Prompts, *, beams: int, limit: int, end: int, padding: int) -> Answers:
+def beam_search(follow: Follow, prompts: PromptTokens, *, beams: int, limit: int, end: int, padding: int) -> Answers:
     """The most likely answer to each prompt that a search over ``beams`` candidates finds, per token of its length.
 
     Args:
@@ -139,7 +125,7 @@ def beam_search(follow: Follow, prompts: Prompts, *, beams: int, limit: int, end
     return Answers(tokens[index, first, :longest], (steps < lengths[index, first].unsqueeze(1))[:, :longest])
 
 
-def _next(follow: Follow, prompts: Prompts, tokens: Tensor, rows: Tensor, padding: int) -> Tensor:
+def _next(follow: Follow, prompts: PromptTokens, tokens: Tensor, rows: Tensor, padding: int) -> Tensor:
     """``[R, V]`` logits of the token after ``tokens [R, t]``, the same number for all rows."""
     logits = follow(joined(prompts, tokens, padding), rows)
     last = prompts.lengths + tokens.shape[1] - 1

@@ -14,8 +14,9 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment
 from rsoup_lightning.modalities.pictures import encoded, shrunk
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.vision_language.boxes import read_box
-from rsoup_lightning.modalities.vision_language.decoding import Answers, Prompts, beam_search, sample_answers
+from rsoup_lightning.modalities.vision_language.decoding import Answers, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import Vocabulary
@@ -27,9 +28,10 @@ class PictureEnvironment(DataEnvironment):
     """Pictures to caption, to answer questions on, or to find things in. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
-    - per row: ``prompt [B, P]``, padded on the right, ``prompt_length [B]``, ``picture [B]`` and ``id [B]``, the
-      picture's and the item's number, and ``box [B, 4]`` where every item has one;
-    - as texts: ``question``, ``answer``, ``references`` (a tuple each) and ``reference``, the first of them.
+    - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, ``picture [B]`` and ``id [B]``,
+      the picture's and the item's number, and ``box [B, 4]`` where every item has one;
+    - as texts: ``question`` and ``prompt``, the same, ``answer``, ``references`` (a tuple each) and ``reference``, the
+      first of them.
 
     Answers are sampled for training, and searched for over beams for evaluation.
 
@@ -111,9 +113,9 @@ class PictureEnvironment(DataEnvironment):
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
 
     def _rollout(
-        self, items: Sequence[Item], numbers: Tensor, prompts: Prompts, pictures: Tensor, answers: Answers
+        self, items: Sequence[Item], numbers: Tensor, prompts: PromptTokens, pictures: Tensor, answers: Answers
     ) -> Rollout:
-        context = {"prompt": prompts.tokens, "prompt_length": prompts.lengths, "picture": pictures}
+        context = {"prompt_tokens": prompts.tokens, "prompt_mask": prompts.mask, "picture": pictures}
         context["id"] = numbers.to(pictures.device)
         boxes = [item.box for item in items if item.box is not None]
         if len(boxes) == len(items):
@@ -126,21 +128,18 @@ class PictureEnvironment(DataEnvironment):
             context=context,
             texts={
                 "question": [item.question for item in items],
+                "prompt": [item.question for item in items],
                 "answer": [self.vocabulary.decode([t for t in row if t != self.vocabulary.end]) for row in written],
                 "references": [item.references for item in items],
                 "reference": [item.references[0] if item.references else "" for item in items],
             },
         )
 
-    def _asked(self, items: Sequence[Item], device: torch.device) -> tuple[Prompts, Tensor]:
+    def _asked(self, items: Sequence[Item], device: torch.device) -> tuple[PromptTokens, Tensor]:
         """The prompts of items, and the numbers ``[B]`` of their pictures."""
-        rows = [self.vocabulary.prompt(item.question) for item in items]
-        lengths = torch.tensor([len(row) for row in rows])
-        tokens = torch.full((len(rows), int(lengths.max())), self.vocabulary.padding)
-        for number, row in enumerate(rows):
-            tokens[number, : len(row)] = torch.tensor(row)
+        prompts = PromptTokens.of([self.vocabulary.prompt(item.question) for item in items], self.vocabulary.padding)
         pictures = torch.tensor([self._numbers[item.picture] for item in items])
-        return Prompts(tokens.to(device), lengths.to(device)), pictures.to(device)
+        return prompts.to(device), pictures.to(device)
 
     def _checked_items(self, split: Split) -> Sequence[Item]:
         """The items of a split whose pictures can be read.

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.modalities.vision_language.coca import Captioner, following_logits, picture_features, trained_names
-from rsoup_lightning.modalities.vision_language.decoding import Follow, Prompts, answer_logits
+from rsoup_lightning.modalities.vision_language.decoding import Follow, answer_logits
 from rsoup_lightning.modalities.vision_language.features import Pictures
 from rsoup_lightning.policy import PolicyOutput
 from rsoup_lightning.rollout import Rollout
@@ -47,7 +48,7 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
     def forward(self, rollout: Rollout) -> PolicyOutput:
         steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
         tokens = rollout["tokens"][:, :steps]
-        prompts = Prompts(rollout["prompt"], rollout["prompt_length"])
+        prompts = PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"])
         rows = torch.arange(len(tokens), device=tokens.device)
         logits = answer_logits(self.follow(rollout["picture"]), prompts, tokens, rows, self.vocabulary.padding)
         scored = token_log_probs(logits, tokens, self.temperature)

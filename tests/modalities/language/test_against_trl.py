@@ -55,7 +55,7 @@ def test_log_probs_and_the_clipped_loss_are_trls(rollout: Rollout, tmp_path: Pat
     rollout = rollout.with_steps(advantages=advantages.unsqueeze(1).expand(rollout.mask.shape))
     loss, _ = GRPO(4).loss(ours(rollout), rollout)
     theirs = trainer(ours.model, tmp_path)
-    prompts, mask = rollout["prompt"], rollout["prompt_mask"].long()
+    prompts, mask = rollout["prompt_tokens"], rollout["prompt_mask"].long()
     log_probs, *_ = theirs._get_per_token_logps_and_entropies(
         theirs.model,
         torch.cat([prompts, rollout["tokens"]], 1),

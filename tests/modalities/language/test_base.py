@@ -43,7 +43,7 @@ def test_every_end_token_of_the_folder_ends_a_completion_as_in_generate(kept_in:
     assert sum(turn_end in row for row in rollout["tokens"].tolist()) >= 3
     plain, written = type(llama()).from_pretrained(folder), rollout["prompt_mask"].sum(1)
     for row in range(len(rollout)):
-        prompt = rollout["prompt"][row, -written[row] :].unsqueeze(0)
+        prompt = rollout["prompt_tokens"][row, -written[row] :].unsqueeze(0)
         expected = plain.generate(prompt, max_new_tokens=20, do_sample=False)[0, written[row] :].tolist()
         assert rollout["tokens"][row][rollout.mask[row]].tolist() == expected
         # What ends a completion is no part of the answer, also where the tokenizer takes it for a word.

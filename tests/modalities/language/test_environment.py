@@ -73,7 +73,7 @@ def test_what_the_policy_reads() -> None:
     def read(template: str | None) -> str:
         place = TextEnvironment(Given(entry), words, template=template, batch_size=1, max_new_tokens=2)
         place.begin(0)
-        return str(words.decode(place.rollout(policy(), 0)["prompt"][0]))
+        return str(words.decode(place.rollout(policy(), 0)["prompt_tokens"][0]))
 
     assert read(None) == "please ask"
     assert read("Q: {prompt} {A}") == "Q: please ask {A}"

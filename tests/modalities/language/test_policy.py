@@ -146,7 +146,7 @@ def plain(model: Any, rollout: Rollout) -> Tensor:
     """``[B, T]`` log-probabilities by the model run plainly on each row."""
     scores = torch.zeros(rollout.mask.shape)
     for row in range(len(rollout)):
-        prompt = rollout["prompt"][row][rollout["prompt_mask"][row]]
+        prompt = rollout["prompt_tokens"][row][rollout["prompt_mask"][row]]
         tokens = rollout["tokens"][row][rollout.mask[row]]
         with torch.no_grad():
             logits = model(torch.cat([prompt, tokens]).unsqueeze(0), use_cache=False).logits[0, len(prompt) - 1 : -1]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from rsoup_lightning.modalities.language.reading import PromptTokens, completion_logits
+from rsoup_lightning.modalities.language.reading import completion_logits
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from tests.modalities.language.tiny import gpt2, llama
 
@@ -69,4 +70,4 @@ def test_temperature_divides_the_logits() -> None:
 
 
 def test_columns_that_pad_every_prompt_go() -> None:
-    assert padded(PROMPTS).rows(torch.tensor([2, 1])).tokens.tolist() == [[11, 12], [0, 30]]
+    assert padded(PROMPTS)[torch.tensor([2, 1])].trimmed().tokens.tolist() == [[11, 12], [0, 30]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from rsoup_lightning.modalities.language.reading import PromptTokens, completion_logits
+from rsoup_lightning.modalities.language.reading import completion_logits
 from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from tests.modalities.language.test_reading import PROMPTS, padded
 from tests.modalities.language.tiny import llama

@@ -10,9 +10,9 @@ import torch
 from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
-from rsoup_lightning.modalities.language.reading import PromptTokens
 from rsoup_lightning.modalities.language.sampling import sample_completions
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from tests.modalities.language.test_policy import stirred
 
 ASKED = ["The capital of France is", "Once upon a time", "The film was so bad that I"]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.vision_language.decoding import (
     Answers,
     Follow,
-    Prompts,
     answer_logits,
     beam_search,
     joined,
@@ -33,12 +33,9 @@ def following(logits: Tensor) -> Follow:
     return lambda tokens, rows: logits[rows.unsqueeze(1), tokens]
 
 
-def prompts(*lengths: int) -> Prompts:
+def prompts(*lengths: int) -> PromptTokens:
     """Starts only, as many as each row has."""
-    tokens = torch.full((len(lengths), max(lengths)), PADDING)
-    for row, length in enumerate(lengths):
-        tokens[row, :length] = START
-    return Prompts(tokens, torch.tensor(lengths))
+    return PromptTokens.of([[START] * length for length in lengths], PADDING)
 
 
 def search(logits: Tensor, beams: int, limit: int = STEPS) -> Answers:

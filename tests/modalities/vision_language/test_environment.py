@@ -11,7 +11,8 @@ from PIL import Image
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Item
-from rsoup_lightning.modalities.vision_language.decoding import Prompts, answer_logits
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+from rsoup_lightning.modalities.vision_language.decoding import answer_logits
 from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from tests.conftest import PointPolicy
@@ -37,9 +38,9 @@ def test_answers_to_an_item_stand_next_to_each_other() -> None:
         assert rollout.texts["references"][row] == item.references
         assert rollout.texts["reference"][row] == item.references[0]
         assert picture_names(DATA)[rollout["picture"][row]] == item.picture
-        prompt = rollout["prompt"][row]
-        length = int(rollout["prompt_length"][row])
-        assert prompt[:length].tolist() == made.vocabulary.prompt(item.question) and not prompt[length:].any()
+        prompt, mask = rollout["prompt_tokens"][row], rollout["prompt_mask"][row]
+        assert prompt[mask].tolist() == made.vocabulary.prompt(item.question) and not prompt[~mask].any()
+        assert rollout.texts["prompt"][row] == item.question
     assert "box" not in rollout
 
 
@@ -78,7 +79,7 @@ def test_evaluation_is_on_the_other_split_and_depends_on_no_chance() -> None:
 def test_one_beam_evaluates_greedily_and_more_find_what_is_likelier() -> None:
     made = policy(DATA)
     plain, searched = (environment(DATA, made, beams=beams).evaluate(made, torch.arange(6)) for beams in (1, 20))
-    prompts = Prompts(plain["prompt"], plain["prompt_length"])
+    prompts = PromptTokens(plain["prompt_tokens"], plain["prompt_mask"])
     follow = made.follow(plain["picture"])
     logits = answer_logits(follow, prompts, plain["tokens"], torch.arange(6), made.vocabulary.padding)
     assert torch.equal(logits.argmax(-1)[plain.mask], plain["tokens"][plain.mask])

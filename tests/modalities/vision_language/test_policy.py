@@ -31,7 +31,7 @@ def plain(made: VisionLanguagePolicy, rollout: Rollout, *, table: bool = False) 
     names = list(dict.fromkeys(item.picture for split in ("train", "eval") for item in DATA.items(split)))  # type: ignore[arg-type]
     for row in range(len(rollout)):
         number = int(rollout["picture"][row])
-        prompt = rollout["prompt"][row, : rollout["prompt_length"][row]]
+        prompt = rollout["prompt_tokens"][row][rollout["prompt_mask"][row]]
         tokens = rollout["tokens"][row][rollout.mask[row]]
         with torch.no_grad():
             if table:
@@ -49,7 +49,7 @@ def plain(made: VisionLanguagePolicy, rollout: Rollout, *, table: bool = False) 
 def test_log_probs_are_those_of_each_row_alone(train_encoder: bool, temperature: float) -> None:
     made = policy(DATA, train_encoder=train_encoder, temperature=temperature)
     rollout = rolled(made)
-    assert len(set(rollout["prompt_length"].tolist())) == 3 and len(set(rollout.mask.sum(1).tolist())) > 1
+    assert len(set(rollout["prompt_mask"].sum(1).tolist())) == 3 and len(set(rollout.mask.sum(1).tolist())) > 1
     expected = plain(made, rollout, table=not train_encoder)
     ours = (made(rollout).log_probs * rollout.mask).detach()
     assert torch.allclose(ours, expected, atol=1e-5)
