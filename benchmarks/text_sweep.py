@@ -18,7 +18,7 @@ from torch import Tensor
 from rsoup_lightning.modalities.data_environment import evaluation_generators
 from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
-from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedPolicy
+from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedLanguagePolicy
 from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
@@ -51,7 +51,7 @@ def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tens
 
     def ours() -> float:
         start = time.perf_counter()
-        with SoupedPolicy(policy, experts, points).playing() as souped:
+        with SoupedLanguagePolicy(policy, experts, points).playing() as souped:
             noise = gumbel(evaluation_generators(torch.arange(size)))
             done = sample_completions(
                 souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rsoup_lightning.errors import OutputError
 from rsoup_lightning.files import atomic_output, user_path
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -33,3 +42,41 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
             if not folder.exists():  # another process may have put it there meanwhile
                 raise
     return folder
+
+
+def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+    """The folder in the cache that ``make`` filled for these settings; it does so once.
+
+    Args:
+        kind: what it holds, in a word.
+        settings: all that it depends on, as plain values.
+        make: writes into the folder it is given.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    digest = sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        make(folder)
+        (folder / "settings.json").write_text(json.dumps(settings, indent=1, default=str), encoding="utf-8")
+
+    return made_once(cache_folder() / kind / digest[:16], fill)
+
+
+def read_again(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None], read: Callable[[Path], T]) -> T:
+    """What ``read`` makes of the folder of :func:`kept`. One that is damaged is made anew, as the log tells.
+
+    For what takes seconds to make: whatever ``read`` raises counts as damage.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    folder = kept(kind, settings, make)
+    try:
+        return read(folder)
+    except Exception as error:  # damaged files raise a dozen types, and the cure is the same
+        logger.warning("%s is damaged (%s) and made anew", folder, error)
+        shutil.rmtree(folder)
+        return read(kept(kind, settings, make))

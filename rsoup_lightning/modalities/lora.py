@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.together import together
 from rsoup_lightning.optional import need
-from rsoup_lightning.policy import Weights
+from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.rollout import Rollout
 
 ADAPTER = "default"  # PEFT's name of the first adapter: the one that is trained
 
@@ -88,3 +89,29 @@ def _add_adapter(model: Any, name: str, weights: Weights) -> None:
     model.add_adapter(name, model.peft_config[ADAPTER])
     for key, tensor in weights.items():
         model.get_parameter(key.replace(f".{ADAPTER}.", f".{name}.")).requires_grad_(False).copy_(tensor)
+
+
+class SoupedPolicy(Policy):
+    """Soups of LoRA experts at M λ in one model: rows come in M groups, one per λ, in order.
+
+    Args:
+        experts: E weights of one kind of policy.
+        coefficients: M points λ, each of E numbers.
+        network: what the names of the model's weights begin with there; weights of other names are left out.
+    """
+
+    def __init__(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]], *, network: str) -> None:
+        super().__init__()
+        self.members = len(coefficients)
+        self._experts = [
+            {name.removeprefix(network): w for name, w in expert.items() if name.startswith(network)}
+            for expert in experts
+        ]
+        self._coefficients = torch.tensor(coefficients, dtype=torch.float64)
+
+    def souped(self, model: Any) -> AbstractContextManager[Any]:
+        """The model with every row of its batch under its own λ, inside the block; see :func:`soups_in`."""
+        return soups_in(model, self._experts, self._coefficients)
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        raise TypeError("souped policies are not re-scored: they are for evaluation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -41,12 +41,22 @@ class PartlyTrainedPolicy(Policy):
         """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""
         if "reference_log_probs" in rollout:
             return rollout["reference_log_probs"]
-        with with_values(self, self._start):
+        with self.at_start():
             return self.scored(rollout).log_probs
+
+    @contextmanager
+    def at_start(self) -> Iterator[None]:
+        """The policy with the weights of its reference, inside the block."""
+        with with_values(self, self._start):
+            yield
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
         """The rollout re-scored without gradient, as it was sampled. Default: at once."""
         return self(rollout)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
+        self._start = {name: fn(tensor) for name, tensor in self._start.items()}
+        return super()._apply(fn, recurse)
 
 
 @contextmanager
@@ -56,7 +66,7 @@ def with_values(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[Non
     now = {name: parameter.data for name, parameter in own.items()}
     try:
         for name, parameter in own.items():
-            parameter.data = values[name].to(parameter.device)
+            parameter.data = values[name]
         yield
     finally:
         for name, parameter in own.items():

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.cache import cache_folder, made_once
 
 LINES = 20  # of progress
 
@@ -93,27 +88,6 @@ def pretrain(module: nn.Module, loss: Callable[[Tensor], Tensor], examples: int,
         with torch.no_grad():
             torch._foreach_copy_(parameters, mean)
     module.eval()
-
-
-def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
-    """The folder in the cache that ``make`` filled for these settings; it does so once.
-
-    Args:
-        kind: what it holds, in a word.
-        settings: all that it depends on, as plain values.
-        make: writes into the folder it is given.
-
-    Raises:
-        OutputError: the cache cannot be written.
-    """
-    digest = sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
-
-    def fill(folder: Path) -> None:
-        folder.mkdir()
-        make(folder)
-        (folder / "settings.json").write_text(json.dumps(settings, indent=1, default=str), encoding="utf-8")
-
-    return made_once(cache_folder() / kind / digest[:16], fill)
 
 
 def _schedule(step: int, plan: Pretraining) -> float:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 import logging
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.pretraining import Pretraining, _schedule, kept, pretrain
+from rsoup_lightning.modalities.pretraining import Pretraining, _schedule, pretrain
 
 
 def regression(seed: int = 0, **plan: Any) -> tuple[nn.Linear, float]:
@@ -100,47 +98,3 @@ def test_a_loss_that_runs_away_is_not_kept() -> None:
 def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="pre-training needs steps and batch_size of at least 1"):
         Pretraining(**settings)
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RSOUP_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def test_it_is_made_once_for_its_settings(cache: Path) -> None:
-    made: list[Path] = []
-
-    def make(folder: Path) -> None:
-        made.append(folder)
-        (folder / "weights").write_text("w")
-
-    first = kept("thing", {"a": 1, "b": [2]}, make)
-    assert kept("thing", {"b": [2], "a": 1}, make) == first
-    assert first.parent == cache / "thing" and (first / "weights").read_text() == "w"
-    assert json.loads((first / "settings.json").read_text()) == {"a": 1, "b": [2]}
-    others = {kept("thing", {"a": 2, "b": [2]}, make), kept("other", {"a": 1, "b": [2]}, make)}
-    assert len(made) == 3 and len(others | {first}) == 3
-
-
-def test_nothing_is_left_when_making_fails(cache: Path) -> None:
-    def make(folder: Path) -> None:
-        (folder / "half").write_text("w")
-        raise ConfigError("no data")
-
-    with pytest.raises(ConfigError, match="no data"):
-        kept("thing", {}, make)
-    assert not list((cache / "thing").iterdir())
-    assert kept("thing", {}, lambda folder: None).is_dir()
-
-
-def test_two_processes_may_make_the_same(cache: Path) -> None:
-    def make(folder: Path) -> None:
-        whole = folder.with_name(folder.name.split(".")[1])
-        whole.mkdir()
-        (whole / "weights").write_text("theirs")
-        (folder / "weights").write_text("ours")
-
-    folder = kept("thing", {}, make)
-    assert (folder / "weights").read_text() == "ours"
-    assert len(list((cache / "thing").iterdir())) == 1

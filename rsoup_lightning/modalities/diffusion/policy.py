@@ -21,7 +21,7 @@ from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample_chain
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
 from rsoup_lightning.modalities.lora import LoRA, with_adapter
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, with_values
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -93,7 +93,7 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
     def propose(self, prompts: Tensor, noise: Noise) -> Chain:
         if self.likelihood == "chain":
             return self.draw(prompts, noise)
-        with with_values(self, self._start):
+        with self.at_start():
             return self.draw(prompts, noise)
 
     def forward(self, rollout: Rollout) -> PolicyOutput:

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.cache import kept
 from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, load_pipeline, save_pipeline
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
 from rsoup_lightning.modalities.diffusion.sampling import noised
 from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
-from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
+from rsoup_lightning.modalities.pretraining import Pretraining, pretrain
 from rsoup_lightning.optional import need
 
 HEAD = 32  # width of an attention head

@@ -9,14 +9,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, sample_chain
-from rsoup_lightning.modalities.lora import soups_in
-from rsoup_lightning.policy import Policy, PolicyOutput, Weights
-from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.modalities.lora import SoupedPolicy
+from rsoup_lightning.policy import Policy, Weights
 
 Likelihood = Literal["chain", "denoising"]
 
@@ -48,8 +46,8 @@ class ImagePolicy(Policy):
         return self.draw(prompts, noise)
 
 
-class SoupedDiffusionPolicy(ImagePolicy):
-    """M soups of LoRA experts in one denoiser: rows come in M groups, one per λ, in order.
+class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
+    """Soups of LoRA experts in one denoiser.
 
     Args:
         denoiser: with the adapter that is trained.
@@ -65,20 +63,14 @@ class SoupedDiffusionPolicy(ImagePolicy):
         experts: Sequence[Weights],
         coefficients: Sequence[Sequence[float]],
     ) -> None:
-        super().__init__()
-        self.members = len(coefficients)
+        super().__init__(experts, coefficients, network=NETWORK)
         self.likelihood = likelihood
         self._denoiser = (denoiser,)  # in a tuple, so that it is no submodule
-        self._experts = [{name.removeprefix(NETWORK): w for name, w in expert.items()} for expert in experts]
-        self._coefficients = torch.tensor(coefficients, dtype=torch.float64)
 
     @property
     def pipeline(self) -> Denoiser:
         return self._denoiser[0]
 
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
-        with self.pipeline.playing() as unet, soups_in(unet, self._experts, self._coefficients) as souped:
+        with self.pipeline.playing() as unet, self.souped(unet) as souped:
             return sample_chain(self.pipeline.schedule, self.pipeline.towards(prompts, souped), noise)
-
-    def forward(self, rollout: Rollout) -> PolicyOutput:
-        raise TypeError("souped policies are not re-scored: they are for evaluation")

@@ -11,10 +11,10 @@ import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.modalities.cache import kept
 from rsoup_lightning.modalities.folding import CONFIG, Source, fold, source, stored
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.modalities.pretrained import load_tokenizer
-from rsoup_lightning.modalities.pretraining import kept
 from rsoup_lightning.optional import need
 
 KIND = "causal language model"

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.modalities.language.reading import completion_logits
-from rsoup_lightning.modalities.lora import LoRA, soups_in, with_adapter
-from rsoup_lightning.modalities.partly_trained import with_values
+from rsoup_lightning.modalities.lora import LoRA, SoupedPolicy, with_adapter
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
@@ -40,7 +40,7 @@ class TextPolicy(Policy):
         """Context in which the model given is in evaluation mode, every row under its member's weights."""
 
 
-class LanguagePolicy(TextPolicy):
+class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
     """A causal language model that samples tokens.
 
     Args:
@@ -59,8 +59,7 @@ class LanguagePolicy(TextPolicy):
         if self.critic is not None:
             nn.init.zeros_(self.critic.weight)  # values of zero are the least wrong before any reward is known
             nn.init.zeros_(self.critic.bias)
-        self._start: dict[str, Tensor] = {}
-        self._trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        self.remember()
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
@@ -78,11 +77,8 @@ class LanguagePolicy(TextPolicy):
     def values(self, rollout: Rollout) -> Tensor:
         return super().values(rollout)
 
-    def weights(self) -> Weights:
-        return {name: tensor for name, tensor in self.state_dict().items() if name in self._trained}
-
     def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
-        return SoupedPolicy(self, experts, coefficients) if self.lora is not None else None
+        return SoupedLanguagePolicy(self, experts, coefficients) if self.lora is not None else None
 
     def export(self, folder: Path) -> None:
         """Write the adapter, or the model, as ``from_pretrained`` of PEFT or transformers reads it."""
@@ -96,42 +92,25 @@ class LanguagePolicy(TextPolicy):
         finally:
             self.model.train(training)
 
-    def freeze_reference(self) -> None:
-        if self.lora is None:
-            super().freeze_reference()
-            return
-        adapters = {name: tensor.detach().clone() for name, tensor in self.named_parameters() if "lora_" in name}
-        # A fresh adapter adds nothing: without it the base alone is the reference, for less work.
-        fresh = not any(tensor.any() for name, tensor in adapters.items() if "lora_B" in name)
-        self._start = {} if fresh else adapters
-
-    @torch.no_grad()
-    def reference_log_probs(self, rollout: Rollout) -> Tensor:
-        """As of :class:`Policy`, at this policy's temperature; the pre-trained model until a reference is frozen."""
-        if "reference_log_probs" in rollout:
-            return rollout["reference_log_probs"]
-        (reference,) = self._reference or (self,)
-        assert isinstance(reference, LanguagePolicy)
-        order = rollout["id"].argsort(stable=True)  # so that rows of one prompt come together, and it is read once
-        with reference.playing(), self._at_start():
-            parts = [reference(rollout.rows(rows)).log_probs for rows in order.split(ROWS_AT_A_TIME)]
-        return torch.cat(parts)[order.argsort()]
-
     @contextmanager
-    def _at_start(self) -> Iterator[None]:
-        """The model as it was at :meth:`freeze_reference`."""
-        if self.lora is None:
-            yield
-        elif not self._start:
+    def at_start(self) -> Iterator[None]:
+        # A fresh adapter adds nothing: without it the base alone is the reference, for less work.
+        if self.lora is not None and not any(w.any() for name, w in self._start.items() if "lora_B" in name):
             with self.model.disable_adapter():
                 yield
         else:
-            with with_values(self, self._start):
+            with super().at_start():
                 yield
 
+    def scored(self, rollout: Rollout) -> PolicyOutput:
+        order = rollout["id"].argsort(stable=True)  # so that rows of one prompt come together, and it is read once
+        with self.playing():
+            parts = [self(rollout.rows(rows)).log_probs for rows in order.split(ROWS_AT_A_TIME)]
+        return PolicyOutput(torch.cat(parts)[order.argsort()])
 
-class SoupedPolicy(TextPolicy):
-    """M soups of LoRA experts in one model: rows come in M groups, one per λ, in order; see :mod:`merging.together`.
+
+class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
+    """Soups of LoRA experts in one language model.
 
     Args:
         policy: holds the base model.
@@ -142,22 +121,16 @@ class SoupedPolicy(TextPolicy):
     def __init__(
         self, policy: LanguagePolicy, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]
     ) -> None:
-        super().__init__()
-        self.members = len(coefficients)
+        super().__init__(experts, coefficients, network="model.")
         self.temperature = policy.temperature
         self._policy = (policy,)  # in a tuple, so that it is no submodule
-        self._experts = [{k.removeprefix("model."): w for k, w in e.items() if k.startswith("model.")} for e in experts]
-        self._coefficients = torch.tensor(coefficients, dtype=torch.float64)
-
-    def forward(self, rollout: Rollout) -> PolicyOutput:
-        raise TypeError("souped policies are not re-scored: they are for evaluation")
 
     def reference_log_probs(self, rollout: Rollout) -> Tensor:
         return self._policy[0].reference_log_probs(rollout)
 
     @contextmanager
     def playing(self) -> Iterator[Any]:
-        with self._policy[0].playing() as model, soups_in(model, self._experts, self._coefficients) as souped:
+        with self._policy[0].playing() as model, self.souped(model) as souped:
             yield souped
 
 

@@ -6,20 +6,17 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-import torch
-from torch import Tensor
-
 from rsoup_lightning import captions
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Box, PictureData, Split
+from rsoup_lightning.modalities.row_reward import RowReward
 from rsoup_lightning.modalities.vision_language.boxes import Size, iou, read_box, size_of
-from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
 
-class PictureReward(Reward):
+class PictureReward(RowReward):
     """Scores what is said of pictures."""
 
     def prepare(self, data: PictureData) -> None:
@@ -47,16 +44,14 @@ class CaptionReward(PictureReward):
                     f", and {type(self).__name__} needs a reference: give it one, or leave the item out"
                 )
 
-    def __call__(self, rollout: Rollout) -> Tensor:
+    def ratings(self, rollout: Rollout) -> list[float]:
         """``[B]``.
 
         Raises:
             RewardError: a row has no reference.
         """
-        texts = rollout.texts
-        rows = zip(texts["answer"], texts["references"], strict=True)
-        values = [self.rate(captions.read(answer), _references(tuple(references))) for answer, references in rows]
-        return torch.tensor(values, dtype=torch.float32, device=rollout.mask.device)
+        rows = zip(rollout.texts["answer"], rollout.texts["references"], strict=True)
+        return [self.rate(captions.read(answer), _references(tuple(references))) for answer, references in rows]
 
     @abstractmethod
     def rate(self, answer: Caption, references: References) -> float:
@@ -155,7 +150,7 @@ class BoxHit(PictureReward):
     def prepare(self, data: PictureData) -> None:
         self.bins = data.bins
 
-    def __call__(self, rollout: Rollout) -> Tensor:
+    def ratings(self, rollout: Rollout) -> list[float]:
         """``[B]``.
 
         Raises:
@@ -165,7 +160,7 @@ class BoxHit(PictureReward):
             raise RewardError("BoxHit needs a box for every item, which this data does not give")
         wanted: Iterable[Sequence[float]] = rollout["box"].tolist()
         rows = zip(rollout.texts["answer"], wanted, strict=True)
-        return torch.tensor([self._hit(answer, (a, b, c, d)) for answer, (a, b, c, d) in rows]).to(rollout.mask.device)
+        return [self._hit(answer, (a, b, c, d)) for answer, (a, b, c, d) in rows]
 
     def inputs(self, rollout: Rollout) -> list[str]:
         return list(rollout.texts["answer"])
@@ -179,5 +174,5 @@ class BoxHit(PictureReward):
 
 @cache
 def _references(texts: tuple[str, ...]) -> References:
-    """Prepared once for all samples and epochs."""
+    """Prepared once for all completions and epochs."""
     return captions.prepare(texts, sample=repr(texts[0]) if texts else "an item")

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.cache import kept
 from rsoup_lightning.modalities.data import Item, PictureData
-from rsoup_lightning.modalities.pretraining import Pretraining, kept, pretrain
+from rsoup_lightning.modalities.pretraining import Pretraining, pretrain
 from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
 from rsoup_lightning.modalities.vision_language.coca import (
     Captioner,

@@ -10,39 +10,27 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.rewards import Reward
+from rsoup_lightning.modalities.row_reward import RowReward
 from rsoup_lightning.rollout import Rollout
 
 
-class ImageReward(Reward):
+class ImageReward(RowReward):
     """Rates the pictures ``rollout["images"] [B, 3, H, W]``, float32 from 0 to 1. Subclasses write :meth:`rate`."""
 
     least_side: int = 1
     """The least height and width it takes, in pixels."""
 
-    @torch.no_grad()
-    def __call__(self, rollout: Rollout) -> Tensor:
+    def ratings(self, rollout: Rollout) -> Tensor:
         """``[B]``.
 
         Raises:
             RewardError: pictures or prompts are absent, or not of the kind, range or size that is rated; names the row.
         """
-        images, prompts = self._images(rollout), _prompts(rollout, self.name)
-        # The policy's mixed precision is none of the reward's: equal pictures have equal rewards.
-        with torch.autocast(images.device.type, enabled=False):
-            values = torch.as_tensor(self.rate(images, prompts), dtype=torch.float32)
-        if values.shape != (len(images),):
-            raise RewardError(f"{self.name} gave {tuple(values.shape)} ratings for {len(images)} pictures")
-        return values.to(rollout.mask.device)
+        return self.rate(self._images(rollout), _prompts(rollout, self.name))
 
     @abstractmethod
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
         """One number ``[B]`` per picture of ``images [B, 3, H, W]``, the larger the better."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in errors."""
-        return type(self).__name__
 
     def _images(self, rollout: Rollout) -> Tensor:
         if "images" not in rollout:

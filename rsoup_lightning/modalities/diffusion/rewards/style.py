@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
@@ -55,13 +54,10 @@ class StyleClassifier:
         """What :meth:`save` wrote.
 
         Raises:
-            ConfigError: the file is missing or damaged.
+            OSError, SafetensorError, KeyError: the file is missing or damaged.
         """
-        try:
-            tensors = load_file(path)
-            return cls(tensors["weights"], tensors["bias"], float(tensors["accuracy"]))
-        except (OSError, SafetensorError, KeyError) as error:
-            raise ConfigError(f"{path} is damaged ({error}): delete its folder, and it is made anew") from error
+        tensors = load_file(path)
+        return cls(tensors["weights"], tensors["bias"], float(tensors["accuracy"]))
 
 
 def train_style(liked: Tensor, others: Tensor) -> StyleClassifier:

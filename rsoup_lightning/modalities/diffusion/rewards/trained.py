@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 from rsoup_lightning.modalities.diffusion.rewards.style import FORMAT, StyleClassifier, train_style
-from rsoup_lightning.modalities.pretraining import kept
-
-logger = logging.getLogger(__name__)
+from rsoup_lightning.modalities.learnt import bounded, check_limit, learnt
 
 
 class TrainedStyle(ImageReward):
@@ -39,11 +34,9 @@ class TrainedStyle(ImageReward):
     """With a version: pictures that change under the same name are not learnt anew."""
 
     def __init__(self, limit: float | None = None) -> None:
-        if limit is not None and limit <= 0:
-            raise ConfigError(f"limit is {limit}: it bounds the reward to -limit ... limit, so give a positive number")
-        self.limit = limit
-        folder = kept("style", {"format": FORMAT, "pictures": self.pictures_name}, self._learn)
-        self.classifier = StyleClassifier.load(folder / _FILE)
+        self.limit = check_limit(limit)
+        settings = {"style": FORMAT, "pictures": self.pictures_name}
+        self.classifier = learnt(self.name, settings, lambda: train_style(*self.pictures()), StyleClassifier.load)
 
     @abstractmethod
     def pictures(self) -> tuple[Tensor, Tensor]:
@@ -56,15 +49,4 @@ class TrainedStyle(ImageReward):
         """
 
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
-        log_odds = self.classifier.log_odds(images)
-        return log_odds if self.limit is None else log_odds.clamp(-self.limit, self.limit)
-
-    def _learn(self, folder: Path) -> None:
-        liked, others = self.pictures()
-        logger.info("%s: learning from %d and %d pictures, once", self.name, len(liked), len(others))
-        classifier = train_style(liked, others)
-        logger.info("%s: %.1f %% of held-out pictures right", self.name, 100 * classifier.accuracy)
-        classifier.save(folder / _FILE)
-
-
-_FILE = "classifier.safetensors"
+        return bounded(self.classifier.log_odds(images), self.limit)

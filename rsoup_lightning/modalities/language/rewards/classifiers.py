@@ -77,20 +77,17 @@ class SequenceClassifier(TextReward):
     def name(self) -> str:
         return f"{type(self).__name__} {self.model_name}"
 
-    def __call__(self, rollout: Rollout) -> Tensor:
+    def ratings(self, rollout: Rollout) -> Sequence[float] | Tensor:
         self.model.to(rollout.mask.device)
-        return super().__call__(rollout)
+        return super().ratings(rollout)
 
-    @torch.no_grad()
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
         rows = self._tokenize(exchanges)
         logits = torch.empty(len(rows), self.model.config.num_labels, device=self.model.device)
-        # The policy's mixed precision is none of the reward's: equal texts have equal rewards.
-        with torch.autocast(self.model.device.type, enabled=False):
-            for places in self._alike(rows):
-                inputs = {name: [rows[place][name] for place in places] for name in rows[0]}
-                tensors = {name: torch.tensor(values, device=logits.device) for name, values in inputs.items()}
-                logits[places] = self.model(**tensors).logits.float()
+        for places in self._alike(rows):
+            inputs = {name: [rows[place][name] for place in places] for name in rows[0]}
+            tensors = {name: torch.tensor(values, device=logits.device) for name, values in inputs.items()}
+            logits[places] = self.model(**tensors).logits.float()
         plus, *minus = (logits[:, index] for index in self._classes)
         return plus - minus[0] if minus else plus
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Formatter
 
-import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.rewards import Reward
+from rsoup_lightning.modalities.row_reward import RowReward
 from rsoup_lightning.rollout import Rollout
 
 
@@ -30,7 +29,7 @@ class Exchange:
     reference: str = ""
 
 
-class TextReward(Reward):
+class TextReward(RowReward):
     """Rates answers. Subclasses write :meth:`rate`.
 
     Args:
@@ -44,21 +43,12 @@ class TextReward(Reward):
         self._fields = _fields(template)
         self.allow_empty_answers = allow_empty_answers
 
-    def __call__(self, rollout: Rollout) -> Tensor:
-        exchanges = self._exchanges(rollout)
-        values = torch.as_tensor(self.rate(exchanges), dtype=torch.float32)
-        if values.shape != (len(exchanges),):
-            raise RewardError(f"{self.name} gave {tuple(values.shape)} ratings for {len(exchanges)} answers")
-        return values.to(rollout.mask.device)
+    def ratings(self, rollout: Rollout) -> Sequence[float] | Tensor:
+        return self.rate(self._exchanges(rollout))
 
     @abstractmethod
     def rate(self, exchanges: Sequence[Exchange]) -> Sequence[float] | Tensor:
         """One number per exchange, the larger the better."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in errors."""
-        return type(self).__name__
 
     def read(self, exchange: Exchange) -> str:
         """The text that is rated."""

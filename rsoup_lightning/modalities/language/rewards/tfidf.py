@@ -52,7 +52,7 @@ class TfidfClassifier:
         return vectorizer
 
     def save(self, path: Path) -> None:
-        """Write all of it to an ``.npz`` file, whole or not at all."""
+        """Write all of it to a file of numpy, whole or not at all."""
         with atomic(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(
                 stream,
@@ -64,17 +64,18 @@ class TfidfClassifier:
             )
 
     @classmethod
-    def load(cls, path: Path) -> TfidfClassifier | None:
-        """What :meth:`save` wrote; None where there is none, or it is damaged."""
-        try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                terms = file["terms"].tobytes().decode().split("\n")
-                idf, coefficients = (file[name].astype(np.float64) for name in ("idf", "coefficients"))
-                intercept, accuracy = (float(file[name]) for name in ("intercept", "accuracy"))
-        except Exception:  # damaged zip files raise a dozen types, and the cure is the same
-            return None
+    def load(cls, path: Path) -> TfidfClassifier:
+        """What :meth:`save` wrote.
+
+        Raises:
+            Exception: the file is missing or damaged: zip files raise a dozen types.
+        """
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            terms = file["terms"].tobytes().decode().split("\n")
+            idf, coefficients = (file[name].astype(np.float64) for name in ("idf", "coefficients"))
+            intercept, accuracy = (float(file[name]) for name in ("intercept", "accuracy"))
         if not idf.shape == coefficients.shape == (len(terms),):
-            return None
+            raise ValueError(f"{len(terms)} terms have {idf.shape} frequencies and {coefficients.shape} coefficients")
         return cls(terms, idf, coefficients, intercept, accuracy)
 
 

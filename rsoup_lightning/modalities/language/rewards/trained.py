@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from torch import Tensor, from_numpy
 
-from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.cache import cache_folder
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.modalities.language.rewards.tfidf import FORMAT, TfidfClassifier, train_tfidf
-
-logger = logging.getLogger(__name__)
+from rsoup_lightning.modalities.learnt import bounded, check_limit, learnt
 
 
 class TrainedClassifier(TextReward, ABC):
@@ -29,6 +25,7 @@ class TrainedClassifier(TextReward, ABC):
 
     Raises:
         ConfigError: the texts cannot be learnt from, or scikit-learn is not installed.
+        OutputError: the cache folder cannot be written.
     """
 
     corpus_name: str
@@ -38,10 +35,9 @@ class TrainedClassifier(TextReward, ABC):
         self, template: str = "{answer}", limit: float | None = None, allow_empty_answers: bool = False
     ) -> None:
         super().__init__(template, allow_empty_answers)
-        if limit is not None and limit <= 0:
-            raise ConfigError(f"limit is {limit}: it bounds the reward to -limit ... limit, so give a positive number")
-        self.limit = limit
-        self.classifier = self._learnt()
+        self.limit = check_limit(limit)
+        settings = {"tfidf": FORMAT, "corpus": self.corpus_name}
+        self.classifier = learnt(self.name, settings, lambda: train_tfidf(*self.labelled()), TfidfClassifier.load)
 
     @abstractmethod
     def labelled(self) -> tuple[list[str], list[int]]:
@@ -52,19 +48,5 @@ class TrainedClassifier(TextReward, ABC):
         """
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        log_odds = from_numpy(self.classifier.log_odds([self.read(exchange) for exchange in exchanges]))
-        return log_odds if self.limit is None else log_odds.clamp(-self.limit, self.limit)
-
-    def _learnt(self) -> TfidfClassifier:
-        path = cache_folder() / f"tfidf-{FORMAT}-{self.corpus_name}.npz"
-        classifier = TfidfClassifier.load(path)
-        if classifier is None:
-            texts, labels = self.labelled()
-            logger.info("%s: learning from %d texts, once", self.name, len(texts))
-            classifier = train_tfidf(texts, labels)
-            logger.info("%s: %.1f %% of held-out texts right", self.name, 100 * classifier.accuracy)
-            try:
-                classifier.save(path)
-            except OSError as error:
-                logger.warning("%s was not kept (%s): let RSOUP_CACHE name a folder that can be written", path, error)
-        return classifier
+        log_odds = self.classifier.log_odds([self.read(exchange) for exchange in exchanges])
+        return bounded(from_numpy(log_odds), self.limit)

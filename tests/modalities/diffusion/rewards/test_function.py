@@ -48,7 +48,7 @@ def test_one_number_each(name: str) -> None:
 
 
 def test_a_wrong_count_names_the_function() -> None:
-    with pytest.raises(RewardError, match=rf"{HERE}:one_number gave \(\) ratings for 2 pictures"):
+    with pytest.raises(RewardError, match=rf"{HERE}:one_number gave \(\) ratings for 2 rows"):
         ImageFunction(f"{HERE}:one_number")(ROLLOUT)
 
 

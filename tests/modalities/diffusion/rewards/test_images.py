@@ -79,7 +79,7 @@ def test_no_pictures_or_prompts() -> None:
 
 
 def test_a_wrong_count() -> None:
-    with pytest.raises(RewardError, match=r"OneNumber gave \(\) ratings for 3 pictures"):
+    with pytest.raises(RewardError, match=r"OneNumber gave \(\) ratings for 3 rows"):
         OneNumber()(drawn(IMAGES))
 
 

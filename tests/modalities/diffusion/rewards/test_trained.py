@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_learns_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         fresh = Striped()(ROLLOUT)
-    assert "Striped: 100.0 % of held-out pictures right" in caplog.text
+    assert "Striped: 100.0 % of what was held out right" in caplog.text
     assert Gone()(ROLLOUT).tolist() == fresh.tolist()
     assert (fresh.sign() == torch.tensor([1, 1, -1, -1])).all()
 

@@ -52,7 +52,7 @@ def test_one_number_each(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["one_number", "one_too_few"])
 def test_a_wrong_count_names_the_function(name: str) -> None:
-    with pytest.raises(RewardError, match=rf"{HERE}:{name} gave \(1?,?\) ratings for 2 answers"):
+    with pytest.raises(RewardError, match=rf"{HERE}:{name} gave \(1?,?\) ratings for 2 rows"):
         TextFunction(f"{HERE}:{name}")(ROLLOUT)
 
 

@@ -1,0 +1,59 @@
+"""Policies that train a part of a model: their weights, and where that part began."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, with_values
+from rsoup_lightning.policy import PolicyOutput
+from rsoup_lightning.rollout import Rollout
+
+ROLLOUT = Rollout(torch.zeros(2, 1), torch.ones(2, 1, dtype=torch.bool), context={"x": torch.tensor([[1.0], [2.0]])})
+
+
+class Sum(PartlyTrainedPolicy):
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen = nn.Parameter(torch.tensor(1.0), requires_grad=False)
+        self.place = nn.Parameter(torch.tensor(2.0))
+        self.remember()
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        return PolicyOutput(rollout["x"].to(self.place) + self.place + self.frozen)
+
+
+def moved(policy: Sum, to: float) -> Sum:
+    with torch.no_grad():
+        policy.place.fill_(to)
+    return policy
+
+
+def reference(policy: Sum) -> Tensor:
+    return policy.reference_log_probs(ROLLOUT).flatten()
+
+
+def test_only_what_is_trained_is_an_expert() -> None:
+    assert set(Sum().weights()) == {"place"}
+
+
+def test_the_reference_is_where_it_began() -> None:
+    policy = moved(Sum(), 5.0)
+    assert reference(policy).tolist() == [4.0, 5.0] and policy.place.item() == 5.0
+    policy.start_from({"place": torch.tensor(7.0)})
+    assert reference(moved(policy, 0.0)).tolist() == [9.0, 10.0]
+
+
+def test_the_reference_follows_the_policy_to_its_type() -> None:
+    policy = moved(Sum(), 5.0).double()
+    assert reference(policy).dtype == torch.float64 and reference(policy).tolist() == [4.0, 5.0]
+
+
+def test_values_come_back_whatever_happens() -> None:
+    policy = Sum()
+    try:
+        with with_values(policy, {"place": torch.tensor(9.0)}):
+            assert policy.place.item() == 9.0
+            raise KeyError
+    except KeyError:
+        assert policy.place.item() == 2.0
