@@ -29,6 +29,7 @@ bench: install
 	$(VENV)/bin/python benchmarks/text_throughput.py
 	$(VENV)/bin/python benchmarks/text_sweep.py
 	$(VENV)/bin/python benchmarks/caption_scoring.py
+	$(VENV)/bin/python benchmarks/caption_tokens.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt

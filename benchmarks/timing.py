@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
+
+
+def rounds(default: int) -> int:
+    """Counted rounds: the option ``--rounds``, or the script's own number, with which it ends within five minutes."""
+    parser = ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--rounds", type=int, default=default, help="counted rounds (default: %(default)s)")
+    return parser.parse_args().rounds
 
 
 def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> dict[str, float]:

@@ -20,11 +20,16 @@ class Caption:
     """The words of a caption; see :func:`read`.
 
     Args:
-        words: as :func:`tokenise` gives them.
+        tokens: as :func:`tokenise` gives them.
+
+    Attributes:
+        tokens: what ROUGE-L compares.
+        words: the tokens, those with blanks (``1 1/2``) in parts: what the other metrics compare, as in pycocoevalcap.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words = tuple(words)
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self.words = tuple(" ".join(tokens).split())
 
     @cached_property
     def ngrams(self) -> list[dict[str, int]]:

@@ -29,7 +29,7 @@ def rouge_l(candidate: Caption, references: References) -> float:
     rows = references.kept(_rows)
     # Bit-parallel (Hyyrö 2004): a zero in `left` is a word of the subsequence; sums run over all references at once.
     left = rows.words
-    for word in candidate.words:
+    for word in candidate.tokens:
         if places := rows.where.get(word):
             hit = left & places
             left = ((left + hit) | (left - hit)) & rows.words
@@ -40,7 +40,7 @@ def rouge_l(candidate: Caption, references: References) -> float:
         recall = max(recall, found / length)
     if not common:
         return 0.0
-    precision = common / len(candidate.words)
+    precision = common / len(candidate.tokens)
     return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)
 
 
@@ -48,9 +48,9 @@ def _rows(references: References) -> _Rows:
     where: dict[str, int] = {}
     spans, words, start = [], 0, 0
     for caption in references.captions:
-        for place, word in enumerate(caption.words, start):
+        for place, word in enumerate(caption.tokens, start):
             where[word] = where.get(word, 0) | 1 << place
-        if length := len(caption.words):
+        if length := len(caption.tokens):
             spans.append((start, length))
             words |= ((1 << length) - 1) << start
             start += length + 1
