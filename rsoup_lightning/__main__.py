@@ -44,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RSoupError as error:
         print(f"rsoup: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"rsoup: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         hint = "; the same command goes on from the last checkpoint" if arguments[:1] == ["soup"] else ""
         print(f"rsoup: interrupted{hint}", file=sys.stderr)

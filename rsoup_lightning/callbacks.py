@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.evaluation import Scores, evaluate
-from rsoup_lightning.files import atomic, user_path, write_json
+from rsoup_lightning.files import atomic, check_writable, user_path, write_json
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
@@ -102,14 +102,23 @@ class SoupCallback(L.Callback):
         self.after_fit = after_fit
         self.output = output
         self.points: list[Point] = []
+        if not self.coefficients:
+            raise ConfigError("SoupCallback.points is empty: give the λ to benchmark, or leave it out for the grid")
         if output and not set(one_hot(len(experts))) <= set(self.coefficients):
             raise ConfigError(
                 "SoupCallback.output needs every expert alone among the points: the front is measured by them"
             )
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """What would stop it, now and not after hours of training."""
         assert isinstance(pl_module, RewardFineTuner)
-        for name in self.experts if self.output else ():
+        if stage not in ("test", "fit" if self.after_fit else ""):
+            return
+        self._weights(pl_module)
+        if not self.output:
+            return
+        check_writable(user_path(self.output))
+        for name in self.experts:
             if name not in pl_module.rewards:
                 raise UnknownNameError("reward (output wants experts named after them)", name, pl_module.rewards)
 
@@ -136,16 +145,18 @@ class SoupCallback(L.Callback):
 
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
-        places = {name: user_path(path) for name, path in self.experts.items()}
-        read = read_experts(places, module.policy, module.policy.weights()).values()
-        weights = [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
-        scores = benchmark_soups(module, weights, self.coefficients, batches)
+        scores = benchmark_soups(module, self._weights(module), self.coefficients, batches)
         self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
         if self.output and trainer.is_global_zero:
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
             names, task = list(self.experts), type(module).__name__
             record = front_record(task, names, self.points, reference_point=None, training_cost=cost)
             write_json(user_path(self.output), record)
+
+    def _weights(self, module: RewardFineTuner) -> list[Weights]:
+        places = {name: user_path(path) for name, path in self.experts.items()}
+        read = read_experts(places, module.policy, module.policy.weights()).values()
+        return [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
 
 
 def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:

@@ -16,7 +16,7 @@ from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.experiment import Experiment
 from rsoup_lightning.files import user_path, write_json
-from rsoup_lightning.lightning_cli import RecipeCLI
+from rsoup_lightning.lightning_cli import ConfigBesideLogs, RecipeCLI
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.parsing import check_seed, parse, read_recipe
 from rsoup_lightning.progress import RunProgress, listening, on_stderr
@@ -47,6 +47,7 @@ def lightning(command: str, arguments: list[str]) -> int:
         RecipeCLI(
             model_class=task_class(arguments)[1],
             seed_everything_default=0,
+            save_config_callback=ConfigBesideLogs,
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"prog": "rsoup", "exit_on_error": False, command: {"exit_on_error": False}},
             args=[command, *arguments],

@@ -40,6 +40,23 @@ def _beside(path: Path, kind: str) -> Path:
     return path.with_name(f".{path.name[:40]}.{crc32(os.fsencode(path.name)):08x}.{os.getpid()}.{kind}")
 
 
+def check_writable(path: Path) -> None:
+    """Require that a file can be written to ``path``; its folder is made.
+
+    Raises:
+        OutputError: it cannot; says why.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: choose another name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path, "tmp")
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.filename}: {error.strerror}") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` whole or not at all."""
     with atomic(path) as temporary:

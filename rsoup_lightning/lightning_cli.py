@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError
@@ -21,6 +22,14 @@ OF_LIGHTNING = ("last", "best", "hpc", "registry")
 """What ``--ckpt_path`` takes beside paths."""
 
 logger = logging.getLogger(__name__)
+
+
+class ConfigBesideLogs(SaveConfigCallback):
+    """Writes config.yaml where the logs go; without a logger nowhere: its place would be the working folder."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if trainer.loggers:
+            super().setup(trainer, pl_module, stage)
 
 
 class RecipeCLI(LightningCLI):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint, benchmark_soups, souped, swapped_in
-from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, UnknownNameError
+from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, RSoupError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from tests.conftest import PointFineTuner, quiet_trainer
 
@@ -99,6 +99,23 @@ def test_a_front_file_needs_named_experts_and_their_corners(point: PointFineTune
     callback = SoupCallback({"a": experts["east"], "north": experts["north"]}, output="front.json")
     with pytest.raises(UnknownNameError, match="experts named after them"):
         quiet_trainer(callbacks=[callback]).test(point, verbose=False)
+
+
+def test_what_would_stop_it_is_said_before_the_training(experts: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for arguments, error in (
+        ({"output": str(tmp_path)}, "is a folder"),
+        ({"output": str(tmp_path / "file" / "front.json")}, "cannot be written: .*file: File exists"),
+        ({"experts": {**experts, "north": str(tmp_path / "absent")}}, "no weights at .*absent"),
+    ):
+        module = PointFineTuner()
+        callback = SoupCallback(**{"experts": experts, **arguments}, after_fit=True)
+        trainer = quiet_trainer(max_epochs=1, callbacks=[callback])
+        with pytest.raises(RSoupError, match=error):
+            trainer.fit(module)
+        assert module.steps_taken == 0
+    with pytest.raises(ConfigError, match="points is empty"):
+        SoupCallback(experts, points=[])
 
 
 def test_ddp_finds_what_one_process_finds(experts: dict[str, str], tmp_path: Path) -> None:

@@ -255,6 +255,29 @@ def test_fit_validate_and_test_through_lightning(tmp_path: Path) -> None:
     assert "val/north" in done.stdout
 
 
+def test_a_file_that_cannot_be_written_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(POINT_RECIPE)
+    assert main(["fit", "-c", "r.yaml", "--trainer.default_root_dir", "r.yaml/logs"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rsoup: ")
+    assert line.endswith("r.yaml/logs: Not a directory")
+
+
+def test_without_a_logger_the_working_folder_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning would write the resolved configuration over a recipe of that name."""
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(POINT_RECIPE)
+    assert main(["validate", "-c", "config.yaml", "--trainer.logger", "false"]) == 0
+    assert Path("config.yaml").read_text() == POINT_RECIPE
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
+    assert main(["validate", "-c", "config.yaml"]) == 0
+    (written,) = tmp_path.rglob("lightning_logs/*/config.yaml")
+    assert yaml.safe_load(written.read_text())["task"] == "tests.conftest:PointFineTuner"
+
+
 def test_home_folders_go_in_every_option(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
