@@ -20,7 +20,7 @@ from timing import in_turns, report
 
 from rsoup_lightning.algorithms import PPO
 from rsoup_lightning.modalities.control.simulators import make_simulator
-from rsoup_lightning.recipe import QUIET_TRAINER
+from rsoup_lightning.trainer_settings import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
 ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 48, 7

@@ -25,6 +25,7 @@ from rsoup_lightning.record import Record
 from rsoup_lightning.report import write_report
 from rsoup_lightning.run_folder import environment_record, opened
 from rsoup_lightning.seeds import combine_seeds
+from rsoup_lightning.trainer_settings import of_lightning
 
 NOISE = (
     "many workers",
@@ -43,7 +44,7 @@ def lightning(command: str, arguments: list[str]) -> int:
     """``rsoup fit|validate|test``: LightningCLI on the task's class."""
     _quiet()
     arguments = with_recipe_files(arguments)
-    with listening(on_stderr):
+    with listening(on_stderr), of_lightning():
         RecipeCLI(
             model_class=task_class(arguments)[1],
             seed_everything_default=0,
@@ -79,7 +80,7 @@ def soup(arguments: list[str]) -> int:
             with opened(path, recipe.resolved(seed_everything=seed), about) as folder:
                 for name, change in folder.changed_versions.items():
                     progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
-                records.append(Experiment(recipe, seed, folder, progress).run())
+                records.append(Experiment(recipe, seed, run_dir.resolve().name, folder, progress).run())
                 write_report(path, records[-1], samples=path / "samples")
         if several:
             records = [combine_seeds(records)]

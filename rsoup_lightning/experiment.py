@@ -13,9 +13,10 @@ import lightning as L
 from torch import Tensor
 
 from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, souped
-from rsoup_lightning.errors import ConfigError, RunFolderError, WeightsError
+from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import sha256, write_json
+from rsoup_lightning.logs import Place, close
 from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
@@ -26,6 +27,7 @@ from rsoup_lightning.results import Kind, Point, front_record
 from rsoup_lightning.run_folder import RunFolder
 from rsoup_lightning.samples import worth_filming, write_samples
 from rsoup_lightning.simplex import grid, one_hot
+from rsoup_lightning.trainer_settings import of_lightning
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,20 @@ class Experiment:
     Args:
         recipe: what to run.
         seed: of everything random.
+        name: of the run, all its seeds included.
         folder: the run folder, already claimed for this recipe and seed.
         progress: where to show how it goes.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, folder: RunFolder, progress: RunProgress) -> None:
+    def __init__(self, recipe: Recipe, seed: int, name: str, folder: RunFolder, progress: RunProgress) -> None:
         self.recipe = recipe
         self.settings = recipe.settings
         self.experts = recipe.experts
         self.seed = seed
+        self.name = name
         self.folder = folder
         self.progress = progress
-        trainer, self.module = self._build(1)
+        trainer, self.module = self._build()
         self.device = trainer.strategy.root_device
         self.module.to(self.device)
 
@@ -123,28 +127,29 @@ class Experiment:
                 "history": checkpoint.history,
             },
         )
-        checkpoint.path.unlink(missing_ok=True)
+        checkpoint.remove()
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> RewardFineTuner:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
         start: dict[str, Any] = {}
         if stage.init:
             start = {"init_weights": str(stage.init / FILE_NAME), "normalisation": self._normalisation(stage.init)}
-        trainer, module = self._build(max(stage.epochs, 1), preference=stage.preference, **start)
+        place = Place(self.folder.path, self.name, self.folder.id, stage.name) if stage.epochs else None
+        trainer, module = self._build(place, stage.epochs, preference=stage.preference, **start)
         if not stage.epochs:
             return module
-        trainer.callbacks = [*trainer.callbacks, ProgressCallback(self.progress), checkpoint]  # type: ignore
-        resume = checkpoint.path if checkpoint.path.exists() else None
-        if resume:
-            check_checkpoint(resume)
+        trainer.callbacks = [checkpoint, *trainer.callbacks, ProgressCallback(self.progress)]  # type: ignore
         try:
-            trainer.fit(module, ckpt_path=resume, weights_only=True)
+            with of_lightning():
+                trainer.fit(module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
         except SystemExit as stop:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from stop
+        finally:
+            close(trainer.loggers)
         if trainer.current_epoch < stage.epochs:
             raise ConfigError(
                 f"{stage.name} ended at epoch {trainer.current_epoch} of {stage.epochs}: "
-                "remove trainer.max_steps, trainer.max_time or the callback that stops it"
+                "remove the callback that stops it"
             )
         return module
 
@@ -154,7 +159,7 @@ class Experiment:
             return None
         file = init / "normalisation.json"
         if not file.exists():
-            module = self._build(1, init_weights=str(init / FILE_NAME))[1].to(self.device)
+            module = self._build(init_weights=str(init / FILE_NAME))[1].to(self.device)
             statistics = reward_statistics(
                 module.environment,
                 module.rewards,
@@ -220,22 +225,9 @@ class Experiment:
         soup = steps["init"] + steps["experts"]
         return {"soup": soup, "morl": soup + steps["morl"] if self.settings.morl else 0}
 
-    def _build(self, epochs: int, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
+    def _build(self, place: Place | None = None, epochs: int = 1, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
         L.seed_everything(self.seed, verbose=False)
-        trainer = {"max_epochs": epochs, "default_root_dir": str(self.folder.path)}
-        return self.recipe.build(trainer, {"seed": self.seed, **model})
-
-
-def check_checkpoint(path: Path) -> None:
-    """Require ``path`` to be a whole training checkpoint.
-
-    Raises:
-        WeightsError: it is damaged; says how to go on.
-    """
-    try:
-        read_weights(path)
-    except WeightsError as error:
-        raise WeightsError(f"cannot resume: {error}; delete the file to train this stage anew") from error
+        return self.recipe.build(place, epochs, {"seed": self.seed, **model})
 
 
 def _written(preference: Mapping[str, float]) -> str:

@@ -17,6 +17,7 @@ from rsoup_lightning.merging.io import load_checkpoint
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.parsing import check_seed, check_values, ours, parse
 from rsoup_lightning.recipe import add_recipe_keys
+from rsoup_lightning.trainer_settings import IN_MODEL, check_interval, refuse
 
 OF_LIGHTNING = ("last", "best", "hpc", "registry")
 """What ``--ckpt_path`` takes beside paths."""
@@ -46,6 +47,7 @@ class RecipeCLI(LightningCLI):
         self.config = parse(parser, args)
         check_values(parser, self.config)
         chosen = self.config[self.config.subcommand]
+        refuse(chosen.trainer, IN_MODEL)
         if chosen.weights_only is None:
             chosen.weights_only = True  # nothing that a checkpoint brings along is run
         if chosen.ckpt_path and chosen.ckpt_path not in OF_LIGHTNING and "://" not in chosen.ckpt_path:
@@ -55,9 +57,10 @@ class RecipeCLI(LightningCLI):
 
     def before_fit(self) -> None:
         check_end(self.config.fit.trainer)
+        check_interval(self.config.fit.trainer, self.model.train_dataloader())
 
     def instantiate_classes(self) -> None:
-        with ours(MisconfigurationException):
+        with ours(MisconfigurationException, ModuleNotFoundError):
             super().instantiate_classes()
         if self.checkpoint and self.checkpoint.is_file():
             check_fit(self.checkpoint, self.model)

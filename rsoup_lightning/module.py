@@ -133,7 +133,7 @@ class RewardFineTuner(L.LightningModule):
             optimizer.step()
         self.policy.observe(rollout)
         self._adapt_kl(kl)
-        self._log(batch_idx, rollout, scores, logs)
+        self._log(rollout, scores, logs)
 
     def _audit(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> None:
         """Log what rewards read of the first rows of a training: the place to see that they read the right thing."""
@@ -189,11 +189,12 @@ class RewardFineTuner(L.LightningModule):
             self.kl_coefficient.fill_(coefficient)
             self.log("kl_coefficient", self.kl_coefficient)
 
-    def _log(self, batch_idx: int, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
+    def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += self.trainer.strategy.reduce(rollout.counted, reduce_op="sum")
-        # Lightning's bookkeeping costs as much as a small network's update: not at every step of a fast simulator.
+        # Lightning's bookkeeping costs as much as a small network's update: not at every step of a fast simulator, but
+        # at those whose row it hands to loggers, which would be an earlier step's otherwise, and at the epoch's last.
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it without declaring it
-        if self.trainer.is_last_batch or (every and batch_idx % every == 0):
+        if self.trainer.is_last_batch or (every and (self.trainer.fit_loop.total_batch_idx + 1) % every == 0):
             means = {
                 f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
                 for name, values in scores.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -12,20 +13,12 @@ from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.logs import Place
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.parsing import check_values, ours
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.settings import SoupSettings, check_settings
-
-QUIET_TRAINER = {
-    "logger": False,
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
-    "limit_val_batches": 0,
-}
-"""What the experiment does itself: progress, checkpoints, history."""
+from rsoup_lightning.trainer_settings import SILENT, SOUP, check_interval, check_soup_callbacks, settle_soup_trainer
 
 
 @dataclass(frozen=True)
@@ -58,25 +51,32 @@ class Recipe:
         check_values(parser, config)
         settings = SoupSettings(**config.soup.as_dict())
         trainer = config.trainer
-        if trainer.max_epochs is None or trainer.max_epochs < 1:
-            raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
-        if trainer.devices not in ("auto", 1, "1") or trainer.num_nodes != 1:
-            raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
+        settle_soup_trainer(trainer)
         draft = cls(task, parser, config, settings)
-        made, module = draft.build()
+        made, module = draft.build(Place(Path(), "", "", "init"))
+        callbacks = made.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        check_soup_callbacks(callbacks, logs=bool(made.loggers), validates=trainer.limit_val_batches != 0)
+        check_interval(trainer, module.train_dataloader())
         experts = check_settings(settings, list(module.rewards), objectives(module.rewards))
         return replace(draft, experts=tuple(experts), device=str(made.strategy.root_device))
 
     def build(
-        self, trainer: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None
+        self, place: Place | None = None, epochs: int = 1, model: Mapping[str, Any] | None = None
     ) -> tuple[L.Trainer, RewardFineTuner]:
-        """A trainer and a module, with some of their arguments overridden."""
+        """A trainer and a module.
+
+        Args:
+            place: where the trainer logs; None: it logs nothing, and has no callbacks.
+            epochs: of the trainer.
+            model: arguments of the module to override.
+        """
         stage = self.config.clone()
-        for key, value in {**QUIET_TRAINER, "devices": 1, **(trainer or {})}.items():
-            stage.trainer[key] = value
+        stage.trainer = place.trainer(stage.trainer) if place else stage.trainer
+        stage.trainer.update(Namespace() if place else Namespace(**SILENT))
+        stage.trainer.max_epochs = epochs
         for key, value in (model or {}).items():
             stage.model[key] = value
-        with ours(MisconfigurationException):
+        with ours(MisconfigurationException, ModuleNotFoundError):
             made = self.parser.instantiate(stage)
         return made.trainer, made.model
 
@@ -105,6 +105,7 @@ def recipe_parser(model_class: type) -> LightningArgumentParser:
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe; repeat it, and later ones win")
     parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
     parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
+    parser.set_defaults({f"trainer.{name}": value for name, value in SOUP.items()})
     parser.add_class_arguments(model_class, "model")
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import yaml
 
@@ -40,7 +41,7 @@ class RunFolder:
         for leftover in path.rglob(".*.tmp"):  # of a run that was killed while it wrote
             leftover.unlink()
         if not self._file.exists():
-            write_json(self._file, {**about, "stages": {}})
+            write_json(self._file, {"id": uuid4().hex, **about, "stages": {}})
         before = self._read()["versions"]
         self.changed_versions = {
             name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
@@ -77,6 +78,11 @@ class RunFolder:
         if not isinstance(state, dict) or not {"versions", "stages"} <= state.keys():
             raise RunFolderError(f"{self._file} is no record of a run: choose another --run_dir")
         return state
+
+    @property
+    def id(self) -> str:
+        """What tells this run from all others, also from an earlier one in the same place."""
+        return self._read().get("id", "")  # runs of earlier versions have none
 
     def stage(self, name: str) -> dict[str, Any]:
         """What was recorded of a finished stage."""

@@ -13,7 +13,8 @@ FLOORS = [
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences", "choices"},
     {"modalities", "module", "plots", "seeds"},
-    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples"},
+    {"logs"},
+    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples", "trainer_settings"},
     {"cli", "lightning_cli", "merge_command", "pick"},
     {"__main__"},
 ]

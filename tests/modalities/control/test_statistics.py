@@ -38,6 +38,7 @@ DRIFT = '''
     from torch.utils.data import DataLoader
 
     from rsoup_lightning.algorithms import PPO
+    from rsoup_lightning.callbacks import StageCheckpoint
     from rsoup_lightning.environment import Environment
     from rsoup_lightning.modalities.control import GaussianMLP
     from rsoup_lightning.module import KLPenalty, RewardFineTuner
@@ -80,6 +81,11 @@ DRIFT = '''
         def _adapt_kl(self, kl):
             np.save(f"kl-{self.global_step}-{RANK}.npy", kl.sum(1))
             super()._adapt_kl(kl)
+
+
+    class Kept(StageCheckpoint):
+        def on_train_end(self, trainer, module):
+            self.commit(trainer)
 '''
 RECIPE = """
 task: drift:DriftFineTuner
@@ -89,7 +95,7 @@ trainer:
   strategy: ddp
   max_epochs: 2
   limit_val_batches: 0
-  callbacks: [{class_path: rsoup_lightning.callbacks.StageCheckpoint, init_args: {path: last.ckpt}}]
+  callbacks: [{class_path: drift.Kept, init_args: {path: last.ckpt}}]
 """
 
 
@@ -117,6 +123,6 @@ def test_two_processes_keep_one_count_and_one_mean(tmp_path: Path) -> None:
         coefficient = adapt_kl_coefficient(coefficient, kl.mean(), target=1e-3, horizon=1000, samples=len(kl))
     assert state["state_dict"]["kl_coefficient"].item() == pytest.approx(coefficient, rel=1e-6)
     last = np.concatenate([np.load(tmp_path / f"last-{rank}.npy") for rank in (0, 1)])
-    _, means = state["callbacks"]["StageCheckpoint"]["history"]
+    _, means = state["callbacks"]["Kept"]["history"]
     assert means["reward/east"] == pytest.approx(-np.square(last - [1, 0]).sum(-1).mean(), rel=1e-6)
     assert not list(tmp_path.rglob(".*.tmp"))
