@@ -39,7 +39,7 @@ def test_what_we_write_can_be_read(tmp_path: Path) -> None:
         (b"", "Expecting value"),
         (b'{"schema": 2, "po', "Unterminated string"),
         (b"\xff\xfe\x00{", "codec"),
-        (b"[" * 100_000, "recursion"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"1" * 5000, "digits"),
     ],
 )
