@@ -91,14 +91,14 @@ class RecordsFile(Records):
 
     def records(self) -> Iterator[Mapping[str, Any]]:
         try:
-            with self.path.open(encoding="utf-8", newline="") as stream:
+            with self.path.open(encoding="utf-8-sig", newline="") as stream:  # a byte order mark may come first
                 if self.path.suffix == ".csv":
                     yield from csv.DictReader(stream)
                 else:
                     yield from (json.loads(line) for line in stream if line.strip())
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be read: {error.strerror}") from error
-        except (ValueError, csv.Error) as error:
+        except (ValueError, RecursionError, csv.Error) as error:
             raise ConfigError(f"{self.path} is not a readable {self.path.suffix} file: {error}") from error
 
 
@@ -138,7 +138,7 @@ class HubDataset(Records):
 def column_values(record: Mapping[str, Any], path: str) -> str:
     """The text at ``path`` of a record, empty where it is null.
 
-    >>> column({"info": {"post": "Hello"}}, "info.post")
+    >>> column_values({"info": {"post": "Hello"}}, "info.post")
     'Hello'
 
     Raises:
@@ -147,9 +147,13 @@ def column_values(record: Mapping[str, Any], path: str) -> str:
     """
     value: Any = record
     for name in path.split("."):
-        if not isinstance(value, Mapping) or name not in value:
-            raise UnknownNameError("column", name, value if isinstance(value, Mapping) else [])
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"there is no column {name!r} in {value!r:.60}: a record is an object")
+        if name not in value:
+            raise UnknownNameError("column", name, value)
         value = value[name]
     if not isinstance(value, str | None):
-        raise ConfigError(f"column {path} holds a {type(value).__name__}, not text")
+        raise ConfigError(f"column {path} holds {value!r:.60}, not text")
+    if value and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ConfigError(f"column {path} holds {value!r:.60}, with half of a character in it")
     return value or ""

@@ -71,7 +71,7 @@ def test_an_unknown_column_gets_a_suggestion(lines: str) -> None:
 
 
 def test_a_column_of_something_else(lines: str) -> None:
-    with pytest.raises(ConfigError, match="column deep holds a dict, not text"):
+    with pytest.raises(ConfigError, match=r"column deep holds \{.*, not text"):
         RecordsFile(lines, question="deep").entries("eval")
 
 
@@ -79,8 +79,33 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.csv cannot be read: No such file"):
         RecordsFile(str(tmp_path / "absent.csv"), question="ask").entries("eval")
     (tmp_path / "broken.jsonl").write_text("{")
-    with pytest.raises(ConfigError, match=r"broken\.jsonl is not a readable \.jsonl file"):
-        RecordsFile(str(tmp_path / "broken.jsonl"), question="ask").entries("eval")
+    for content in ("{", "[" * 100_000):
+        (tmp_path / "broken.jsonl").write_text(content)
+        with pytest.raises(ConfigError, match=r"broken\.jsonl is not a readable \.jsonl file"):
+            RecordsFile(str(tmp_path / "broken.jsonl"), question="ask").entries("eval")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[1]", r"no column 'ask' in \[1\]: a record is an object"),
+        ('{"ask": 3}', "column ask holds 3, not text"),
+        (r'{"ask": "fine \ud83d"}', "half of a character"),
+    ],
+)
+def test_records_that_are_no_text(line: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.jsonl").write_text(f'{{"ask": "one"}}\n{line}\n')
+    with pytest.raises(ConfigError, match=message):
+        RecordsFile(str(tmp_path / "odd.jsonl"), question="ask").entries("eval")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_byte_order_mark_is_no_part_of_the_text(name: str, tmp_path: Path) -> None:
+    """Spreadsheets write one."""
+    content = "ask\none\ntwo\n" if name == "a.csv" else '{"ask": "one"}\n{"ask": "two"}\n'
+    (tmp_path / name).write_text(content, encoding="utf-8-sig")
+    found = everything(RecordsFile(str(tmp_path / name), question="ask", eval_size=1))
+    assert found == {Entry("one"), Entry("two")}
 
 
 def test_it_is_built_from_a_recipe(lines: str) -> None:
