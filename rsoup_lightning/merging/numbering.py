@@ -45,7 +45,7 @@ def number(vocabularies: Sequence[Vocabulary], rows: Sequence[int]) -> Numbering
     A token without a row in any model, as one that only a tokenizer was given, gets none.
 
     Raises:
-        MergeError: the first tokenizer would number another token as one that it has.
+        MergeError: the numbers of the first tokenizer leave gaps, so that it cannot be given other tokens.
 
     >>> a = Vocabulary({"sun": 0, "<red>": 1}, {"<red>": {}}, 2, {})
     >>> b = Vocabulary({"sun": 0, "<blue>": 1, "<red>": 2}, {"<red>": {}, "<blue>": {}}, 3, {})
@@ -57,6 +57,10 @@ def number(vocabularies: Sequence[Vocabulary], rows: Sequence[int]) -> Numbering
     """
     first = vocabularies[0]
     assert first.room is not None
+    if max(first.ids.values(), default=0) >= max(rows[0], len(first.ids)):
+        raise MergeError(
+            f"the first tokenizer numbers {len(first.ids)} tokens up to {max(first.ids.values())}: save it again"
+        )
     extra: dict[str, tuple[int, Manner]] = {}
     for vocabulary, count in zip(vocabularies, rows, strict=True):
         for place, token in sorted(vocabulary.tokens.items()):
@@ -65,7 +69,7 @@ def number(vocabularies: Sequence[Vocabulary], rows: Sequence[int]) -> Numbering
     tokens = first.tokens
     for token, (row, _) in extra.items():
         if row in tokens:
-            raise MergeError(f"the token {token!r} would get the number of {tokens[row]!r}: save that tokenizer again")
+            raise MergeError(f"the first tokenizer would number {token!r} as {tokens[row]!r}: save it again")
         tokens[row] = token
     size = rows[0]
     for vocabulary, count in zip(vocabularies, rows, strict=True):

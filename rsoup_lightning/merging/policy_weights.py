@@ -15,6 +15,7 @@ from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.adapters import PREFIX, Adapter, check_adapters, read_adapter
 from rsoup_lightning.merging.check import check_layout
 from rsoup_lightning.merging.io import FILE_NAME, read_weights
+from rsoup_lightning.merging.kinds import check_adapter_tokens
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
 
 # A LoRA parameter in a policy: its layer in all of the policy and in what PEFT wraps, its half, its adapter's name.
@@ -45,6 +46,7 @@ def read_experts(
     adapters = {name: read_adapter(place) for name, place in places.items() if _is_adapter(place)}
     if adapters:
         check_adapters(list(adapters.values()), list(adapters))
+        check_adapter_tokens([places[name] for name in adapters])
     weights: dict[str, Mapping[str, Tensor]] = {
         name: _fitted(adapters[name], name, policy, own) if name in adapters else read_weights(place)
         for name, place in places.items()

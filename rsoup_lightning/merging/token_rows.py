@@ -173,7 +173,12 @@ def _fitting(others: Others, before: int, numbering: Numbering) -> dict[str, Pat
     changed = with_tokens(others, numbering.extra) if numbering.extra else dict(others)
     if numbering.size != before:
         config = json.loads(content_of(others[CONFIG]))
-        changed[CONFIG] = written(_of_size(config, before, numbering.size))
+        resized = _of_size(config, before, numbering.size)
+        if resized == config:
+            raise MergeError(
+                f"{numbering.size} tokens are merged, and no {SIZE} in {CONFIG} is {before}: write it there"
+            )
+        changed[CONFIG] = written(resized)
     return changed
 
 
