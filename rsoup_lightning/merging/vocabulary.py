@@ -158,7 +158,7 @@ def _json(others: Others, name: str) -> dict[str, Any]:
 
 def written(value: Mapping[str, Any]) -> bytes:
     """A JSON object as it lies beside weights."""
-    return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(value, indent=2).encode() + b"\n"
 
 
 def _whole(content: dict[str, Any]) -> tuple[dict[str, int], dict[str, tuple[int, Any]], dict[str, Any]]:

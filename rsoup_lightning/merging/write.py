@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +18,12 @@ from rsoup_lightning.errors import OutputError
 from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.merging.checkpoint import Checkpoint
 from rsoup_lightning.merging.engine import Plan, stream
-from rsoup_lightning.merging.io import read_beside
-from rsoup_lightning.merging.stored import StoredExpert
+from rsoup_lightning.merging.stored import INDEX_SUFFIX, StoredExpert
 from rsoup_lightning.merging.tensor_file import StoredTensor, WeightFile, layout, metadata
+from rsoup_lightning.merging.vocabulary import written
 
 PROVENANCE = "merge.json"
+TOTAL = "total_size"  # bytes of weights, in an index of shards
 CONFIG = "config.json"  # of a model that transformers or diffusers wrote
 
 Advance = Callable[[int], None]
@@ -63,10 +65,7 @@ def write_merged(
         if not as_file:
             for relative in first.others:
                 (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-                (folder / relative).write_bytes(first.other(relative))
-                if plan.dtype and relative.rpartition("/")[2] == CONFIG:
-                    config = read_beside(folder / relative)
-                    write_json(folder / relative, _of_dtype(config, str(plan.dtype).removeprefix("torch.")))
+                (folder / relative).write_bytes(_beside(first, relative, plan))
             write_json(folder / PROVENANCE, provenance)
 
 
@@ -100,6 +99,22 @@ def _write_files(
             _write_at(descriptor, data, begin + start * merged.dtype.itemsize)
 
         stream(plan, experts, init, write, advance)
+
+
+def _beside(first: StoredExpert, relative: str, plan: Plan) -> bytes:
+    """What lies beside the first expert's weights, with what it says of their dtype and size as they are written."""
+    content, name = first.other(relative), relative.rpartition("/")[2]
+    if plan.dtype and name == CONFIG:
+        return written(_of_dtype(json.loads(content), str(plan.dtype).removeprefix("torch.")))
+    if name.endswith(INDEX_SUFFIX):
+        index, inside = json.loads(content), relative.removesuffix(name)
+        shards = [file for shard, file in first.files.items() if shard.rpartition("/")[0] == inside.rstrip("/")]
+        tensors = [tensor for file in shards for tensor in file.tensors.values()]
+        size = sum(tensor.elements * plan.dtype_of(tensor.dtype).itemsize for tensor in tensors)
+        described = index.get("metadata")
+        if isinstance(described, dict) and described.get(TOTAL, size) != size:
+            return written({**index, "metadata": {**described, TOTAL: size}})
+    return content
 
 
 def _of_dtype(value: Any, dtype: str) -> Any:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merge import merge
 from rsoup_lightning.merging import merge_weights
 from rsoup_lightning.merging.methods import METHODS
@@ -86,6 +87,15 @@ def test_the_same_tokens_and_more_rows(tmp_path: Path) -> None:
     assert torch.equal(rows[8:], theirs[8:])
 
 
+def test_a_configuration_that_does_not_say_how_many_rows(tmp_path: Path) -> None:
+    a, b = expert(tmp_path / "a", []), expert(tmp_path / "b", ["<red>"], seed=1)
+    config = json.loads((a / "config.json").read_text())
+    del config["vocab_size"]
+    (a / "config.json").write_text(json.dumps(config))
+    with pytest.raises(MergeError, match=r"8 tokens are merged, and no vocab_size in config\.json is 7: write it"):
+        merge([str(a), str(b)], str(tmp_path / "out"), [0.5, 0.5])
+
+
 def test_a_token_that_no_model_has_a_row_for(tmp_path: Path) -> None:
     a, b = expert(tmp_path / "a", [], rows=7), expert(tmp_path / "b", ["<unused>"], seed=1, rows=7)
     merge([str(a), str(b)], str(tmp_path / "out"), [0.5, 0.5])
@@ -129,5 +139,6 @@ def test_shards_slices_and_dtypes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     index = json.loads((tmp_path / "out/model.safetensors.index.json").read_text())
     shards = [load_file(shard) for shard in (tmp_path / "out").glob("*.safetensors")]
     assert len(shards) > 1
+    assert index["metadata"]["total_size"] == sum(tensor.nbytes for shard in shards for tensor in shard.values())
     assert index["weight_map"].keys() == {name for shard in shards for name in shard}
     assert json.loads((tmp_path / "out/merge.json").read_text())["tokens"] == "matched by name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,11 @@ def test_what_else_is_refused(tmp_path: Path) -> None:
     (folder / "adapter_model.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="no whole safetensors"):
         read_experts({"a": folder}, made, made.weights())
+
+
+def test_tokenizers_that_number_tokens_differently(tmp_path: Path) -> None:
+    made, places = policy(), {name: adapter(tmp_path / name, seed) for seed, name in enumerate("ab")}
+    for place, numbers in zip(places.values(), ({"x": 0, "y": 1}, {"x": 1, "y": 0}), strict=True):
+        (place / "vocab.json").write_text(json.dumps(numbers))
+    with pytest.raises(MergeError, match=r"a and .*b do not have the same tokens, 'x' is number 0 and number 1"):
+        read_experts(places, made, made.weights())
