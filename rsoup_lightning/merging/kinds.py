@@ -56,7 +56,8 @@ def check_adapter_tokens(folders: Sequence[Path], base: StoredExpert | None = No
         MergeError: names a token and its numbers, or what else differs.
         WeightsError: a damaged tokenizer.
     """
-    beside = {str(place): tokenizer_files({file.name: file for file in place.iterdir()}) for place in folders}
+    inside = {str(place): {file.name: file for file in place.iterdir() if file.is_file()} for place in folders}
+    beside = {label: tokenizer_files(files) for label, files in inside.items()}
     found = _first_difference(_vocabularies(beside))
     if found is None and base is not None:
         of_base = {str(base.path): tokenizer_files(base.others)}

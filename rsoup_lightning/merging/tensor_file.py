@@ -100,6 +100,8 @@ class LaidOutFile(WeightFile):
         self._places = [(start, name) for name, start in starts.items()]
 
     def read_into(self, buffer: memoryview, start: int) -> None:
+        if not buffer:
+            return
         # An empty tensor starts where the next one does; of several at a place, the last one has the bytes.
         place, name = self._places[bisect_right(self._places, start, key=lambda item: item[0]) - 1]
         dtype = self.tensors[name].dtype

@@ -121,6 +121,8 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
         groups = token_dimensions(first.path)
     except MergeError as error:
         raise MergeError(f"{why}, and only the class of a model tells where it has a row for each: {error}") from error
+    if not groups:
+        raise MergeError(f"{why}, and their class has no row for any: remove the tokenizers, or give all the same one")
     found = {name: side for group in groups for name, side in _stored(group, experts, why).items()}
     counts = [_count(expert, found, f"{label}: {why}") for label, expert in experts.items()]
     numbering = number([vocabularies[label] for label in experts], counts)
@@ -146,7 +148,11 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
 
 def _stored(group: Mapping[str, int], experts: Mapping[str, StoredExpert], why: str) -> dict[str, int]:
     """The names, of those of one tensor of a class, under which all experts store it, with its side of tokens."""
-    names = {name: side for name, side in group.items() if all(name in expert.tensors for expert in experts.values())}
+    names = {
+        name: side
+        for name, side in group.items()
+        if all(name in one.tensors and len(one.tensors[name].shape) > side for one in experts.values())
+    }
     if not names:
         raise MergeError(f"{why}, and not all of them store {min(group)!r}, which has a row for each")
     return names

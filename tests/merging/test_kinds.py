@@ -110,6 +110,28 @@ def test_a_model_that_does_not_fit_its_class(pair: list[Path], tmp_path: Path) -
         merge([str(folder) for folder in pair], str(tmp_path / "out"), [0.5, 0.5])
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((), r"not all of them store 'embed_tokens\.weight'"),
+        ((9, 0), r"'model\.embed_tokens\.weight' has shape \(9, 24\) in .*a but \(9, 0\) in .*b"),
+        ((7, 24), r"b: .*not one row for each token in all of lm_head\.weight, model\.embed_tokens\.weight"),
+    ],
+)
+def test_embeddings_of_another_shape(pair: list[Path], tmp_path: Path, shape: tuple[int, ...], message: str) -> None:
+    file = pair[1] / "model.safetensors"
+    save_file({**load_file(file), "model.embed_tokens.weight": torch.zeros(shape)}, file)
+    with pytest.raises(RSoupError, match=message):
+        merge([str(folder) for folder in pair], str(tmp_path / "out"), [0.5, 0.5])
+
+
+def test_tokenizers_of_what_has_no_tokens(pair: list[Path], tmp_path: Path) -> None:
+    for folder in pair:
+        (folder / "config.json").write_text('{"_class_name": "UNet2DModel"}')
+    with pytest.raises(RSoupError, match="their class has no row for any"):
+        merge([str(folder) for folder in pair], str(tmp_path / "out"), [0.5, 0.5])
+
+
 def test_settings_that_name_tokens_by_number(pair: list[Path], tmp_path: Path) -> None:
     for folder, number in zip(pair, (7, 8), strict=True):  # <red> in both
         _change(folder / "config.json", lambda config, number=number: config.update(image_token_id=number))
