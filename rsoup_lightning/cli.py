@@ -73,7 +73,7 @@ def soup(arguments: list[str]) -> int:
     several = len(seeds) > 1
     whole = opened(run_dir, recipe.resolved(seeds=seeds), environment_record(seeds, recipe.device))
     with RunProgress(run_dir.name, len(seeds) * recipe.all_epochs) as progress, whole if several else nullcontext():
-        records = []
+        records, stages = [], []
         for seed in seeds:
             path = run_dir / f"seed-{seed}" if several else run_dir
             about = environment_record([seed], recipe.device)
@@ -81,11 +81,12 @@ def soup(arguments: list[str]) -> int:
                 for name, change in folder.changed_versions.items():
                     progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
                 records.append(Experiment(recipe, seed, run_dir.resolve().name, folder, progress).run())
-                write_report(path, records[-1], samples=path / "samples")
+                stages.append(folder.stages)
+                write_report(path, records[-1], samples=path / "samples", seeds=stages[-1:])
         if several:
             records = [combine_seeds(records)]
             write_json(run_dir / "front.json", records[0])
-            write_report(run_dir, records[0], samples=run_dir / f"seed-{seeds[0]}" / "samples")
+            write_report(run_dir, records[0], samples=run_dir / f"seed-{seeds[0]}" / "samples", seeds=stages)
         progress.say(_closing(run_dir, records[0]))
     return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from rsoup_lightning.errors import FrontError
 from rsoup_lightning.files import read_json
 
 Record = dict[str, Any]
+Stages = Mapping[str, Record]
+"""What a run has recorded of its finished stages, by their names."""
 
 SCHEMA = 2
 """Of front.json; 2 has standard errors beside every 95 % interval, and their degrees of freedom."""

@@ -15,19 +15,20 @@ from rsoup_lightning.files import write_text
 from rsoup_lightning.plots.strips import strips
 from rsoup_lightning.plots.tables import cost_table, delimited, points_table
 from rsoup_lightning.plots.view import headline, of_kind, point_label
-from rsoup_lightning.record import Record, check_record
+from rsoup_lightning.record import Record, Stages, check_record
 from rsoup_lightning.samples import REWRITE, read_samples
 
 AUDITED = 5  # samples of which the report shows what the rewards read
 
 
-def write_report(folder: Path, record: Record, *, samples: Path) -> None:
+def write_report(folder: Path, record: Record, *, samples: Path, seeds: Sequence[Stages] = ()) -> None:
     """Write front.png and report.html into ``folder``.
 
     Args:
         folder: where to.
         record: the content of front.json.
         samples: folder of the samples of each point, by its index.
+        seeds: what was recorded of the stages of each seed, for the learning curves; without it there are none.
 
     Raises:
         FrontError: the record is no whole front.
@@ -37,10 +38,10 @@ def write_report(folder: Path, record: Record, *, samples: Path) -> None:
     from rsoup_lightning.plots.picture import write_picture  # matplotlib and plotly are heavy, and only this needs them
 
     write_picture(folder / "front.png", record)
-    _write_page(folder / "report.html", folder.name, record, samples)
+    _write_page(folder / "report.html", folder.name, record, samples, seeds)
 
 
-def _write_page(path: Path, title: str, record: Record, samples: Path) -> None:
+def _write_page(path: Path, title: str, record: Record, samples: Path, seeds: Sequence[Stages]) -> None:
     shown = [_read_samples(samples, index) for index in range(len(record["points"]))]
     compared = _baseline(record)
     page = Template((Path(__file__).parent / "report.html.in").read_text(encoding="utf-8")).substitute(
@@ -53,6 +54,7 @@ def _write_page(path: Path, title: str, record: Record, samples: Path) -> None:
         audit=_audit(point_label(record["points"][compared]), shown[compared]["samples"]),
         strips=strips(record, [entry["samples"] for entry in shown]),
         films=_films(record, shown),
+        learning=_learning(record, seeds),
         table=points_table(record),
         csv=_data_uri("text/csv", delimited(record, ",").encode()),
         json=_data_uri("application/json", json.dumps(record, indent=1).encode()),
@@ -72,6 +74,20 @@ def _figures(record: Record) -> str:
         for name, figure in figures(record).items()
     ]
     return f"{first}<div class=maps>{''.join(others)}</div>" if others else first
+
+
+def _learning(record: Record, seeds: Sequence[Stages]) -> str:
+    """The learning curves of all stages; nothing where none has a history."""
+    from rsoup_lightning.plots.curves import curves_figure
+
+    figure = curves_figure(record, seeds)
+    if figure is None:
+        return ""
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id="learning", config={"responsive": True})
+    return (
+        f"<h2>Learning</h2>{drawn}<p><small>What each stage earned in the last rollout of each epoch that it trained. "
+        "Experts and MORL go on from init.</small></p>"
+    )
 
 
 def _read_samples(folder: Path, index: int) -> Record:

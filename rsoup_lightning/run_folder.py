@@ -84,9 +84,14 @@ class RunFolder:
         """What tells this run from all others, also from an earlier one in the same place."""
         return self._read().get("id", "")  # runs of earlier versions have none
 
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """What was recorded of each finished stage."""
+        return self._read()["stages"]
+
     def stage(self, name: str) -> dict[str, Any]:
         """What was recorded of a finished stage."""
-        return self._read()["stages"][name]
+        return self.stages[name]
 
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
@@ -94,7 +99,7 @@ class RunFolder:
 
     def is_recorded(self, name: str) -> bool:
         """Whether a stage was recorded as finished."""
-        return name in self._read()["stages"]
+        return name in self.stages
 
     def finish(self, name: str, record: Mapping[str, Any]) -> None:
         """Record a stage as finished."""
