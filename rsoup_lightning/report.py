@@ -85,8 +85,8 @@ def _learning(record: Record, seeds: Sequence[Stages]) -> str:
         return ""
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id="learning", config={"responsive": True})
     return (
-        f"<h2>Learning</h2>{drawn}<p><small>What each stage earned in the last rollout of each epoch that it trained. "
-        "Experts and MORL go on from init.</small></p>"
+        f"<h2>Learning</h2>{drawn}<p><small>Mean rewards in the last rollout of each epoch; those given at every step "
+        "are means over steps here, and not sums as in the front. Experts and MORL go on from init.</small></p>"
     )
 
 

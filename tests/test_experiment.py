@@ -49,6 +49,7 @@ def test_the_run_folder_is_complete(run: Path) -> None:
         assert name == "sweep" or (run / name / "policy.safetensors").exists()
     assert stages["experts/east"]["steps"] == 3 * 10 * 8 * 4
     assert len(stages["experts/east"]["history"]) == 3
+    assert 'id="learning"' in (run / "report.html").read_text()
     assert not list(run.rglob("*.ckpt"))
     assert not list(run.rglob("*.tmp"))
 

@@ -25,6 +25,7 @@ from rsoup_lightning.report import write_report
 from rsoup_lightning.results import Point, front_record, record_of
 from rsoup_lightning.samples import plain
 from tests.plots.demo import demo_record
+from tests.plots.test_curves import stages
 
 PUBLISHED = Path(__file__).parent / "published"
 NASTY = "a </script><!--<script> <b>bold</b>\n\"quoted\" 'too' $title ${samples} & &lt; 5 € {x}"
@@ -225,6 +226,15 @@ def test_samples_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"000\.json"):
         write_report(tmp_path, demo_record(2, steps=3), samples=tmp_path)
     assert (tmp_path / "report.html").read_text() == before
+
+
+def test_learning_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
+    record = _text_run(tmp_path, {})
+    assert 'id="learning"' not in (tmp_path / "report.html").read_text()
+    write_report(tmp_path, record, samples=tmp_path, seeds=[stages()])
+    page = (tmp_path / "report.html").read_text()
+    assert page.index('id="front"') < page.index('id="learning"')
+    assert "<script src" not in page
 
 
 def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
                 **cell,
             )
             legend.add(curve.group)
-            figure.update_xaxes(title_text=f"training steps ({unit}), init's included", rangemode="tozero", **cell)
+            figure.update_xaxes(title_text=f"{unit} of training, with init's", rangemode="tozero", **cell)
             figure.update_yaxes(title_text=name, **cell)
     return figure.update_layout(
         template="plotly_white",

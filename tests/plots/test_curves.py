@@ -44,7 +44,7 @@ def test_a_panel_per_reward_holds_every_stage_of_every_seed() -> None:
     assert {panel[5].y[0] for panel in panels.values() if panel[5].y} == {5.0, -5.0}
     legend = [trace.name for trace in figure.data if trace.showlegend]
     assert legend == ["init", "expert reward_a", "expert reward_b", "MORL (μ)"]
-    assert figure.layout.xaxis.title.text == "training steps (tokens), init's included"
+    assert figure.layout.xaxis.title.text == "tokens of training, with init's"
     assert len({trace.line.color for trace in figure.data}) == 4
 
 
