@@ -9,7 +9,17 @@ SHOWN = 12  # names: an error that knows more of them lists those that are near
 
 
 class RSoupError(Exception):
-    """Base of all errors raised on purpose by rsoup_lightning. The command line prints them without a traceback."""
+    """Base of all errors raised on purpose by rsoup_lightning. The command line prints them without a traceback.
+
+    What cannot be printed, as a damaged file may have in its names, is escaped.
+
+    >>> str(RSoupError("no tensor '\x1b[2J'"))
+    "no tensor '\\\\x1b[2J'"
+    """
+
+    def __init__(self, message: str) -> None:
+        shown = (c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message)
+        super().__init__("".join(shown))
 
 
 class RSoupWarning(UserWarning):

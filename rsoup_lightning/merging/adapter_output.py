@@ -17,12 +17,10 @@ from rsoup_lightning.merging.fold import changed, folded, square_fan_in_first, u
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.merging.peft_config import CONFIG_NAME
-from rsoup_lightning.merging.stored import OTHER_WEIGHTS, StoredExpert
+from rsoup_lightning.merging.stored import StoredExpert, beside_adapter
 from rsoup_lightning.merging.untied import untied
 from rsoup_lightning.merging.write import PROVENANCE, check_output, write_merged
 from rsoup_lightning.simplex import Coefficients
-
-WEIGHTS = (".safetensors", *OTHER_WEIGHTS)
 
 
 def is_adapter(path: Path) -> bool:
@@ -63,9 +61,8 @@ def write_adapter_soup(
     merged, layers = merge_adapters(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
     with atomic_output(output, overwrite=overwrite) as temporary:
         temporary.mkdir()
-        for source in next(iter(adapters)).iterdir():
-            if not (source.name.startswith(".") or source.is_dir() or source.name.endswith(WEIGHTS)):
-                shutil.copyfile(source, temporary / source.name)
+        for name, source in beside_adapter(next(iter(adapters))).items():
+            shutil.copyfile(source, temporary / name)
         write_adapter(temporary, merged)
         write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
     return layers

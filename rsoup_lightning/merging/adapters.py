@@ -21,7 +21,7 @@ from rsoup_lightning.merging.factors import FACTOR
 from rsoup_lightning.merging.io import read_tensors, write_weights
 from rsoup_lightning.merging.linear import linear_tensor
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, LoRAFactors, Mode, merge_module
-from rsoup_lightning.merging.peft_config import CONFIG_NAME, merged_config, plain, read_config, setting
+from rsoup_lightning.merging.peft_config import CONFIG_NAME, adapts, merged_config, plain, read_config, setting
 from rsoup_lightning.simplex import check_coefficients
 
 WEIGHTS_NAME = "adapter_model.safetensors"
@@ -82,12 +82,15 @@ def read_adapter(folder: Path) -> Adapter:
                 raise MergeError(
                     f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are no floating numbers"
                 )
-            if A.ndim < 2 or B.ndim < 2 or not A.shape[0] == B.shape[1] == rank > 0:
+            flat = A.ndim == 2 or (halves is LINEAR and all(side == 1 for side in B.shape[2:]))  # or a convolution
+            if A.ndim < 2 or A.ndim != B.ndim or not flat or not A.shape[0] == B.shape[1] == rank > 0:
                 shapes = f"A is {tuple(A.shape)} and B {tuple(B.shape)}"
                 raise WeightsError(
                     f"{module!r} has rank {rank} by {folder / CONFIG_NAME} but in {file} {shapes}: was it saved in "
                     "shards, or for a grouped convolution? Fold it into the base with PEFT's merge_and_unload"
                 )
+            if not adapts(config, module):
+                raise WeightsError(f"{file} adapts {module!r}, and {folder / CONFIG_NAME} says that it does not")
             alpha = setting(config, "alpha_pattern", module, "lora_alpha")
             scaling = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
             modules[module] = LoRAFactors(A, B, scaling, embedding=halves is EMBEDDING)

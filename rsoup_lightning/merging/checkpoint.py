@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import OutputError, WeightsError
-from rsoup_lightning.merging.io import check_tensors, load_pickled
+from rsoup_lightning.merging.io import check_archive, check_tensors, load_pickled
 
 SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".zip")
 KEYS = ("state_dict", "model_state_dict", "model")  # under which trainers keep a model's tensors
@@ -83,15 +85,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _archived(path: Path) -> Any:
     """The policy's state dict in an archive of Stable-Baselines3."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise WeightsError(f"{path} is damaged: its member {damaged!r} is not what it was when it was written")
-            if ARCHIVED not in archive.namelist():
-                raise WeightsError(f"{path} holds no {ARCHIVED}: of zip files only Stable-Baselines3's can be merged")
-            policy = io.BytesIO(archive.read(ARCHIVED))
-    except WeightsError:
-        raise
-    except Exception as error:  # a damaged archive fails in many ways
-        raise WeightsError(f"{path} is no whole zip file ({type(error).__name__}: {error})") from error
-    return load_pickled(policy, path)
+    with NamedTemporaryFile(suffix=ARCHIVED) as copy:  # which torch can map
+        try:
+            with zipfile.ZipFile(path) as archive:
+                check_archive(archive)
+                if ARCHIVED not in archive.namelist():
+                    raise ValueError(f"it holds no {ARCHIVED}: of zip files only Stable-Baselines3's can be merged")
+                with archive.open(ARCHIVED) as policy:
+                    shutil.copyfileobj(policy, copy)
+            copy.flush()
+        except Exception as error:  # a damaged archive fails in many ways
+            raise WeightsError(f"{path} is no whole zip file ({type(error).__name__}: {error})") from error
+        return load_pickled(Path(copy.name), path)

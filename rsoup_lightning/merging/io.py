@@ -6,7 +6,6 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,18 @@ def check_tensors(found: Any, file: Path) -> dict[str, Tensor]:
     if not isinstance(found, Mapping) or not found:
         raise WeightsError(f"{file} holds no tensors by their names: save a state dict")
     for name, tensor in found.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        if not isinstance(name, str) or not _is_text(name) or not isinstance(tensor, Tensor):
             raise WeightsError(f"{file} holds {name!r:.60}, which is no tensor by its name: save a state dict")
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             raise WeightsError(f"{file}: {name!r} is sparse, quantised or without numbers: save plain tensors")
+        if tensor.nbytes > tensor.untyped_storage().nbytes():  # which would fill memory as it is written out
+            raise WeightsError(f"{file}: {name!r} repeats its numbers: save its contiguous()")
     return {name: tensor.detach() for name, tensor in found.items()}
+
+
+def _is_text(name: str) -> bool:
+    """Whether ``name`` can be written: a pickle may hold halves of characters."""
+    return name.encode(errors="ignore").decode() == name
 
 
 def read_beside(file: Path, kind: type = dict) -> Any:
@@ -97,31 +103,67 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         save_file({name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}, temporary)
 
 
-def load_pickled(source: Path | BytesIO, file: Path | None = None) -> Any:
+def load_pickled(file: Path, name: Path | None = None) -> Any:
     """What ``torch.save`` wrote, its tensors mapped from the file; only tensors and plain containers are built.
 
     Args:
-        source: the file, or its bytes.
-        file: what to call the bytes in errors.
+        file: what to read.
+        name: what to call it in errors, if not by its own name.
 
     Raises:
         WeightsError: it is damaged, or needs more than that.
     """
-    file = source if isinstance(source, Path) else file
+    storages: list[torch.UntypedStorage] = []
+
+    def on_cpu(storage: Any, _: str) -> Any:
+        """Where torch is to put a storage: where it is."""
+        storages.append(storage)
+        return storage
+
     try:
-        mapped = isinstance(source, Path) and zipfile.is_zipfile(source)  # not so files of old torch: read whole
-        if mapped:
-            with zipfile.ZipFile(source) as archive:  # torch does not check what it maps
-                if damaged := archive.testzip():
-                    raise ValueError(f"its record {damaged!r} is not what it was when it was written")
+        mapped = zipfile.is_zipfile(file)  # not so files of old torch: read whole
+        records = _record_sizes(file) if mapped else []
         with warnings.catch_warnings(action="ignore"):  # of torch to itself, on what a damaged file asks for
-            return torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
+            content = torch.load(file, map_location=on_cpu, weights_only=True, mmap=mapped)
+        sizes = [storage.nbytes() for storage in sorted(storages, key=torch.UntypedStorage.data_ptr)]
+        if mapped and [size for size in sizes if size] != records:  # torch does not check what it maps
+            raise ValueError("its tensors are not of the size of its records")
+        return content
     except pickle.UnpicklingError as error:
-        reason = str(error).partition("\n")[0]
-        raise WeightsError(f"{file} needs arbitrary unpickling, which could run code: refused ({reason})") from error
+        reason = _first_line(str(error).partition("WeightsUnpickler error:")[2] or str(error))
+        raise WeightsError(
+            f"{name or file} needs arbitrary unpickling, which could run code: refused ({reason})"
+        ) from error
     except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
-        reason = str(error).partition("\n")[0]
-        raise WeightsError(f"{file} is no whole checkpoint of torch ({type(error).__name__}: {reason})") from error
+        reason = f"{type(error).__name__}: {_first_line(str(error))}"
+        raise WeightsError(f"{name or file} is no whole checkpoint of torch ({reason})") from error
+
+
+def check_archive(archive: zipfile.ZipFile) -> None:
+    """Require a zip file as torch and Stable-Baselines3 write them: nothing compressed, no name twice, all of it whole.
+
+    Raises:
+        ValueError: it is another one.
+    """
+    members = archive.infolist()
+    if any(info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size for info in members):
+        raise ValueError("it is compressed, which those of torch are not")
+    if len({info.filename for info in members}) < len(members):
+        raise ValueError("it has a member twice")
+    if damaged := archive.testzip():
+        raise ValueError(f"its member {damaged!r} is not what it was when it was written")
+
+
+def _record_sizes(file: Path) -> list[int]:
+    """Bytes of each tensor's storage in a file of torch, by their place; those without any left out."""
+    with zipfile.ZipFile(file) as archive:
+        check_archive(archive)
+        records = [info for info in archive.infolist() if info.filename.partition("/")[2].startswith("data/")]
+    return [info.file_size for info in sorted(records, key=lambda info: info.header_offset) if info.file_size]
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def load_checkpoint(file: Path) -> dict[str, Any]:

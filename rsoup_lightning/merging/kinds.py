@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.configurations import check_configurations
-from rsoup_lightning.merging.stored import StoredExpert, content_of, may_be_tied
+from rsoup_lightning.merging.stored import StoredExpert, beside_adapter, content_of, may_be_tied
 from rsoup_lightning.merging.token_rows import match_rows
 from rsoup_lightning.merging.vocabulary import (
     Others,
@@ -56,12 +56,11 @@ def check_adapter_tokens(folders: Sequence[Path], base: StoredExpert | None = No
         MergeError: names a token and its numbers, or what else differs.
         WeightsError: a damaged tokenizer.
     """
-    inside = {str(place): {file.name: file for file in place.iterdir() if file.is_file()} for place in folders}
-    beside = {label: tokenizer_files(files) for label, files in inside.items()}
-    found = _first_difference(_vocabularies(beside))
+    files = {str(place): tokenizer_files(beside_adapter(place)) for place in folders}
+    found = _first_difference(_vocabularies(files))
     if found is None and base is not None:
         of_base = {str(base.path): tokenizer_files(base.others)}
-        found = _first_difference(_vocabularies(of_base | beside), partly=True)
+        found = _first_difference(_vocabularies(of_base | files), partly=True)
     if found:
         raise MergeError(f"{found}: rows of adapters are not matched by token, so give all the same tokenizer")
 

@@ -18,6 +18,13 @@ OTHER_UPDATE = ("kasa_config", "lora_bias", "monteclora_config", "use_bdlora", "
 OTHER_TARGET = ("ensure_weight_tying", "layer_replication", "target_parameters", "trainable_token_indices")
 NOT_ALWAYS_ON = ("alora_invocation_tokens", "arrow_config")
 BASE_CHANGING = ("pissa", "olora", "loftq", "corda", "lora_ga")  # initialisations that subtract from the base weight
+KNOWN = {  # the values of settings that PEFT loads
+    "bias": (None, "none", "all", "lora_only"),
+    "init_lora_weights": (None, True, False, "true", "false", "gaussian", "eva", "orthogonal", "mica"),
+    "task_type": (
+        None, "SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION",
+    ),
+}  # fmt: skip
 SELECTORS = ("exclude_modules", "layers_to_transform", "layers_pattern")  # what narrows target_modules down
 
 
@@ -45,8 +52,11 @@ def read_config(file: Path) -> dict[str, Any]:
     for key in ("target_modules", *SELECTORS):
         if isinstance(config.get(key), dict):
             raise WeightsError(f"{file}: {key} is neither a name nor a list")
+    for key, value in config.items():
+        if key.endswith("_config") and not isinstance(value, dict | None):
+            raise WeightsError(f"{file}: {key} is no mapping of settings")
     for key in (*OTHER_UPDATE, *OTHER_TARGET, *NOT_ALWAYS_ON):
-        if config.get(key):
+        if config.get(key) not in (None, False):
             raise MergeError(
                 f"{file} sets {key!r}, so it is more than s B A added to a weight: fold it into the base with PEFT's "
                 "merge_and_unload and merge whole models"
@@ -57,6 +67,9 @@ def read_config(file: Path) -> dict[str, Any]:
             f"{file} has init_lora_weights {init!r}, which changed the base weights: convert the adapter with PEFT's "
             "save_pretrained(..., path_initial_model_for_weight_conversion=...), or fold it and merge whole models"
         )
+    for key, values in KNOWN.items():
+        if config.get(key) not in values:
+            raise WeightsError(f"{file}: {key} is {config[key]!r:.60}, which is none of {', '.join(map(str, values))}")
     return config
 
 
@@ -68,6 +81,21 @@ def _is_pattern(value: Any) -> bool:
     try:
         return all(_is_number(number) and re.compile(key) for key, number in value.items())
     except (AttributeError, re.error, RecursionError, OverflowError):
+        return False
+
+
+def adapts(config: Mapping[str, Any], module: str) -> bool:
+    """PEFT's rule of which modules it adapts: by a regular expression, or by a dotted end of their name."""
+    targets = config.get("target_modules")
+    if isinstance(targets, str):
+        return targets == "all-linear" or _matches(targets, module)
+    return isinstance(targets, list) and any(f".{module}".endswith(f".{target}") for target in targets)
+
+
+def _matches(pattern: str, module: str) -> bool:
+    try:
+        return re.fullmatch(pattern, module) is not None
+    except (re.error, RecursionError, OverflowError):
         return False
 
 

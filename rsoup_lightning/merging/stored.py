@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,12 +18,19 @@ from rsoup_lightning.merging.checkpoint import SUFFIXES, Checkpoint, read_checkp
 from rsoup_lightning.merging.factors import check_no_factors
 from rsoup_lightning.merging.io import read_beside
 from rsoup_lightning.merging.pickled_shard import PickledShard, in_safetensors, is_pickled_shard
+from rsoup_lightning.merging.shard_index import INDEX_SUFFIX, PICKLED_INDEX_SUFFIX, check_indexes, read_index
 from rsoup_lightning.merging.tensor_file import TensorFile, WeightFile
 
-INDEX_SUFFIX = ".safetensors.index.json"
-PICKLED_INDEX_SUFFIX = ".bin.index.json"
 TEMPLATES = "additional_chat_templates"
 PIPELINE_INDEX = "model_index.json"  # of a diffusers folder, whose models lie in folders of their own
+OBJECTS = (  # how the names of JSON files end that hold settings or tokens by name
+    "config.json",
+    PIPELINE_INDEX,
+    "tokenizer.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+)
 OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
@@ -106,6 +113,17 @@ def open_expert(path: Path) -> StoredExpert:
     raise WeightsError(f"{path} is no .safetensors file, none of torch ({', '.join(SUFFIXES)}) and no folder of them")
 
 
+def beside_adapter(folder: Path) -> dict[str, Path]:
+    """What lies beside an adapter's weights and goes with them, by name.
+
+    Raises:
+        WeightsError: as :func:`carried`.
+    """
+    weights = (".safetensors", *OTHER_WEIGHTS)
+    found = (file for file in sorted(folder.iterdir()) if not (file.is_dir() or file.name.endswith(weights)))
+    return {file.name: carried(file) for file in found if not file.name.startswith(".")}
+
+
 def is_pipeline(path: Path) -> bool:
     """Whether ``path`` is a folder that diffusers wrote."""
     return (path / PIPELINE_INDEX).is_file()
@@ -146,16 +164,15 @@ def _open_folder(root: Path) -> StoredExpert:
             shards: dict[str, WeightFile] = {}
             for name in (name for name in names if name.endswith(".safetensors")):
                 files[prefix + name] = shards[name] = TensorFile(folder / name)
+            indexes = {name: read_index(folder / name) for name in names if name.endswith(INDEX_SUFFIX)}
             if not shards:  # what lies beside safetensors is the same once more
                 for name in filter(is_pickled_shard, names):
                     renamed = in_safetensors(name)
                     files[prefix + renamed] = shards[renamed] = PickledShard(folder / name)
                 for name in (name for name in names if name.endswith(PICKLED_INDEX_SUFFIX) and shards):
-                    content = _in_safetensors(folder / name)
-                    _check_index(folder / name, content, shards)
-                    others[prefix + in_safetensors(name)] = json.dumps(content).encode()
-            for index in (name for name in names if name.endswith(INDEX_SUFFIX)):
-                _check_index(folder / index, read_beside(folder / index), shards)
+                    indexes[name] = read_index(folder / name)
+                    others[prefix + in_safetensors(name)] = json.dumps(indexes[name]).encode()
+            check_indexes(folder, indexes, shards)
             for name, shard in shards.items():
                 for key, tensor in shard.tensors.items():
                     if prefix + key in tensors:
@@ -163,7 +180,7 @@ def _open_folder(root: Path) -> StoredExpert:
                     tensors[prefix + key] = tensor
             for name in names:
                 if name not in shards and not name.endswith((*OTHER_WEIGHTS, PICKLED_INDEX_SUFFIX)):
-                    others[prefix + name] = _checked(_real(folder / name))
+                    others[prefix + name] = carried(folder / name)
         if not tensors:
             other = sorted(path.name for path in root.rglob("*") if path.name.endswith(OTHER_WEIGHTS))
             found = f"; {other[0]} is none that transformers or diffusers would load" if other else ""
@@ -207,43 +224,16 @@ def _modules(root: Path) -> set[str]:
     return {Path(module["path"]).parts[0] for module in listed if module["path"]}
 
 
-def _checked(path: Path) -> Path:
-    """A file that lies beside weights; JSON must be whole, as everybody who loads the model needs it."""
+def carried(path: Path) -> Path:
+    """A file that lies beside weights and goes with them, itself where ``path`` links to it (as in a download cache).
+
+    Raises:
+        WeightsError: it is not there, or no whole JSON where it should be: everybody who loads the model needs it.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is a link to {path.readlink()}, which is not there" if path.is_symlink() else f"{path} is no file"
+        )
     if path.suffix == ".json":
-        read_beside(path, object)
-    return path
-
-
-def _real(path: Path) -> Path:
-    """The file itself, where ``path`` links to it (as in a download cache)."""
-    if not path.exists():
-        raise WeightsError(f"{path} is a link to {path.readlink()}, which is not there")
+        read_beside(path, dict if path.name.endswith(OBJECTS) else object)
     return path.resolve()
-
-
-def _in_safetensors(index: Path) -> dict[str, Any]:
-    """The content of an index of pickled shards, as that of the same shards in safetensors."""
-    content: dict[str, Any] = read_beside(index)
-    return {**content, "weight_map": {name: in_safetensors(shard) for name, shard in _weight_map(index, content)}}
-
-
-def _weight_map(index: Path, content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Each tensor's name, and the shard it is in by an index."""
-    where = content.get("weight_map")
-    if not isinstance(where, dict) or not all(isinstance(shard, str) for shard in where.values()):
-        raise WeightsError(f"{index} is no index of shards: it has no weight_map of names to files")
-    return list(where.items())
-
-
-def _check_index(index: Path, content: Mapping[str, Any], shards: Mapping[str, WeightFile]) -> None:
-    """Require an index and the shards beside it to say the same."""
-    pairs = _weight_map(index, content)
-    where = dict(pairs)
-    for shard in sorted(set(where.values()) - shards.keys()):
-        raise WeightsError(f"{index.parent} lacks the shard {shard} that its index names")
-    for key, shard in pairs:
-        if key not in shards[shard].tensors:
-            raise WeightsError(f"{index} says that {key!r} is in {shard}, and it is not")
-    for shard in sorted(set(where.values())):
-        for key in shards[shard].tensors.keys() - where.keys():
-            raise WeightsError(f"{index} does not name {key!r}, which is in {shard}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rsoup_lightning.errors import WeightsError
@@ -133,6 +134,7 @@ class TensorFile(WeightFile):
             self._size = os.fstat(self._descriptor).st_size
             self.header = self._read_header()
             self.tensors = self._tensors()
+            self._check_by_safetensors()
         except BaseException:
             self.close()
             raise
@@ -155,6 +157,14 @@ class TensorFile(WeightFile):
         if len(prefix) < 8 or length > min(LARGEST_HEADER, self._size - 8):
             raise self._damaged(f"its header claims {length:,} bytes, the file has {self._size:,}")
         return prefix + os.pread(self._descriptor, length, 8)
+
+    def _check_by_safetensors(self) -> None:
+        """Let the format's own library refuse what else it does not allow, as NaN or UTF-16 in the header."""
+        try:
+            with safe_open(self.path, "np"):
+                pass
+        except SafetensorError as error:
+            raise self._damaged(str(error)) from error
 
     def _tensors(self) -> dict[str, StoredTensor]:
         try:

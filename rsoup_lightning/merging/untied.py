@@ -21,8 +21,9 @@ from safetensors.torch import save_file
 
 from rsoup_lightning.errors import MergeError, OutputError
 from rsoup_lightning.files import write_json
+from rsoup_lightning.merging.shard_index import INDEX_SUFFIX
 from rsoup_lightning.merging.skeleton import CONFIG, skeleton
-from rsoup_lightning.merging.stored import INDEX_SUFFIX, StoredExpert, may_be_tied
+from rsoup_lightning.merging.stored import StoredExpert, may_be_tied
 from rsoup_lightning.merging.tensor_file import TensorFile
 
 TIES = "tie_word_embeddings"

@@ -69,6 +69,13 @@ def test_pickled_adapters_are_merged_like_others(adapters: list[Path], tmp_path:
     assert all((merged / name).read_bytes() == (wanted / name).read_bytes() for name in names)
 
 
+def test_what_lies_beside_adapters_must_be_whole(adapters: list[Path], tmp_path: Path) -> None:
+    (adapters[0] / "tokenizer_config.json").write_text("{")
+    with pytest.raises(RSoupError, match=r"tokenizer_config\.json is no whole JSON"):
+        merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_hot_adapter_is_the_expert(adapters: list[Path], tmp_path: Path) -> None:
     merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.0, 1.0])
     expected, merged = (load_file(path / "adapter_model.safetensors") for path in (adapters[1], tmp_path / "out"))

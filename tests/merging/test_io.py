@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,38 @@ def test_a_flipped_bit_that_torch_does_not_see(tmp_path: Path) -> None:
     place = content.index(torch.tensor([500.0, 501.0]).numpy().tobytes())
     content[place] ^= 1
     file.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"its record '.*' is not what it was"):
+    with pytest.raises(WeightsError, match=r"its member '.*' is not what it was"):
         read_weights(file)
+
+
+@pytest.mark.parametrize(
+    ("compression", "shorter", "message"),
+    [
+        (zipfile.ZIP_DEFLATED, 0, "it is compressed"),
+        (zipfile.ZIP_STORED, 4, "its tensors are not of the size of its records"),
+    ],
+)
+def test_records_that_torch_would_map_as_other_numbers(
+    tmp_path: Path, compression: int, shorter: int, message: str
+) -> None:
+    torch.save({"a": torch.arange(8.0), "b": torch.arange(3.0)}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as source, zipfile.ZipFile(tmp_path / "b.pt", "w", compression) as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content[: len(content) - shorter] if name.endswith("data/0") else content)
+    with pytest.raises(WeightsError, match=message):
+        read_weights(tmp_path / "b.pt")
+
+
+def test_tensors_that_share_or_lack_numbers(tmp_path: Path) -> None:
+    whole = torch.arange(12.0).view(3, 4)
+    tensors = {"whole": whole, "row": whole[1], "turned": whole.T, "empty": torch.empty(0, 2), "none": torch.empty(0)}
+    for old in (True, False):
+        torch.save(tensors, tmp_path / "a.pt", _use_new_zipfile_serialization=not old)
+        torch.testing.assert_close(read_weights(tmp_path / "a.pt"), tensors, rtol=0, atol=0)
+    torch.save({"a": torch.zeros(1).expand(2**42)}, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match="'a' repeats its numbers"):
+        read_weights(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize(

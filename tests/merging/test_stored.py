@@ -55,7 +55,13 @@ def test_links_are_followed_to_files(tmp_path: Path) -> None:
     expert = open_expert(tmp_path / "e")
     assert expert.others["config.json"] == (real / "config.json").resolve()
     expert.close()
-    (real / "config.json").unlink()
+    (real / "config.json").rename(real / "blob")
+    (tmp_path / "e/config.json").unlink()
+    (tmp_path / "e/config.json").symlink_to(real / "blob")
+    (real / "blob").write_text("{")
+    with pytest.raises(WeightsError, match=r"config\.json is no whole JSON"):  # though the file itself has no suffix
+        open_expert(tmp_path / "e")
+    (real / "blob").unlink()
     with pytest.raises(WeightsError, match=r"is a link to .* which is not there"):
         open_expert(tmp_path / "e")
 
@@ -74,6 +80,11 @@ def _forget(folder: Path) -> None:
     index.write_text(json.dumps(content))
 
 
+def _rename_without_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").unlink()
+    (folder / "a.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -86,7 +97,9 @@ def _forget(folder: Path) -> None:
             lambda e: [file.unlink() for file in e.glob("*.safetensors*")],
             "; training_args.bin is none that",
         ),
+        (_rename_without_index, "00001-of-00002.safetensors is a shard that no index names"),
         (lambda e: (e / "config.json").write_bytes(b""), "config.json is no whole JSON file"),
+        (lambda e: (e / "generation_config.json").write_text("null"), "generation_config.json holds a NoneType"),
         (lambda e: (e / "config.json").write_bytes(pickle.dumps({})), "config.json is no whole JSON file"),
         (lambda e: (e / "modules.json").write_text("[3]"), "modules.json is no list of modules"),
         (lambda e: (e / "model.safetensors.index.json").write_text('{"weight_map": {"x": [1]}}'), "no index of shards"),

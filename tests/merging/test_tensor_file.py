@@ -61,6 +61,21 @@ def test_a_header_that_lies(tmp_path: Path, entry: object, message: str) -> None
         TensorFile(path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":NaN}}',
+        '{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.encode("utf-16"),
+        b'{"\\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+    ],
+)
+def test_a_header_that_only_python_would_read(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(WeightsError, match=r"x.safetensors is damaged"):
+        TensorFile(path)
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot open"):
         TensorFile(tmp_path / "none.safetensors")
