@@ -30,7 +30,8 @@ class Task:
         name: what ``--task`` takes.
         summary: one line for ``rsoup tasks``.
         fine_tuner: ``module:Class`` of its :class:`RewardFineTuner` subclass.
-        rewards: name of each reward to ``module:Class`` of a :class:`Reward` built without arguments.
+        rewards: name of each :class:`Reward` to its ``module:Class``, or to that and the arguments it is built with:
+            ``("module:Class", {"order": 4})``.
         environments: name of each environment to one line about it.
         recipe: the recipe to start with: the name of one of ours, as ``locomotion/quickstart``, or a path.
         install: the command that installs what that recipe needs beside the core.
@@ -39,7 +40,7 @@ class Task:
     name: str
     summary: str
     fine_tuner: str
-    rewards: Mapping[str, str] = field(default_factory=dict)
+    rewards: Mapping[str, str | tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     environments: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
     install: str = ""
@@ -52,7 +53,9 @@ class Task:
         """
         if name not in self.rewards:
             raise UnknownNameError(f"reward of task {self.name!r}", name, self.rewards)
-        return load(self.rewards[name])()
+        entry = self.rewards[name]
+        path, arguments = (entry, {}) if isinstance(entry, str) else entry
+        return load(path)(**arguments)
 
 
 def load(path: str) -> Any:
@@ -108,8 +111,17 @@ def get(name: str) -> Task:
 
 
 def fine_tuner(name: str) -> type:
-    """The :class:`RewardFineTuner` subclass of a registered task, or of an import path ``module:Class``."""
-    return load(get(name).fine_tuner) if name in names() or not set(name) & set(".:") else load(name)
+    """The :class:`RewardFineTuner` subclass of a registered task, or of an import path ``module:Class``.
+
+    That of a task is bound to it: its attribute ``task`` is where rewards given by name alone are looked up.
+    """
+    if name not in names() and set(name) & set(".:"):
+        return load(name)
+    task = get(name)
+    found = load(task.fine_tuner)
+    if not isinstance(found, type):  # the caller says so
+        return found
+    return type(found.__name__, (found,), {"__module__": found.__module__, "__doc__": found.__doc__, "task": task})
 
 
 def recipes() -> list[str]:

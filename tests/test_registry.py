@@ -19,6 +19,21 @@ def test_our_task_is_registered_through_the_entry_point() -> None:
     assert registry.fine_tuner("tests.conftest:PointFineTuner").__name__ == "PointFineTuner"
 
 
+def test_the_fine_tuner_of_a_task_is_bound_to_it() -> None:
+    pytest.importorskip("transformers")
+    from rsoup_lightning.modalities.language import LanguageFineTuner
+
+    qa, review = registry.fine_tuner("qa"), registry.fine_tuner("review")
+    assert issubclass(qa, LanguageFineTuner) and issubclass(review, LanguageFineTuner)
+    assert (qa.task, review.task, LanguageFineTuner.task) == (registry.get("qa"), registry.get("review"), None)
+    assert qa.__doc__ == LanguageFineTuner.__doc__
+
+
+def test_rewards_are_built_with_their_arguments() -> None:
+    task = registry.Task("t", "t", "m:C", rewards={"some": ("builtins:dict", {"effort": 2.0}), "none": "builtins:dict"})
+    assert (task.reward("some"), task.reward("none")) == ({"effort": 2.0}, {})
+
+
 def test_unknown_names_suggest() -> None:
     with pytest.raises(UnknownNameError, match="unknown task 'locomotio': did you mean 'locomotion'"):
         registry.fine_tuner("locomotio")

@@ -6,7 +6,7 @@ from tasks.text import INSTALL
 TASK = Task(
     name="assistant",
     summary="answer in a conversation, on four rewards: friendly, to the point, brief, as people do",
-    fine_tuner="tasks.assistant.module:AssistantFineTuner",
+    fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
         "friendly": "rsoup_lightning.modalities.language.rewards:Vader",
         "relevant": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",

@@ -5,10 +5,10 @@ from rsoup_lightning.registry import Task
 TASK = Task(
     name="captioning",
     summary="say what a picture shows, as each metric of captions wants it: BLEU, ROUGE-L, METEOR, CIDEr",
-    fine_tuner="tasks.captioning.module:CaptioningFineTuner",
+    fine_tuner="rsoup_lightning.modalities.vision_language:VisionLanguageFineTuner",
     rewards={
         "bleu1": "rsoup_lightning.modalities.vision_language.rewards:Bleu",
-        "bleu4": "tasks.captioning.rewards:Bleu4",
+        "bleu4": ("rsoup_lightning.modalities.vision_language.rewards:Bleu", {"order": 4}),
         "rouge": "rsoup_lightning.modalities.vision_language.rewards:RougeL",
         "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
         "cider": "rsoup_lightning.modalities.vision_language.rewards:CiderD",

@@ -5,7 +5,7 @@ from rsoup_lightning.registry import Task
 TASK = Task(
     name="diffusion",
     summary="draw a picture for a prompt, as a style, a colour or an aesthetic score wants it",
-    fine_tuner="tasks.diffusion.module:TextToImageFineTuner",
+    fine_tuner="rsoup_lightning.modalities.diffusion:DiffusionFineTuner",
     rewards={
         "google_style": "tasks.diffusion.rewards:GoogleStyle",
         "twitter_style": "tasks.diffusion.rewards:TwitterStyle",

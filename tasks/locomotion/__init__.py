@@ -7,8 +7,8 @@ TASK = Task(
     summary="MuJoCo bodies that run: fast or with little effort; any environment of (MO-)Gymnasium, or yours",
     fine_tuner="tasks.locomotion.module:LocomotionFineTuner",
     rewards={
-        "risky": "tasks.locomotion.rewards:Risky",
-        "cautious": "tasks.locomotion.rewards:Cautious",
+        "risky": ("tasks.locomotion.rewards:VelocityLessEffort", {"effort": 0.0}),
+        "cautious": ("tasks.locomotion.rewards:VelocityLessEffort", {"effort": 1.0}),
         "default": "rsoup_lightning.modalities.control.rewards:Native",
     },
     environments={

@@ -29,7 +29,7 @@ VECTOR_NAMES = {
 
 
 class VelocityLessEffort(Reward):
-    """r = v - α‖a‖².
+    """r = v - α‖a‖²: speed at any effort (risky) where α is 0, for little effort (cautious) where it is 1.
 
     Args:
         effort: α, what effort costs.
@@ -40,20 +40,6 @@ class VelocityLessEffort(Reward):
 
     def __call__(self, rollout: Rollout) -> Tensor:
         return reported(rollout, "x_velocity", self) - self.effort * rollout["applied"].square().sum(-1)
-
-
-class Risky(VelocityLessEffort):
-    """Speed at any effort: α = 0."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0)
-
-
-class Cautious(VelocityLessEffort):
-    """Speed for little effort: α = 1."""
-
-    def __init__(self) -> None:
-        super().__init__(1.0)
 
 
 def vector_rewards(env_id: str, size: int) -> dict[str, Reward]:

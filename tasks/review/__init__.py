@@ -6,7 +6,7 @@ from tasks.text import INSTALL
 TASK = Task(
     name="review",
     summary="continue a movie review: positive to two kinds of readers, or brief",
-    fine_tuner="tasks.review.module:ReviewFineTuner",
+    fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
         "imdb": "tasks.review.rewards:ImdbSentiment",
         "rotten_tomatoes": "tasks.review.rewards:RottenTomatoesSentiment",

@@ -6,7 +6,7 @@ from tasks.text import INSTALL
 TASK = Task(
     name="summarization",
     summary="a headline for a news article: in the style of headlines, or close to what it says",
-    fine_tuner="tasks.summarization.module:SummarizationFineTuner",
+    fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
         "quality": "tasks.summarization.rewards:Headline",
         "faithfulness": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",

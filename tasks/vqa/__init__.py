@@ -5,7 +5,7 @@ from rsoup_lightning.registry import Task
 TASK = Task(
     name="vqa",
     summary="answer questions on a picture: in the references' words, or in words of the same stem and order",
-    fine_tuner="tasks.vqa.module:VQAFineTuner",
+    fine_tuner="rsoup_lightning.modalities.vision_language:VisionLanguageFineTuner",
     rewards={
         "bleu1": "rsoup_lightning.modalities.vision_language.rewards:Bleu",
         "rouge": "rsoup_lightning.modalities.vision_language.rewards:RougeL",

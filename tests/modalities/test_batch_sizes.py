@@ -20,7 +20,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from tasks.locomotion.rewards import Cautious, Risky
+from tasks.locomotion.rewards import VelocityLessEffort
 from tests.modalities.diffusion.tiny import Bright
 from tests.modalities.diffusion.tiny import policy as diffusion_policy
 from tests.modalities.language.test_policy import policy as language_policy
@@ -81,7 +81,7 @@ def control() -> Made:
     torch.manual_seed(0)
     environment = made(1)
     policy = GaussianMLP(environment.observation_size, environment.action_size, hidden=(64, 64))
-    return made, {"risky": Risky(), "cautious": Cautious()}, policy
+    return made, {"risky": VelocityLessEffort(0.0), "cautious": VelocityLessEffort(1.0)}, policy
 
 
 def language() -> Made:

@@ -40,7 +40,9 @@ def test_rewards_that_an_environment_does_not_have_are_left_out_by_default() -> 
     module = LocomotionFineTuner("CartPole-v1", **SMALL)
     assert list(module.rewards) == ["default"]
     quiet_trainer(max_epochs=1).fit(module)
-    with pytest.raises(RewardError, match="Risky needs 'x_velocity', which this environment does not report"):
+    with pytest.raises(
+        RewardError, match="VelocityLessEffort needs 'x_velocity', which this environment does not report"
+    ):
         quiet_trainer(max_epochs=1).fit(LocomotionFineTuner("CartPole-v1", **SMALL, rewards=["risky"]))
 
 

@@ -6,7 +6,8 @@ import torch
 from rsoup_lightning.errors import RewardError
 from rsoup_lightning.modalities.control.rewards import Native, VectorEntry
 from rsoup_lightning.rollout import Rollout
-from tasks.locomotion.rewards import Cautious, Risky, VelocityLessEffort, vector_rewards
+from tasks.locomotion import TASK
+from tasks.locomotion.rewards import VelocityLessEffort, vector_rewards
 
 SIGNALS = {
     "x_velocity": torch.tensor([[2.0, 3.0]]),
@@ -18,8 +19,8 @@ ROLLOUT = Rollout(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), signals
 
 
 def test_velocity_less_effort() -> None:
-    assert Risky()(ROLLOUT).tolist() == [[2.0, 3.0]]
-    assert Cautious()(ROLLOUT).tolist() == [[0.75, 3.0]]
+    assert TASK.reward("risky")(ROLLOUT).tolist() == [[2.0, 3.0]]
+    assert TASK.reward("cautious")(ROLLOUT).tolist() == [[0.75, 3.0]]
     assert VelocityLessEffort(0.1)(ROLLOUT).tolist() == [[pytest.approx(1.875), 3.0]]
 
 
@@ -29,8 +30,8 @@ def test_the_environments_own() -> None:
 
 
 def test_what_is_not_reported_is_named() -> None:
-    with pytest.raises(RewardError, match="Risky needs 'x_velocity'"):
-        Risky()(Rollout(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool)))
+    with pytest.raises(RewardError, match="VelocityLessEffort needs 'x_velocity'"):
+        VelocityLessEffort(0.0)(Rollout(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool)))
 
 
 def test_names_of_vectors() -> None:

@@ -3,13 +3,12 @@ from __future__ import annotations
 from rsoup_lightning.captions import bleu, prepare, read
 from rsoup_lightning.modalities.vision_language.rewards import Bleu
 from tasks.captioning import TASK
-from tasks.captioning.rewards import Bleu4
 
 
 def test_bleu4_counts_up_to_four_words() -> None:
     answer, references = read("a red car on the old road"), prepare(["a red car on a road"])
-    assert Bleu4().rate(answer, references) == bleu(answer, references)[3] > 0
-    assert Bleu4().rate(answer, references) < Bleu().rate(answer, references)
+    assert TASK.reward("bleu4").rate(answer, references) == bleu(answer, references)[3] > 0
+    assert TASK.reward("bleu4").rate(answer, references) < Bleu().rate(answer, references)
 
 
 def test_names_are_those_metrics() -> None:
