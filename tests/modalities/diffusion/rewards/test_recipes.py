@@ -26,7 +26,7 @@ rewards:
   bright: {{class_path: {package}.Brightness}}
   small: {{class_path: {package}.Compressibility, init_args: {{quality: 80}}}}
   large: {package}.Incompressibility
-  mine: {{class_path: {package}.Function, init_args: {{function: "builtins:zip"}}}}
+  mine: {{class_path: {package}.ImageFunction, init_args: {{function: "builtins:zip"}}}}
   spread: {package}.PixelVariance
   cafe: {{class_path: {package}.ImageClassifier, init_args: {{model: {tiny.beit(tmp_path / "b")}, label: aesthetic}}}}
   first: {{class_path: {package}.ImageClassifier, init_args: {{model: {tmp_path / "b"}, label: 0}}}}
@@ -41,7 +41,7 @@ rewards:
         "bright": "Brightness",
         "small": "Compressibility",
         "large": "Incompressibility",
-        "mine": "Function",
+        "mine": "ImageFunction",
         "spread": "PixelVariance",
         "cafe": "ImageClassifier",
         "first": "ImageClassifier",

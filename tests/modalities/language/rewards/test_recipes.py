@@ -31,7 +31,7 @@ rewards:
   happy: {{class_path: {package}.Vader, init_args: {{template: "{{question}}", allow_empty_answers: true}}}}
   near: {{class_path: {package}.Rouge, init_args: {{kind: rouge1, against: question}}}}
   alike: {{class_path: {package}.EmbeddingSimilarity, init_args: {{against: reference}}}}
-  mine: {{class_path: {package}.Function, init_args: {{function: "builtins:zip"}}}}
+  mine: {{class_path: {package}.TextFunction, init_args: {{function: "builtins:zip"}}}}
   judged: {{class_path: {package}.SequenceClassifier, init_args: {{model: {tiny.bert(tmp_path / "b")}, score: 1}}}}
   differ: {{class_path: {package}.SequenceClassifier, init_args: {{model: {tmp_path / "b"}, score: 1-0, pair: null}}}}
 """,
@@ -43,7 +43,7 @@ rewards:
         "happy": "Vader",
         "near": "Rouge",
         "alike": "EmbeddingSimilarity",
-        "mine": "Function",
+        "mine": "TextFunction",
         "judged": "SequenceClassifier",
         "differ": "SequenceClassifier",
     }
