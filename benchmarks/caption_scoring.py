@@ -20,7 +20,7 @@ import numpy as np
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
-from timing import in_turns, report, rounds
+from timing import Rounds, in_turns, report
 
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References, bleu, cider_d, rouge_l
 
@@ -83,7 +83,7 @@ def rate(function: Callable[[], np.ndarray]) -> float:
 
 
 def main() -> None:
-    count = rounds(ROUNDS)
+    rounds = Rounds.asked(ROUNDS).share(1 / 3)
     references, samples = make()
     first = [texts[:SAMPLES] for texts in samples]
     known, frequencies = prepare_all(references)
@@ -93,7 +93,7 @@ def main() -> None:
 
     def against_peer(name: str, ours: Callable[[], np.ndarray], texts: list[list[str]]) -> dict[str, float]:
         print(f"captions per second, {name}:")
-        return in_turns(lambda: rate(ours), lambda: rate(lambda: peer_score(references, texts)), count)
+        return in_turns(lambda: rate(ours), lambda: rate(lambda: peer_score(references, texts)), rounds)
 
     result = against_peer("preparation included", lambda: score(*prepare_all(references), samples), samples)
     early = against_peer("the first epoch alone", lambda: score(*prepare_all(references), first), first)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import torch
-from timing import in_turns, report
+from timing import Rounds, in_turns, report
 
 from rsoup_lightning.callbacks import benchmark_soups
 from rsoup_lightning.modalities.control.simulators import make_simulator
@@ -37,6 +37,7 @@ def bare(seeds: list[int], actions: np.ndarray) -> float:
 
 def main() -> None:
     """Measure and print."""
+    rounds = Rounds.asked(ROUNDS)
     torch.manual_seed(0)
     module = LocomotionFineTuner(ENV, eval_episodes=EPISODES)
     weights = module.policy.weights()
@@ -52,7 +53,7 @@ def main() -> None:
         return sum(score.steps for score in scores) / (time.perf_counter() - start)
 
     print(f"{ENV}: {LAMBDAS} λ × {EPISODES} episodes × 1000 steps, steps per second")
-    result = in_turns(sweep, lambda: bare(seeds.repeat(LAMBDAS).tolist(), actions), ROUNDS)
+    result = in_turns(sweep, lambda: bare(seeds.repeat(LAMBDAS).tolist(), actions), rounds)
     random = bare(seeds.repeat(LAMBDAS).tolist(), np.random.default_rng(0).uniform(-1, 1, actions.shape))
     print(f"\n{'sweep':<36}{result['ours']:>10,.0f} steps/s")
     print(f"{'simulator alone, the same episodes':<36}{result['peer']:>10,.0f} steps/s")

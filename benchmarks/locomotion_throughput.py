@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO as PeerPPO
 from stable_baselines3.common.env_util import make_vec_env
-from timing import in_turns, report
+from timing import Rounds, in_turns, report
 
 from rsoup_lightning.algorithms import PPO
 from rsoup_lightning.modalities.control.simulators import make_simulator
 from rsoup_lightning.trainer_settings import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
-ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 48, 7
+ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 16, 5
 
 
 class Stopwatch(L.Callback):
@@ -87,9 +87,10 @@ def simulator_limit(copies: int = ENVS, steps: int = 1000) -> float:
 
 def main() -> None:
     """Measure and print."""
+    rounds = Rounds.asked(ROUNDS)
     print(f"{ENV}, {ENVS} x {HORIZON} steps per rollout, training steps per second")
-    result = in_turns(ours, peer, ROUNDS)
-    limit = in_turns(ours, simulator_limit, 3)
+    result = in_turns(ours, peer, rounds.share(0.7))
+    limit = in_turns(ours, simulator_limit, rounds.share(0.3))
     print(f"\n{'ours':<28}{result['ours']:>10,.0f} steps/s")
     print(f"{'stable-baselines3':<28}{result['peer']:>10,.0f} steps/s   ours is {result['ratio']:.2f} times as fast")
     print(f"{'simulator alone':<28}{limit['peer']:>10,.0f} steps/s   ours trains at {limit['ratio']:.0%} of it")

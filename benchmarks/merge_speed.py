@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from timing import report
+from timing import Rounds, report
 
 ROUNDS = 5
 MIB = 2**20
@@ -138,17 +138,17 @@ def largest_difference(ours: Path, peer: Path) -> float:
     return worst
 
 
-def compare(folder: Path, experts: list[Path]) -> dict[str, float]:
+def compare(folder: Path, experts: list[Path], rounds: Rounds) -> dict[str, float]:
     """Both contestants and the copy, in turns."""
-    rounds: list[tuple[Cost, Cost, float]] = []
-    for index in range(ROUNDS + 1):
+    costs: list[tuple[Cost, Cost, float]] = []
+    for index in rounds:
         mine = ours(folder / f"ours{index}", experts)
         theirs = peer(folder / f"peer{index}", experts)
         copied = copy(experts, folder / f"copy{index}")
         if index == 0:
             difference = largest_difference(folder / "ours0", folder / "peer0")
         else:  # the first round warms the disk's cache
-            rounds.append((mine, theirs, copied))
+            costs.append((mine, theirs, copied))
             print(
                 f"  call {mine.call:.2f} s, {theirs.call:.2f} s   command {mine.command:.2f} s, {theirs.command:.2f} s"
                 f"   memory {mine.memory:,.0f}, {theirs.memory:,.0f} MiB   copy {copied:.2f} s"
@@ -157,7 +157,7 @@ def compare(folder: Path, experts: list[Path]) -> dict[str, float]:
             subprocess.run(["rm", "-r", str(folder / f"{name}{index}")], check=True)
 
     def median(value: Callable[[Cost, Cost, float], float]) -> float:
-        return statistics.median(value(*measured) for measured in rounds)
+        return statistics.median(value(*measured) for measured in costs)
 
     return {
         "ours": median(lambda mine, theirs, copied: mine.call),
@@ -184,6 +184,7 @@ def memory_by_size(folder: Path) -> list[float]:
 
 def main() -> None:
     """Measure and print."""
+    rounds = Rounds.asked(ROUNDS).share(0.4)  # of each number of experts; making them takes the rest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         experts = [folder / f"expert{seed}" for seed in range(4)]
@@ -193,7 +194,7 @@ def main() -> None:
         results = {}
         for count in (2, 4):
             print(f"{count} experts of {size / 1e9:.2f} GB: ours, then mergekit")
-            results[count] = compare(folder, experts[:count])
+            results[count] = compare(folder, experts[:count], rounds)
         sizes = memory_by_size(folder)
     for count, result in results.items():
         print(f"\n{count} experts, medians: {json.dumps({key: round(value, 2) for key, value in result.items()})}")

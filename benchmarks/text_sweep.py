@@ -2,7 +2,7 @@
 
 SmolLM2-135M and two LoRA experts of rank 16; 11 λ; every λ continues the same prompts by 24 tokens. The peer builds the
 adapter of each λ with PEFT's ``add_weighted_adapter("cat")``, which is exact as ours is, and samples with transformers'
-``generate``.
+``generate``. The base is in bfloat16 where this machine computes in it, else in float32.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from text_throughput import prompts
-from timing import in_turns, report
+from timing import Rounds, in_turns, report
 from torch import Tensor
 
 from rsoup_lightning.modalities.data_environment import evaluation_generators
@@ -30,18 +30,21 @@ SIZES = 8, 50  # prompts per λ: few, where a model's calls cost most; and many,
 
 def main() -> None:
     """Measure and print."""
+    rounds = Rounds.asked(ROUNDS).share(1 / len(SIZES))
     torch.manual_seed(0)
-    model, tokenizer = load_base(SMOLLM2, "bfloat16")
+    model, tokenizer = load_base(SMOLLM2, "auto")
     policy = LanguagePolicy(model, LoRA())
     experts = [{n: torch.randn(w.shape) * 0.02 for n, w in policy.weights().items()} for _ in range(2)]
-    few, many = (compare(policy, tokenizer, experts, size) for size in SIZES)
+    few, many = (compare(policy, tokenizer, experts, size, rounds) for size in SIZES)
     for size, result in zip(SIZES, (few, many), strict=True):
         print(f"\n{size} prompts: all λ in one batch{result['ours']:>8,.0f} tokens/s")
         print(f"{size} prompts: PEFT, λ by λ       {result['peer']:>8,.0f} tokens/s")
     report("text_sweep", "tokens/s", few, **{f"{name}_{SIZES[1]}": value for name, value in many.items()})
 
 
-def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tensor]], size: int) -> dict[str, float]:
+def compare(
+    policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tensor]], size: int, rounds: Rounds
+) -> dict[str, float]:
     """Both, on ``size`` prompts per λ, in turns."""
     points = grid(2, LAMBDAS)
     texts = tokenizer(prompts()[:size], padding=True, padding_side="left", return_tensors="pt")
@@ -79,7 +82,7 @@ def compare(policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tens
         return count / (time.perf_counter() - start)
 
     print(f"{SMOLLM2}: {LAMBDAS} λ × {size} prompts × {TOKENS} tokens, tokens per second")
-    return in_turns(ours, peer, ROUNDS)
+    return in_turns(ours, peer, rounds)
 
 
 if __name__ == "__main__":

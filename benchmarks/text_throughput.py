@@ -1,7 +1,8 @@
 """How many GRPO steps per second on a language model? Against TRL's GRPO (extra ``bench``).
 
 SmolLM2-135M with LoRA of rank 16 on q, k, v and o; 8 prompts × 4 completions × 24 new tokens; a KL penalty of 0.04
-against the model without its adapter; one optimiser step per rollout; bfloat16 base. Both see the same prompts and the
+against the model without its adapter; one optimiser step per rollout; the base in bfloat16 where this machine computes
+in it, else in float32. Both see the same prompts and the
 same reward. Each contestant runs in a process of its own, in turns; the first step of each is not counted.
 """
 
@@ -17,12 +18,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from timing import in_turns, report
+from timing import Rounds, in_turns, report
 
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2, packaged_model
 
-PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 3, 2, 0.04, 1e-4
+PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 3, 3, 0.04, 1e-4
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
@@ -72,7 +73,6 @@ def ours() -> list[float]:
         {"words": reward},
         algorithm=GRPO(COMPLETIONS),
         lora=LoRA(16, 16, 0.05, TARGETS),
-        precision="bfloat16",
         template="{prompt}",
         batch_size=PROMPTS,
         batches_per_epoch=STEPS + 1,
@@ -94,6 +94,8 @@ def peer() -> list[float]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
+    from rsoup_lightning.modalities.language.base import compute_dtype
+
     class Clock(TrainerCallback):
         def __init__(self) -> None:
             self.ends: list[float] = []
@@ -106,9 +108,10 @@ def peer() -> list[float]:
 
     torch.manual_seed(0)
     folder, clock = str(packaged_model(SMOLLM2)), Clock()
+    dtype = compute_dtype("auto")
     with tempfile.TemporaryDirectory() as output:
         trainer = GRPOTrainer(
-            model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16),
+            model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype),
             reward_funcs=reward,
             args=GRPOConfig(
                 output_dir=output,
@@ -119,7 +122,7 @@ def peer() -> list[float]:
                 learning_rate=RATE,
                 max_steps=STEPS + 1,
                 use_cpu=True,
-                bf16=True,
+                bf16=dtype == torch.bfloat16,
                 gradient_checkpointing=False,
                 report_to=[],
                 logging_steps=1,
@@ -149,15 +152,16 @@ def alone(contestant: str) -> float:
 
 def main() -> None:
     """Measure and print."""
+    rounds = Rounds.asked(ROUNDS)
     print(f"{SMOLLM2}, LoRA r 16, {PROMPTS} prompts × {COMPLETIONS} completions × {TOKENS} tokens, steps per 1000 s")
-    result = in_turns(lambda: 1000 * alone("ours"), lambda: 1000 * alone("peer"), ROUNDS)
+    result = in_turns(lambda: 1000 * alone("ours"), lambda: 1000 * alone("peer"), rounds)
     print(f"\n{'ours':<12}{1000 / result['ours']:>8.2f} s per step")
     print(f"{'TRL GRPO':<12}{1000 / result['peer']:>8.2f} s per step")
     report("text_throughput", "steps/1000 s", result)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[-1] in ("ours", "peer"):
         print(json.dumps({"ours": ours, "peer": peer}[sys.argv[1]]()))
     else:
         main()

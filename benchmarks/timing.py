@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
+import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+LIMIT = 210  # seconds for the rounds of a script, which leaves time to prepare within five minutes
 
 
-def rounds(default: int) -> int:
-    """Counted rounds: the option ``--rounds``, or the script's own number, with which it ends within five minutes."""
-    parser = ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--rounds", type=int, default=default, help="counted rounds (default: %(default)s)")
-    return parser.parse_args().rounds
+@dataclass(frozen=True)
+class Rounds:
+    """Numbers of rounds: 0 for one that only warms up, then from 1 those that count.
+
+    Args:
+        most: counted rounds.
+        seconds: that all may take, the first included. Fewer are counted where they would take longer, but always one.
+    """
+
+    most: int
+    seconds: float = math.inf
+
+    @classmethod
+    def asked(cls, most: int) -> Rounds:
+        """As many as the command line's ``--rounds``, or else ``most`` within the limit."""
+        parser = ArgumentParser(description=sys.modules["__main__"].__doc__)
+        parser.add_argument("--rounds", type=int, help=f"counted rounds (default: {most}, or what {LIMIT} s allow)")
+        given = parser.parse_args().rounds
+        return cls(most, LIMIT) if given is None else cls(given)
+
+    def share(self, part: float) -> Rounds:
+        """The same for one of several comparisons, with this part of the time."""
+        return replace(self, seconds=self.seconds * part)
+
+    def __iter__(self) -> Iterator[int]:
+        start = time.perf_counter()
+        yield 0
+        fitting = self.seconds / (time.perf_counter() - start) - 1
+        yield from range(1, 1 + max(1, math.floor(min(self.most, fitting))))
 
 
-def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> dict[str, float]:
-    """Rates of both, measured alternately after one uncounted round.
+def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: Rounds) -> dict[str, float]:
+    """Rates of both, measured alternately.
 
     Args:
         ours: runs once and returns our rate.
         peer: likewise.
-        rounds: counted rounds.
+        rounds: how often.
 
     Returns:
         Median rates and the median of the ratios ours / peer, round by round.
     """
-    ours(), peer()
-    pairs = [(ours(), peer()) for _ in range(rounds)]
-    for index, (mine, theirs) in enumerate(pairs):
+    _, *pairs = [(ours(), peer()) for _ in rounds]
+    for index, (mine, theirs) in enumerate(pairs, 1):
         print(f"  round {index}: ours {mine:,.0f}  peer {theirs:,.0f}  ratio {mine / theirs:.2f}")
     return {
         "ours": statistics.median(mine for mine, _ in pairs),

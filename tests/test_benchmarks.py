@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
+import math
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.conftest import ROOT
 
+SCRIPTS = sorted({*(ROOT / "benchmarks").glob("*.py")} - {ROOT / "benchmarks" / "timing.py"})
+
 
 @pytest.fixture
-def timing() -> ModuleType:
+def timing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("timing", ROOT / "benchmarks" / "timing.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "timing", module)  # where dataclasses look up names
     spec.loader.exec_module(module)
     return module
 
 
 def test_ratio_is_the_median_of_the_rounds(timing: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     mine, theirs = iter([999.0, 30.0, 10.0, 40.0]), iter([1.0, 10.0, 10.0, 10.0])
-    result = timing.in_turns(lambda: next(mine), lambda: next(theirs), 3)
+    result = timing.in_turns(lambda: next(mine), lambda: next(theirs), timing.Rounds(3))
     assert result == {"ours": 30.0, "peer": 10.0, "ratio": 3.0}
     timing.report("x", "steps/s", result, share=0.5)
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last == {"name": "x", "unit": "steps/s", "ours": 30.0, "peer": 10.0, "ratio": 3.0, "share": 0.5}
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(math.inf, 5), (1000, 5), (45, 3), (10, 1), (1, 1)])
+def test_rounds_end_in_time(timing: ModuleType, monkeypatch: pytest.MonkeyPatch, seconds: float, counted: int) -> None:
+    clock = iter([100.0, 110.0])  # the first round takes ten seconds
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    assert list(timing.Rounds(5, seconds)) == list(range(counted + 1))
+
+
+def test_rounds_that_are_asked_for_have_no_limit(timing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    assert timing.Rounds.asked(5).share(0.5) == timing.Rounds(5, timing.LIMIT / 2)
+    monkeypatch.setattr(sys, "argv", ["script.py", "--rounds", "9"])
+    assert timing.Rounds.asked(5).share(0.5) == timing.Rounds(9)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_keeps_to_its_time_and_ends_in_its_line(script: Path) -> None:
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    (main,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    assert "Rounds.asked(ROUNDS)" in ast.unparse(main)
+    assert ast.unparse(main.body[-1]).startswith(f"report('{script.stem}', ")
+    assert f"benchmarks/{script.name}" in (ROOT / "Makefile").read_text(encoding="utf-8")

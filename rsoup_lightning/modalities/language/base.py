@@ -40,7 +40,7 @@ def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
     from rsoup_lightning.modalities.language.packaged_model import packaged_model  # which can be run by itself
 
     loader = need("transformers", "transformers", "text").AutoModelForCausalLM.from_pretrained
-    path, dtype = str(packaged_model(name) or name), _dtype(precision)
+    path, dtype = str(packaged_model(name) or name), compute_dtype(precision)
     with quiet_transformers():
         origin = source(path, KIND)
         if origin.adapters:
@@ -103,7 +103,8 @@ def end_tokens(model: Any, tokenizer: Any) -> list[int]:
     return ends
 
 
-def _dtype(precision: Precision) -> torch.dtype:
+def compute_dtype(precision: Precision) -> torch.dtype:
+    """Of weights: auto is bfloat16 where the device computes in it and does not emulate it, else float32."""
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
     fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
