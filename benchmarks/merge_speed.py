@@ -184,7 +184,7 @@ def memory_by_size(folder: Path) -> list[float]:
 
 def main() -> None:
     """Measure and print."""
-    rounds = Rounds.asked(ROUNDS).share(0.4)  # of each number of experts; making them takes the rest
+    rounds = Rounds.asked(ROUNDS).share(0.3)  # of each number of experts; making them takes the rest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         experts = [folder / f"expert{seed}" for seed in range(4)]

@@ -56,9 +56,12 @@ def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: Round
     Returns:
         Median rates and the median of the ratios ours / peer, round by round.
     """
-    _, *pairs = [(ours(), peer()) for _ in rounds]
-    for index, (mine, theirs) in enumerate(pairs, 1):
-        print(f"  round {index}: ours {mine:,.0f}  peer {theirs:,.0f}  ratio {mine / theirs:.2f}")
+    pairs = []
+    for index in rounds:
+        mine, theirs = ours(), peer()
+        if index:
+            pairs.append((mine, theirs))
+            print(f"  round {index}: ours {mine:,.0f}  peer {theirs:,.0f}  ratio {mine / theirs:.2f}", flush=True)
     return {
         "ours": statistics.median(mine for mine, _ in pairs),
         "peer": statistics.median(theirs for _, theirs in pairs),
