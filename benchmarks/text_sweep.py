@@ -25,7 +25,7 @@ from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.simplex import grid
 
 LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
-SIZES = 8, 50  # prompts per λ: few, where a model's calls cost most; and many, where its arithmetic does
+SIZES = 8, 32  # prompts per λ: few, where a model's calls cost most; and many, where its arithmetic does
 
 
 def main() -> None:

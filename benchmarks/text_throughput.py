@@ -1,9 +1,9 @@
 """How many GRPO steps per second on a language model? Against TRL's GRPO (extra ``bench``).
 
-SmolLM2-135M with LoRA of rank 16 on q, k, v and o; 8 prompts × 4 completions × 24 new tokens; a KL penalty of 0.04
+SmolLM2-135M with LoRA of rank 16 on q, k, v and o; 4 prompts × 4 completions × 16 new tokens; a KL penalty of 0.04
 against the model without its adapter; one optimiser step per rollout; the base in bfloat16 where this machine computes
-in it, else in float32. Both see the same prompts and the
-same reward. Each contestant runs in a process of its own, in turns; the first step of each is not counted.
+in it, else in float32. Both see the same prompts and the same reward. Each contestant runs in a process of its own, in
+turns; the first step of each is not counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from timing import Rounds, in_turns, report
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2, packaged_model
 
-PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 8, 4, 24, 3, 3, 0.04, 1e-4
+PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 4, 4, 16, 3, 3, 0.04, 1e-4
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
