@@ -23,7 +23,7 @@ from rsoup_lightning.modalities.control.simulators import make_simulator
 from rsoup_lightning.trainer_settings import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
-ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 16, 5
+ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 8, 7
 
 
 class Stopwatch(L.Callback):
