@@ -35,6 +35,7 @@ NOISE = (
     "litlogger",
     "LightningCLI's args",
     "tensorboardX",
+    "exists and is not empty",
 )
 """Parts of other packages' warnings that a user of the command line cannot act on."""
 CONFIG_FLAGS = ("-c", "--config")

@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 from torch import Tensor
 
-from rsoup_lightning.callbacks import StageCheckpoint, as_numpy, benchmark_soups, soup_point, souped
+from rsoup_lightning.callbacks import as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import sha256, write_json
@@ -27,6 +27,7 @@ from rsoup_lightning.results import Kind, Point, front_record
 from rsoup_lightning.run_folder import RunFolder
 from rsoup_lightning.samples import worth_filming, write_samples
 from rsoup_lightning.simplex import grid, one_hot
+from rsoup_lightning.stage_checkpoint import BeforeOthers, StageCheckpoint
 from rsoup_lightning.trainer_settings import of_lightning
 
 
@@ -138,7 +139,8 @@ class Experiment:
         trainer, module = self._build(place, stage.epochs, preference=stage.preference, **start)
         if not stage.epochs:
             return module
-        trainer.callbacks = [checkpoint, *trainer.callbacks, ProgressCallback(self.progress)]  # type: ignore
+        progress = ProgressCallback(self.progress)
+        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, progress, checkpoint]  # type: ignore
         try:
             with of_lightning():
                 trainer.fit(module, ckpt_path=checkpoint.resume(trainer), weights_only=True)

@@ -20,9 +20,10 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint
+from rsoup_lightning.callbacks import SoupCallback
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.logs import listed
+from rsoup_lightning.stage_checkpoint import StageCheckpoint
 
 LIGHTNING = {name: parameter.default for name, parameter in signature(L.Trainer).parameters.items()}
 QUIET_TRAINER = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from rsoup_lightning.callbacks import SoupCallback, StageCheckpoint, benchmark_soups, souped, swapped_in
+from rsoup_lightning.callbacks import SoupCallback, benchmark_soups, souped, swapped_in
 from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, RSoupError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from tests.conftest import PointFineTuner, quiet_trainer
@@ -128,18 +128,3 @@ def test_ddp_finds_what_one_process_finds(experts: dict[str, str], tmp_path: Pat
         trainer.test(PointFineTuner(), verbose=False)
         fronts.append(json.loads(output.read_text())["points"])
     assert fronts[0] == fronts[1]
-
-
-def test_stage_checkpoint_resumes_to_the_same_end(tmp_path: Path) -> None:
-    whole, half, rest = PointFineTuner(), PointFineTuner(), PointFineTuner()
-    histories = []
-    for module, epochs, name, resume in ((whole, 4, "a", None), (half, 2, "b", None), (rest, 4, "b", "b")):
-        checkpoint = StageCheckpoint(tmp_path / f"{name}.ckpt")
-        path = tmp_path / f"{resume}.ckpt" if resume else None
-        trainer = quiet_trainer(max_epochs=epochs)
-        trainer.callbacks.append(checkpoint)
-        trainer.fit(module, ckpt_path=path, weights_only=True)
-        histories.append([entry["reward/east"] for entry in checkpoint.history])
-    assert torch.equal(whole.policy.place, rest.policy.place)
-    assert len(histories[0]) == 4
-    assert histories[0] == histories[2]

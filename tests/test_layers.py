@@ -13,8 +13,8 @@ FLOORS = [
     {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
     {"results", "settings", "preferences", "choices"},
     {"modalities", "module", "plots", "seeds"},
-    {"logs"},
-    {"callbacks", "experiment", "report", "recipe", "run_folder", "progress", "merge", "samples", "trainer_settings"},
+    {"callbacks", "logs", "stage_checkpoint"},
+    {"experiment", "report", "recipe", "run_folder", "progress", "merge", "samples", "trainer_settings"},
     {"cli", "lightning_cli", "merge_command", "pick"},
     {"__main__"},
 ]

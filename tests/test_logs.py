@@ -33,6 +33,7 @@ trainer:
   max_epochs: 3
   log_every_n_steps: 2
   limit_val_batches: 1.0
+  enable_checkpointing: true
   callbacks: [{class_path: tests.test_logs.Killed}, {class_path: LearningRateMonitor}]
   logger: [LOGGER]
 soup: {experts: [risky, cautious], init_preference: {default: 1.0}, init_epochs: 2, grid: 3, films: false,
@@ -102,7 +103,7 @@ def events(run: str, stage: str) -> list[tuple[str, int, float]]:
 
 
 @pytest.mark.parametrize("kind", ["CSVLogger", "TensorBoardLogger"])
-def test_killed_at_any_moment_a_stage_logs_each_row_once(
+def test_killed_at_any_moment_a_stage_logs_each_row_once_and_leaves_no_other_files(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "TensorBoardLogger":
@@ -121,6 +122,12 @@ def test_killed_at_any_moment_a_stage_logs_each_row_once(
             {row[0] for row in logged("whole", stage)} if kind == "TensorBoardLogger" else {*rows("whole", stage)[0]}
         )
         assert {"reward/risky", "reward/cautious", "val/risky", "own", "lr-Adam"} <= names
+        checkpoints = [
+            {file.name for file in Path(run, "logs/lightning_logs", stage, "checkpoints").iterdir()}
+            for run in ("killed", "whole")
+        ]
+        assert checkpoints[0] == checkpoints[1]
+        assert len(checkpoints[0]) == 1
     assert front(Path("killed"))["points"] == front(Path("whole"))["points"]
     assert not [*Path("killed").rglob("*.tmp"), *Path("killed").rglob("last.ckpt*")]
 

@@ -38,7 +38,7 @@ DRIFT = '''
     from torch.utils.data import DataLoader
 
     from rsoup_lightning.algorithms import PPO
-    from rsoup_lightning.callbacks import StageCheckpoint
+    from rsoup_lightning.stage_checkpoint import StageCheckpoint
     from rsoup_lightning.environment import Environment
     from rsoup_lightning.modalities.control import GaussianMLP
     from rsoup_lightning.module import KLPenalty, RewardFineTuner
