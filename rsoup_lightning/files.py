@@ -23,7 +23,11 @@ def user_path(name: str) -> Path:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; it becomes ``path`` if the block ends well, and vanishes if not."""
+    """A temporary path to write to; it becomes ``path`` if the block ends well, and vanishes if not.
+
+    Raises:
+        OutputError: the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path, "tmp")
     try:
@@ -31,6 +35,10 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OutputError(f"the disk is full: {path} was not written") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ def test_whole_or_not_at_all(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert [(file.name, file.read_text()) for file in (tmp_path / "deep").iterdir()] == [("a.txt", "one")]
+
+
+def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(OutputError, match=r"the disk is full: .*a\.txt"), atomic(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
 
 
 def test_an_object_is_read_as_it_was_written(tmp_path: Path) -> None:
