@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from torch import Tensor
 from rsoup_lightning.callbacks import as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
-from rsoup_lightning.files import sha256, write_json
+from rsoup_lightning.files import read_json, sha256, write_json
 from rsoup_lightning.logs import Place, close
 from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.io import FILE_NAME
@@ -172,7 +171,12 @@ class Experiment:
             )
             module.environment.close()
             write_json(file, statistics)
-        return {name: (mean, deviation) for name, (mean, deviation) in json.loads(file.read_text("utf-8")).items()}
+        cure = "delete it, and it is measured again"
+        statistics = read_json(file, cure)
+        try:
+            return {name: (float(mean), float(deviation)) for name, (mean, deviation) in statistics.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RunFolderError(f"{file} holds no mean and deviation of each reward: {cure}") from error
 
     def _sweep(self) -> list[Point]:
         """Evaluate every λ, init and the MORL baselines on the same samples, all in one go."""

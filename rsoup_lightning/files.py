@@ -89,10 +89,14 @@ def read_value(path: Path) -> Any:
         OSError: it cannot be read.
         ValueError: it is not whole.
     """
+    text = path.read_text(encoding="utf-8")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    if "\\ud" in text.lower():
+        json.dumps(value, ensure_ascii=False).encode()  # half a character could not be written again
+    return value
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from uuid import uuid4
 import yaml
 
 from rsoup_lightning.errors import RunFolderError
-from rsoup_lightning.files import write_json, write_text
+from rsoup_lightning.files import read_json, write_json, write_text
 from rsoup_lightning.inputs import changes, fingerprint, inputs
 from rsoup_lightning.lock import only_process
 from rsoup_lightning.merging.io import FILE_NAME
@@ -71,11 +70,8 @@ class RunFolder:
         return self.path / "run.json"
 
     def _read(self) -> dict[str, Any]:
-        try:
-            state = json.loads(self._file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunFolderError(f"{self._file} is not readable ({error}): choose another --run_dir") from error
-        if not isinstance(state, dict) or not {"versions", "stages"} <= state.keys():
+        state = read_json(self._file, "choose another --run_dir")
+        if not _is_state(state):
             raise RunFolderError(f"{self._file} is no record of a run: choose another --run_dir")
         return state
 
@@ -108,6 +104,14 @@ class RunFolder:
         write_json(self._file, state)
 
 
+def _is_state(value: Any) -> bool:
+    """Whether it is the content of a run.json; those of earlier versions have no ``inputs``."""
+    if not isinstance(value, dict):
+        return False
+    parts = [value.get("stages"), value.get("versions"), value.get("inputs", {})]
+    return all(isinstance(part, dict) for part in parts) and all(isinstance(stage, dict) for stage in parts[0].values())
+
+
 @contextmanager
 def opened(path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[RunFolder]:
     """A :class:`RunFolder` that is this process's alone inside the block.
@@ -133,13 +137,14 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         return
     try:
         there = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise RunFolderError(f"{file} is not readable ({error}): choose another --run_dir") from error
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
     differences = list(_differences(there, dict(config)))
     if differences:
-        listed = "\n  ".join(differences)
+        listed = "; ".join(differences)
         raise RunFolderError(
-            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs:\n  {listed}"
+            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs: {listed}"
         )
 
 

@@ -42,12 +42,14 @@ def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
 
 def test_an_unreadable_record(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
-    (tmp_path / "run" / "run.json").write_text("{")
-    with pytest.raises(RunFolderError, match="not readable"):
-        folder.is_done("init")
-    (tmp_path / "run" / "run.json").write_text("[]")
-    with pytest.raises(RunFolderError, match="no record of a run"):
-        folder.is_done("init")
+    for text in ("{", "[" * 100_000, '{"versions": {}, "stages": {}, "x": "\\ud800"}'):
+        (tmp_path / "run" / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match=r"cannot read .*run\.json"):
+            folder.is_done("init")
+    for text in ("[]", '{"versions": {}}', '{"versions": 1, "stages": {}}', '{"versions": {}, "stages": {"init": 1}}'):
+        (tmp_path / "run" / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match="no record of a run"):
+            folder.is_done("init")
 
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
@@ -59,9 +61,11 @@ def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
 
 
 def test_a_damaged_configuration(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("{unclosed")
-    with pytest.raises(RunFolderError, match=r"config\.yaml is not readable"):
-        claim(tmp_path, CONFIG)
+    for text in ("{unclosed", "!!python/object/apply:os.system [false]", "a: 1\n  b: 2", "{" * 10_000):
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(RunFolderError, match=r"config\.yaml is not readable") as caught:
+            claim(tmp_path, CONFIG)
+        assert "\n" not in str(caught.value)
 
 
 def test_versions_of_absent_packages_are_null(monkeypatch: pytest.MonkeyPatch) -> None:
