@@ -15,7 +15,7 @@ from rsoup_lightning.modalities.cache import read_again
 logger = logging.getLogger(__name__)
 
 
-class Learnt(Protocol):
+class LearntClassifier(Protocol):
     """A classifier that was trained."""
 
     @property
@@ -26,7 +26,7 @@ class Learnt(Protocol):
         """Write all of it to a file."""
 
 
-C = TypeVar("C", bound=Learnt)
+C = TypeVar("C", bound=LearntClassifier)
 
 
 def learnt(name: str, settings: Mapping[str, Any], learn: Callable[[], C], read: Callable[[Path], C]) -> C:

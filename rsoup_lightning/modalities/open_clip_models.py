@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
@@ -27,15 +26,15 @@ def load_open_clip(name: str, weights: str | None, option: str) -> tuple[Any, An
     open_clip = need("open_clip", "open_clip_torch", "vision")
     if name.startswith(FOLDER):
         name = f"{FOLDER}{user_path(name.removeprefix(FOLDER))}"
-    if weights and "/" in weights:
-        weights = str(user_path(weights))
     hosted = name.startswith((FOLDER, "hf-hub:"))
     if not hosted and weights is None:
         raise ConfigError(f"{name} needs weights: give a file, or one of open_clip's tags for it")
     if hosted and weights is not None:
         raise ConfigError(f"{name} has weights of its own: leave weights out, or name an architecture")
-    if weights and "/" in weights and not Path(weights).is_file():
-        raise ConfigError(f"there is no file {weights} to load the weights of {name} from")
+    if weights and "/" in weights:
+        if not user_path(weights).is_file():
+            raise ConfigError(f"there is no file {weights} to load the weights of {name} from")
+        weights = str(user_path(weights))
     try:
         # required: else open_clip goes on with random weights where a folder has none
         model = open_clip.create_model(name, pretrained=weights, require_pretrained=True)

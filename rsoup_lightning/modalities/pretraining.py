@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 
+HEAD = 32  # width of an attention head of small models
 LINES = 20  # of progress
 
 logger = logging.getLogger(__name__)

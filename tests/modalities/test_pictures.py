@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsoup_lightning.modalities.pictures import encoded, shrunk
+from rsoup_lightning.modalities.pictures import as_bytes, encoded, shrunk
 
 
 @pytest.mark.parametrize(("size", "expected"), [((640, 480), (256, 192)), ((30, 20), (30, 20))])
@@ -22,3 +22,10 @@ def test_small_pictures_are_kept_without_loss() -> None:
     read = Image.open(io.BytesIO(encoded(picture)))
     assert (read.format, read.convert("RGB").tobytes()) == ("WEBP", picture.tobytes())
     assert encoded(picture) == encoded(picture.copy())
+
+
+def test_pictures_as_bytes_have_the_size_that_is_asked_for() -> None:
+    red = Image.new("RGBA", (30, 20), "red")
+    pixels = as_bytes(red, 8)
+    assert (pixels.shape, pixels.dtype) == ((3, 8, 8), torch.uint8)
+    assert pixels.flatten(1).unique(dim=1).tolist() == [[255], [0], [0]]

@@ -38,7 +38,7 @@ from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.threads import one_thread
 
 EVALUATION_SEED = 2**30  # evaluation starts are seeded from here on, apart from those drawn for training
-CURVE_POINTS = 100  # of a sample's curves in the report
+CURVE_POINTS = 100  # of an episode's curves in the report
 STEP_LIMIT = 1000  # of an episode, where the environment has no limit of its own
 DIVERGED = "the policy decides on actions that are NaN: its training has diverged, lower the learning rate"
 

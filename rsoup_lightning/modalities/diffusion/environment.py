@@ -138,12 +138,12 @@ def _check(images: Tensor, entries: Tensor, prompts: Sequence[str]) -> None:
     """Require finite images.
 
     Raises:
-        RewardError: one is not; names the sample.
+        RewardError: one is not; names the row.
     """
     bad = (~images.isfinite().flatten(1).all(1)).nonzero()
     if len(bad):
         row = int(bad[0])
         raise RewardError(
-            f"the image of sample {row} (id {int(entries[row])}, {prompts[row]!r:.60}) holds NaN, and nothing was "
+            f"the image of row {row} (id {int(entries[row])}, {prompts[row]!r:.60}) holds NaN, and nothing was "
             "updated with it: lower the learning rate, or set precision to float32"
         )

@@ -39,7 +39,7 @@ class EncodedPrompts(nn.Module):
         self.text_encoder = text_encoder.requires_grad_(False).eval()
         self.tokenizer = tokenizer
         self._numbers: dict[str, int] = {}
-        self._embeddings: list[Tensor] = []  # on the processor, [L, D] each
+        self._embeddings: list[Tensor] = []  # on the CPU, [L, D] each
 
     def numbers(self, prompts: Sequence[str]) -> Tensor:
         """``[B]`` the numbers of prompts, on the encoder's device; new ones are encoded."""

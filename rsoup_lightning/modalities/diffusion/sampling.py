@@ -50,7 +50,7 @@ class Schedule(nn.Module):
         timesteps: ``[T]`` where on the way from data (0) to noise the denoiser is asked.
         alphas: ``[T]`` ᾱ before each step.
         next_alphas: ``[T]`` ᾱ after each step.
-        deviations: ``[T]`` σ of each step.
+        sigmas: ``[T]`` σ of each step, its standard deviation.
         all_alphas: ᾱ of all timesteps the denoiser was trained on.
 
     Raises:
@@ -60,7 +60,7 @@ class Schedule(nn.Module):
     timesteps: Tensor
     alphas: Tensor
     next_alphas: Tensor
-    deviations: Tensor
+    sigmas: Tensor
     all_alphas: Tensor
 
     def __init__(self, scheduler: Any, steps: int, eta: float) -> None:
@@ -98,7 +98,7 @@ class Schedule(nn.Module):
             "timesteps": ddim.timesteps,
             "alphas": alphas.float(),
             "next_alphas": next_alphas.float(),
-            "deviations": ddim_deviation(alphas, next_alphas, eta).float(),
+            "sigmas": ddim_sigma(alphas, next_alphas, eta).float(),
             "all_alphas": all_alphas.float(),
         }
         for name, tensor in tensors.items():
@@ -110,7 +110,7 @@ class Schedule(nn.Module):
     @property
     def stochastic(self) -> Tensor:
         """``[T]`` bool, whether a step leaves something to chance; else it has no log-probability."""
-        return self.deviations > 0
+        return self.sigmas > 0
 
     def require_stochastic(self) -> None:
         """Check that some step leaves something to chance: else there is no policy gradient.
@@ -126,21 +126,21 @@ class Schedule(nn.Module):
 
     def mean(self, latents: Tensor, predicted: Tensor, steps: Tensor) -> Tensor:
         """``[B, C, H, W]`` where the steps number ``steps [B]`` lead from ``latents`` without their noise."""
-        alphas, next_alphas, deviations = (_wide(each[steps]) for each in self._tables)
+        alphas, next_alphas, sigmas = (_wide(each[steps]) for each in self._tables)
         clean, noise = clean_and_noise(latents, predicted, alphas, self.prediction)
         if self.limit is not None:
             clean = clean.clamp(-self.limit, self.limit)
-        return ddim_mean(clean, noise, next_alphas, deviations)
+        return ddim_mean(clean, noise, next_alphas, sigmas)
 
     def log_prob(self, after: Tensor, mean: Tensor, steps: Tensor) -> Tensor:
         """``[B]`` log-density of arriving at ``after`` by the steps number ``steps [B]``; 0 at deterministic ones."""
-        deviations = self.deviations[steps]
-        safe = torch.where(deviations > 0, deviations, 1)
-        return torch.where(deviations > 0, log_density(after, mean, safe), 0)
+        sigmas = self.sigmas[steps]
+        safe = torch.where(sigmas > 0, sigmas, 1)
+        return torch.where(sigmas > 0, log_density(after, mean, safe), 0)
 
     @property
     def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.alphas, self.next_alphas, self.deviations
+        return self.alphas, self.next_alphas, self.sigmas
 
 
 @torch.no_grad()
@@ -157,21 +157,21 @@ def sample_chain(schedule: Schedule, denoise: Denoise, noise: Noise) -> Chain:
     for number in range(len(schedule)):
         steps = torch.full((len(latents[0]),), number, device=latents[0].device)
         mean = schedule.mean(latents[-1], denoise(latents[-1], steps), steps)
-        after = mean + schedule.deviations[number] * noise()
+        after = mean + schedule.sigmas[number] * noise()
         log_probs.append(schedule.log_prob(after, mean, steps))
         latents.append(after)
     return Chain(torch.stack(latents, 1), torch.stack(log_probs, 1))
 
 
-def ddim_deviation(alphas: Tensor, next_alphas: Tensor, eta: float) -> Tensor:
+def ddim_sigma(alphas: Tensor, next_alphas: Tensor, eta: float) -> Tensor:
     """σ of a step (Song et al. 2021, equation 16), of the shape of ᾱ before and after it."""
     return eta * ((1 - next_alphas) / (1 - alphas) * (1 - alphas / next_alphas)).sqrt()
 
 
-def ddim_mean(clean: Tensor, noise: Tensor, next_alphas: Tensor, deviations: Tensor) -> Tensor:
+def ddim_mean(clean: Tensor, noise: Tensor, next_alphas: Tensor, sigmas: Tensor) -> Tensor:
     """The mean of a step (Song et al. 2021, equation 12), given what is thought to be data and noise in latents."""
     # Rounding may bring what is left for the noise below zero where η is 1.
-    return next_alphas.sqrt() * clean + (1 - next_alphas - deviations.square()).clamp(min=0).sqrt() * noise
+    return next_alphas.sqrt() * clean + (1 - next_alphas - sigmas.square()).clamp(min=0).sqrt() * noise
 
 
 def clean_and_noise(latents: Tensor, predicted: Tensor, alphas: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
@@ -208,10 +208,11 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
     return unconditional + scale * (conditional - unconditional)
 
 
-def log_density(values: Tensor, means: Tensor, deviations: Tensor) -> Tensor:
-    """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of ``deviations [B]``."""
-    scaled = ((values - means) / _wide(deviations, values.dim())).flatten(1)
-    constant = deviations.log() + 0.5 * math.log(2 * math.pi)
+def log_density(values: Tensor, means: Tensor, sigmas: Tensor) -> Tensor:
+    """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of standard
+    deviations ``sigmas [B]``."""
+    scaled = ((values - means) / _wide(sigmas, values.dim())).flatten(1)
+    constant = sigmas.log() + 0.5 * math.log(2 * math.pi)
     return -0.5 * scaled.square().sum(1) - scaled.shape[1] * constant
 
 

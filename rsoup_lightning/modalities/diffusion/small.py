@@ -8,9 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL.Image import Image, Resampling
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,10 +19,10 @@ from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, load_p
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
 from rsoup_lightning.modalities.diffusion.sampling import noised
 from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
-from rsoup_lightning.modalities.pretraining import Pretraining, pretrain
+from rsoup_lightning.modalities.pictures import as_bytes
+from rsoup_lightning.modalities.pretraining import HEAD, Pretraining, pretrain
 from rsoup_lightning.optional import need
 
-HEAD = 32  # width of an attention head
 PICTURES_AT_A_TIME = 256  # through the encoder
 AUTOENCODING = Pretraining(steps=600, batch_size=64, learning_rate=2e-3, weight_decay=0.0)
 DENOISING = Pretraining(steps=2000, batch_size=64, average=0.995)
@@ -165,12 +163,12 @@ class SmallPipeline(PipelineSource):
         plans = {"autoencoding": vars(self.autoencoding), "denoising": vars(self.denoising)}
         digest = sha256(repr(pairs).encode())
         for name, _ in pairs[:LOOKED_AT]:
-            digest.update(self._bytes(self.data.picture(name)).numpy().tobytes())
+            digest.update(as_bytes(self.data.picture(name), self.image_size).numpy().tobytes())
         own = {name: value for name, value in vars(self).items() if name not in ("data", *plans)}
         return {**own, **plans, "pictures": digest.hexdigest()}
 
     def _make(self, folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
-        pixels = torch.stack([self._bytes(self.data.picture(name)) for name, _ in pairs])
+        pixels = torch.stack([as_bytes(self.data.picture(name), self.image_size) for name, _ in pairs])
         prompts = [prompt for _, prompt in pairs]
         tokenizer, scheduler = word_tokenizer(prompts), self.build_scheduler()
         with torch.random.fork_rng():
@@ -189,11 +187,6 @@ class SmallPipeline(PipelineSource):
             both = nn.ModuleList([unet, text_encoder])
             pretrain(both, loss, len(pixels), self.denoising, "pre-training of a small denoiser")
         save_pipeline(folder, vae, text_encoder, tokenizer, unet, scheduler)
-
-    def _bytes(self, picture: Image) -> Tensor:
-        """``[3, image_size, image_size]`` from 0 to 255."""
-        resized = picture.convert("RGB").resize((self.image_size,) * 2, Resampling.LANCZOS)
-        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
 
     def _autoencoding_loss(self, vae: Any, pixels: Tensor) -> Callable[[Tensor], Tensor]:
         def loss(rows: Tensor) -> Tensor:
@@ -220,14 +213,14 @@ class SmallPipeline(PipelineSource):
 
 @torch.no_grad()
 def _moments(vae: Any, pixels: Tensor) -> Tensor:
-    """``[B, 2, C, H, W]`` mean and deviation of the latents of pictures."""
+    """``[B, 2, C, H, W]`` mean and standard deviation of the latents of pictures."""
     parts = [vae.encode(_centred(part)).latent_dist for part in pixels.split(PICTURES_AT_A_TIME)]
     return torch.cat([torch.stack([part.mean, part.std], 1) for part in parts])
 
 
 def _sampled(moments: Tensor) -> Tensor:
-    mean, deviation = moments.unbind(1)
-    return mean + deviation * torch.randn_like(mean)
+    mean, std = moments.unbind(1)
+    return mean + std * torch.randn_like(mean)
 
 
 def _centred(pixels: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.open_clip_models import load_open_clip
 from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures
-from rsoup_lightning.modalities.vision_language.vocabulary import BytePairs, Vocabulary
+from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary, BytePairs
 from rsoup_lightning.optional import need
 
 
@@ -33,7 +33,7 @@ class Captioner:
     """
 
     model: Any
-    vocabulary: Vocabulary
+    vocabulary: AnswerVocabulary
     preprocess: Callable[[Image], Tensor]
     context: int
 

@@ -19,7 +19,7 @@ from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.decoding import Answers, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
-from rsoup_lightning.modalities.vision_language.vocabulary import Vocabulary
+from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -52,7 +52,7 @@ class PictureEnvironment(DataEnvironment):
     def __init__(
         self,
         data: PictureData,
-        vocabulary: Vocabulary,
+        vocabulary: AnswerVocabulary,
         unreadable: frozenset[str] = frozenset(),
         batch_size: int = 32,
         batches_per_epoch: int = 10,

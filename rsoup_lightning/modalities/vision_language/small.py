@@ -7,9 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL.Image import Image, Resampling
+from PIL.Image import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +16,8 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.cache import kept
 from rsoup_lightning.modalities.data import Item, PictureData
-from rsoup_lightning.modalities.pretraining import Pretraining, pretrain
+from rsoup_lightning.modalities.pictures import as_bytes
+from rsoup_lightning.modalities.pretraining import HEAD, Pretraining, pretrain
 from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
 from rsoup_lightning.modalities.vision_language.coca import (
     Captioner,
@@ -28,7 +28,6 @@ from rsoup_lightning.modalities.vision_language.coca import (
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from rsoup_lightning.optional import need
 
-HEAD = 32  # width of an attention head
 MODEL, WORDS = "model.safetensors", "words.json"
 
 
@@ -110,21 +109,16 @@ class SmallCoCa(CaptionerSource):
 
     def preprocess(self, picture: Image) -> Tensor:
         """``[3, image_size, image_size]`` of a picture, around 0."""
-        return _centred(self._bytes(picture))
-
-    def _bytes(self, picture: Image) -> Tensor:
-        """``[3, image_size, image_size]`` from 0 to 255."""
-        resized = picture.convert("RGB").resize((self.image_size,) * 2, Resampling.LANCZOS)
-        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
+        return _centred(as_bytes(picture, self.image_size))
 
     def _settings(self, data: PictureData, items: Sequence[Item]) -> dict[str, Any]:
-        sample = [(item.picture, item.question, item.references) for item in items]
+        seen = [(item.picture, item.question, item.references) for item in items]
         own = {name: value for name, value in vars(self).items() if name != "pretraining"}
         return {
             **own,
             "pretraining": vars(self.pretraining),
             "data": f"{type(data).__module__}.{type(data).__name__}",
-            "items": sha256(repr(sample).encode()).hexdigest(),
+            "items": sha256(repr(seen).encode()).hexdigest(),
             "pictures": digest_of_pictures(data, [item.picture for item in items]),
         }
 
@@ -134,7 +128,7 @@ class SmallCoCa(CaptionerSource):
         seen = {name: picture for name in names if (picture := picture_or_none(data, name, bad_pictures)) is not None}
         if not seen:
             raise ConfigError(f"{type(data).__name__} has no picture with references to pre-train on: give it some")
-        pixels = torch.stack([self._bytes(picture) for picture in seen.values()])
+        pixels = torch.stack([as_bytes(picture, self.image_size) for picture in seen.values()])
         place = {name: number for number, name in enumerate(seen)}
         pairs = [(item, reference) for item in items if item.picture in seen for reference in item.references]
         shown = torch.tensor([place[item.picture] for item, _ in pairs])

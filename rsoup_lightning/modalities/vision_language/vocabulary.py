@@ -13,7 +13,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import write_text
 
 
-class Vocabulary(ABC):
+class AnswerVocabulary(ABC):
     """Texts as tokens, and back.
 
     Attributes:
@@ -39,7 +39,7 @@ class Vocabulary(ABC):
         return [self.start, *self.encode(question), self.start] if question.strip() else [self.start]
 
 
-class WordVocabulary(Vocabulary):
+class WordVocabulary(AnswerVocabulary):
     """One token per word, as caption metrics cut them.
 
     Args:
@@ -95,7 +95,7 @@ class WordVocabulary(Vocabulary):
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
 
-class BytePairs(Vocabulary):
+class BytePairs(AnswerVocabulary):
     """The vocabulary of an open_clip model.
 
     Args:

@@ -84,7 +84,7 @@ def test_an_empty_prompt_is_refused() -> None:
 def test_images_that_are_nan_are_refused_by_name() -> None:
     made = policy(1)
     made.load_weights({name: weight * torch.nan for name, weight in made.weights().items()})
-    with pytest.raises(RewardError, match=r"sample 0 \(id 2, 'a blue square'\) holds NaN.*learning rate"):
+    with pytest.raises(RewardError, match=r"row 0 \(id 2, 'a blue square'\) holds NaN.*learning rate"):
         environment().evaluate(made, torch.tensor([2, 1]))
 
 

@@ -70,7 +70,7 @@ def test_re_scoring_asks_the_network_with_guidance() -> None:
         ]
         free, led = (unet(before, schedule.timesteps[2], encoder_hidden_states=each).sample for each in hidden)
     mean = schedule.mean(before, free + 2.0 * (led - free), steps)
-    expected = torch.distributions.Normal(mean, schedule.deviations[2]).log_prob(rollout["next_latents"][:, 2])
+    expected = torch.distributions.Normal(mean, schedule.sigmas[2]).log_prob(rollout["next_latents"][:, 2])
     assert torch.allclose(rollout.log_probs[:, 2], expected.flatten(1).sum(1), rtol=1e-5)
 
 

@@ -56,7 +56,7 @@ def test_steps_are_those_of_diffusers(changes: dict[str, Any], eta: float) -> No
         predicted = denoise(latents, steps)
         expected = theirs.step(predicted, int(time), latents, eta=eta, variance_noise=noise).prev_sample
         mean = ours.mean(latents, predicted, steps)
-        assert torch.allclose(mean + ours.deviations[number] * noise, expected, atol=2e-5, rtol=1e-5)
+        assert torch.allclose(mean + ours.sigmas[number] * noise, expected, atol=2e-5, rtol=1e-5)
         latents = expected
 
 
@@ -117,9 +117,9 @@ def test_guidance() -> None:
 
 
 def test_gaussian_log_prob_of_rows_with_their_own_deviations() -> None:
-    values, means, deviations = torch.randn(5, 2, 3), torch.randn(5, 2, 3), torch.rand(5) + 0.1
-    expected = Normal(means, deviations.view(-1, 1, 1)).log_prob(values).sum((1, 2))
-    assert torch.allclose(log_density(values, means, deviations), expected, rtol=1e-5)
+    values, means, sigmas = torch.randn(5, 2, 3), torch.randn(5, 2, 3), torch.rand(5) + 0.1
+    expected = Normal(means, sigmas.view(-1, 1, 1)).log_prob(values).sum((1, 2))
+    assert torch.allclose(log_density(values, means, sigmas), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [PNDMScheduler, EulerDiscreteScheduler])

@@ -13,6 +13,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PretrainedPipeline, SmallPipeline
 from rsoup_lightning.modalities.diffusion.small import _moments, _sampled
+from rsoup_lightning.modalities.pictures import as_bytes
 from rsoup_lightning.modalities.pretraining import Pretraining
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.diffusion.tiny import COLOURS, Squares, small
@@ -67,7 +68,7 @@ def test_it_is_the_same_at_the_same_seeds(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_scaled_latents_have_deviation_one() -> None:
     base = small(autoencoding=Pretraining(steps=20, batch_size=4))
     vae = base.load().vae
-    pixels = torch.stack([base._bytes(base.data.picture(name)) for name in COLOURS[:4]])
+    pixels = torch.stack([as_bytes(base.data.picture(name), base.image_size) for name in COLOURS[:4]])
     torch.manual_seed(0)
     latents = _sampled(_moments(vae, pixels)) * vae.config.scaling_factor
     assert latents.std().item() == pytest.approx(1, abs=0.05)
@@ -82,7 +83,9 @@ def test_pre_training_learns_to_decode_and_to_denoise() -> None:
         ).load()
         policy = DiffusionPolicy(pipeline, likelihood="denoising", steps=2)
         rows = torch.arange(4).repeat(16)
-        shown = torch.stack([small()._bytes(Squares().picture(colour)) for colour in COLOURS[:4]])[rows] / 255
+        shown = (
+            torch.stack([as_bytes(Squares().picture(colour), small().image_size) for colour in COLOURS[:4]])[rows] / 255
+        )
         latents = pipeline.vae.encode(2 * shown - 1).latent_dist.mode() * pipeline.vae.config.scaling_factor
         prompts = policy.denoiser.prompts.numbers([f"a {colour} square" for colour in COLOURS[:4]])[rows]
         torch.manual_seed(0)

@@ -7,7 +7,7 @@ from open_clip import SimpleTokenizer
 
 from rsoup_lightning.captions.tokens import tokenise
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.vision_language.vocabulary import BytePairs, Vocabulary, WordVocabulary
+from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary, BytePairs, WordVocabulary
 
 
 def words() -> WordVocabulary:
@@ -42,7 +42,7 @@ def test_an_answer_vocabulary_mismatch_names_words() -> None:
 
 
 @pytest.mark.parametrize("vocabulary", [words(), BytePairs(SimpleTokenizer())], ids=["words", "pairs"])
-def test_a_question_stands_between_two_starts(vocabulary: Vocabulary) -> None:
+def test_a_question_stands_between_two_starts(vocabulary: AnswerVocabulary) -> None:
     start = vocabulary.start
     assert vocabulary.prompt("red dog") == [start, *vocabulary.encode("red dog"), start]
     assert vocabulary.prompt("") == vocabulary.prompt("  ") == [start]

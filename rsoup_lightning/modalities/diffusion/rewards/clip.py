@@ -37,8 +37,8 @@ class ClipSimilarity(PromptedReward):
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
         for row, prompt in enumerate(prompts):
             if not prompt.strip():
-                raise RewardError(f"{self.name} would rate sample {row} by an empty prompt: check the data's prompts")
-        distinct = list(dict.fromkeys(prompts))  # samples of one prompt share its embedding
+                raise RewardError(f"{self.name} would rate row {row} by an empty prompt: check the data's prompts")
+        distinct = list(dict.fromkeys(prompts))  # completions of one prompt share its embedding
         texts = self._clip.texts([self.template.replace("{prompt}", prompt) for prompt in distinct], images.device)
         rows = torch.tensor([distinct.index(prompt) for prompt in prompts], device=images.device)
         return (self._clip.images(images) * texts[rows]).sum(1)
@@ -86,5 +86,5 @@ class Clip:
         images = interpolate(images, resized, mode="bicubic", antialias=True).clamp(0, 1)
         top, left = round((resized[0] - high) / 2), round((resized[1] - wide) / 2)
         images = images[:, :, top : top + high, left : left + wide]
-        mean, deviation = (images.new_tensor(self._preprocessing[key]).view(3, 1, 1) for key in ("mean", "std"))
-        return (images - mean) / deviation
+        mean, std = (images.new_tensor(self._preprocessing[key]).view(3, 1, 1) for key in ("mean", "std"))
+        return (images - mean) / std

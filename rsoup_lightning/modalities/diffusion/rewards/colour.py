@@ -46,7 +46,7 @@ class Brightness(ImageReward):
 
 
 def colourfulness(images: Tensor) -> Tensor:
-    """``[B]`` the deviation plus 0.3 of the mean, in the plane of red-green and yellow-blue differences.
+    """``[B]`` the standard deviation plus 0.3 of the mean, in the plane of red-green and yellow-blue differences.
 
     Args:
         images: ``[B, 3, H, W]`` from 0 to 1.

@@ -74,7 +74,7 @@ def _check_range(images: Tensor, name: str) -> None:
     broken = (~rows.isfinite()).any(1)
     if broken.any():
         raise RewardError(
-            f"{name} cannot rate sample {int(broken.nonzero()[0])}: its picture holds NaN or infinity. "
+            f"{name} cannot rate row {int(broken.nonzero()[0])}: its picture holds NaN or infinity. "
             "Lower the learning rate, or decode in float32"
         )
     low, high = rows.amin(1), rows.amax(1)
@@ -82,6 +82,6 @@ def _check_range(images: Tensor, name: str) -> None:
     if outside.any():
         row = int(outside.nonzero()[0])
         raise RewardError(
-            f"{name} takes pictures from 0 to 1, and that of sample {row} goes from {float(low[row]):.3g} to "
+            f"{name} takes pictures from 0 to 1, and that of row {row} goes from {float(low[row]):.3g} to "
             f"{float(high[row]):.3g}: map -1 ... 1 by (x + 1) / 2 or 0 ... 255 by x / 255, and clamp"
         )

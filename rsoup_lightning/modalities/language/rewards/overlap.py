@@ -90,7 +90,7 @@ class EmbeddingSimilarity(_Comparison):
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
         targets = [self.target(exchange) for exchange in exchanges]
         answers = [exchange.answer for exchange in exchanges]
-        texts = list(dict.fromkeys(targets + answers))  # samples of one prompt share their target
+        texts = list(dict.fromkeys(targets + answers))  # completions of one prompt share their target
         embeddings = from_numpy(self._encoder.encode(texts))  # [texts, 512], of length one
         place = {text: row for row, text in enumerate(texts)}
         sides = [embeddings[[place[text] for text in side]] for side in (answers, targets)]

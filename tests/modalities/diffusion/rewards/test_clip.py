@@ -56,7 +56,7 @@ def test_prompts_matter_and_may_not_be_empty(clip: str) -> None:
     reward, image = ClipSimilarity(clip), random(1).expand(2, -1, -1, -1)
     one, other = reward(drawn(image, ["cat", "dog"])).tolist()
     assert abs(one - other) > 1e-3
-    with pytest.raises(RewardError, match="ClipSimilarity would rate sample 1 by an empty prompt"):
+    with pytest.raises(RewardError, match="ClipSimilarity would rate row 1 by an empty prompt"):
         reward(drawn(image, ["cat", " "]))
 
 

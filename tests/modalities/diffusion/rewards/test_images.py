@@ -42,15 +42,13 @@ def with_value(row: int, value: float) -> Tensor:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_nan_names_the_sample(value: float) -> None:
-    with pytest.raises(
-        RewardError, match=r"Brightness cannot rate sample 2: its picture holds NaN or infinity\. Lower"
-    ):
+    with pytest.raises(RewardError, match=r"Brightness cannot rate row 2: its picture holds NaN or infinity\. Lower"):
         Brightness()(drawn(with_value(2, value)))
 
 
 @pytest.mark.parametrize(("value", "said"), [(-0.5, "from -0.5 to"), (255.0, "from .* to 255")])
 def test_another_range_names_the_sample_and_the_cure(value: float, said: str) -> None:
-    with pytest.raises(RewardError, match=rf"that of sample 1 goes {said}.*: map -1 ... 1 by \(x \+ 1\) / 2"):
+    with pytest.raises(RewardError, match=rf"that of row 1 goes {said}.*: map -1 ... 1 by \(x \+ 1\) / 2"):
         Brightness()(drawn(with_value(1, value)))
 
 
