@@ -90,7 +90,7 @@ def test_pre_training_learns_to_decode_and_to_denoise() -> None:
         prompts = policy.denoiser.prompts.numbers([f"a {colour} square" for colour in COLOURS[:4]])[rows]
         torch.manual_seed(0)
         drawn = Rollout(
-            torch.zeros(64, 1), torch.ones(64, 1) > 0, {"latents": latents[:, None]}, {}, {"prompt": prompts}
+            torch.zeros(64, 1), torch.ones(64, 1) > 0, {"latents": latents[:, None]}, {}, {"prompt_number": prompts}
         )
         with torch.no_grad():
             denoising = -policy(drawn).log_probs.mean().item()
