@@ -29,7 +29,7 @@ class DataEnvironment(Environment):
         ConfigError: one of them is below 1.
     """
 
-    def __init__(self, batch_size: int, batches_per_epoch: int, eval_batch_size: int) -> None:
+    def __init__(self, batch_size: int = 8, batches_per_epoch: int = 10, eval_batch_size: int = 50) -> None:
         sizes = {"batch_size": batch_size, "batches_per_epoch": batches_per_epoch, "eval_batch_size": eval_batch_size}
         for name, size in sizes.items():
             if size < 1:

@@ -37,21 +37,12 @@ class PromptEnvironment(DataEnvironment):
 
     Args:
         data: where prompts come from.
-        batch_size: prompts of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
-        eval_batch_size: prompts per policy and evaluation batch, to bound memory.
         unit: what a rollout's steps are called in reports.
+        **sizes: as of DataEnvironment.
     """
 
-    def __init__(
-        self,
-        data: PromptData,
-        batch_size: int = 8,
-        batches_per_epoch: int = 10,
-        eval_batch_size: int = 50,
-        unit: str = "denoising steps",
-    ) -> None:
-        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+    def __init__(self, data: PromptData, unit: str = "denoising steps", **sizes: int) -> None:
+        super().__init__(**sizes)
         self.data = data
         self.unit = unit
         self._prompts = cache(self._checked_prompts)

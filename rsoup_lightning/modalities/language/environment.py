@@ -35,14 +35,12 @@ class TextEnvironment(DataEnvironment):
         tokenizer: of transformers.
         template: what the policy reads, from {prompt}; None: the tokenizer's chat template, or the bare prompt where it
             has none.
-        batch_size: prompts of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of a completion.
         ends: tokens that end a completion and are no part of the answer; none: the tokenizer's end token.
         stop: texts of one token each that end a completion too, and are the last of the answer.
-        eval_batch_size: prompts per policy and evaluation batch, to bound memory.
         context: the most tokens the model reads, prompt and completion together.
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
+        **sizes: as of DataEnvironment.
     """
 
     unit = "tokens"
@@ -52,16 +50,14 @@ class TextEnvironment(DataEnvironment):
         data: PromptData,
         tokenizer: Any,
         template: str | None = None,
-        batch_size: int = 8,
-        batches_per_epoch: int = 10,
         max_new_tokens: int = 32,
         ends: Sequence[int] = (),
         stop: Sequence[str] = (),
-        eval_batch_size: int = 50,
         context: int | None = None,
         vocabulary: int | None = None,
+        **sizes: int,
     ) -> None:
-        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+        super().__init__(**sizes)
         if max_new_tokens < 1:
             raise ConfigError(f"max_new_tokens is {max_new_tokens}: it must be at least 1")
         if not ends and tokenizer.eos_token_id is None:

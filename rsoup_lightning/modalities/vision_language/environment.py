@@ -39,12 +39,10 @@ class PictureEnvironment(DataEnvironment):
         data: where items come from.
         vocabulary: of the policy.
         unreadable: names of pictures to leave out.
-        batch_size: items of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of an answer, its end token included.
         beams: of the search; 1 takes the most likely token each time.
-        eval_batch_size: items per policy and evaluation batch, to bound memory.
         context: the most tokens of a row, prompt and answer together.
+        **sizes: as of DataEnvironment.
     """
 
     unit = "tokens"
@@ -54,14 +52,12 @@ class PictureEnvironment(DataEnvironment):
         data: PictureData,
         vocabulary: AnswerVocabulary,
         unreadable: frozenset[str] = frozenset(),
-        batch_size: int = 32,
-        batches_per_epoch: int = 10,
         max_new_tokens: int = 12,
         beams: int = 5,
-        eval_batch_size: int = 100,
         context: int = 76,
+        **sizes: int,
     ) -> None:
-        super().__init__(batch_size, batches_per_epoch, eval_batch_size)
+        super().__init__(**sizes)
         if min(max_new_tokens, beams) < 1:
             raise ConfigError(f"max_new_tokens {max_new_tokens} and beams {beams} must be at least 1")
         self.data = data
