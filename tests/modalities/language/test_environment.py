@@ -40,7 +40,7 @@ def test_completions_of_a_prompt_stand_next_to_each_other() -> None:
 def test_texts_are_the_tokens_that_were_sampled() -> None:
     rollout, words = rolled(policy()), tokenizer()
     for row in range(len(rollout)):
-        assert rollout.texts["prompt"][row] == words.decode(rollout["prompt"][row][rollout["prompt_mask"][row]])
+        assert rollout.texts["prompt"][row] == words.decode(rollout["prompt_tokens"][row][rollout["prompt_mask"][row]])
         kept = [token for token in rollout["tokens"][row][rollout.mask[row]].tolist() if token > 1]
         assert rollout.texts["answer"][row] == words.decode(kept)
 
