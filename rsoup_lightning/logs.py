@@ -129,6 +129,8 @@ def restore(loggers: Sequence[Logger], states: Sequence[dict[str, Any]] | None) 
                     os.truncate(file, state[name])
                 else:
                     file.unlink()
+        elif isinstance(logger, WandbLogger) and logger.save_dir:
+            Path(logger.save_dir).mkdir(parents=True, exist_ok=True)  # or it would write elsewhere
 
 
 def close(loggers: Iterable[Logger]) -> None:

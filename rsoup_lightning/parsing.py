@@ -28,7 +28,7 @@ PLAIN = (
     (r"Parser key \"([^\"]*)\" element (\d+):", r"\1, value \2:"),
     (r"Problem with given class_path '([^']*)':", r"\1:"),
     (r"Type typing\..* expects a function or a callable class: ", ""),
-    (r"\. Got value: Namespace\(.*\)", ""),
+    (r"\. Got value: \[?Namespace\(.*\)\]?", ""),
     (r"Expected a dot import path string: (\S+)", r"there is no class \1"),
     (r"<class '([^']*)'>", r"\1"),
     (r"typing\.Literal\[(.*?)\]", r"one of \1"),

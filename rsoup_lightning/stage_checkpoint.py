@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class StageCheckpoint(Checkpoint):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, float | None]] = []
         self.seconds = 0.0
         self._since = 0.0
         self._next = path.with_name(f".{path.name}.next.tmp")
@@ -45,7 +46,9 @@ class StageCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, RewardFineTuner)
         self.seconds += time.perf_counter() - self._since
-        means = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        means = {
+            name: float(value) if math.isfinite(value) else None for name, value in trainer.callback_metrics.items()
+        }
         self.history.append({"epoch": trainer.current_epoch, "steps": int(pl_module.steps_taken), **means})
         trainer.save_checkpoint(self._next)  # all processes take part, and the first one writes
         self._taken = True

@@ -187,16 +187,18 @@ def test_wandb_runs_without_a_network(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    recipe = POINT_RECIPE.replace("trainer: {", "trainer: {logger: {class_path: WandbLogger}, log_every_n_steps: 5, ")
+    recipe = POINT_RECIPE.replace(
+        "trainer: {", "trainer: {logger: {class_path: WandbLogger, init_args: {save_dir: logs}}, log_every_n_steps: 5, "
+    )
     Path("recipe.yaml").write_text(recipe)
     assert soup("run") == 0
     identifier = json.loads(Path("run/run.json").read_text())["id"]
     stages = ("init", "experts/east", "experts/north", "morl/0")
     ids = {Place(Path("run"), "run", identifier, stage).logger(of("WandbLogger")).init_args.id for stage in stages}
-    folders = [*Path("run/wandb").glob("offline-run-*")]
+    folders = [*Path("run/logs/wandb").glob("offline-run-*")]
     assert {folder.name.rpartition("-")[2] for folder in folders} == ids
     assert len(folders) == 4
-    content = b"".join(file.read_bytes() for file in Path("run/wandb").rglob("*.wandb"))
+    content = b"".join(file.read_bytes() for file in Path("run/logs/wandb").rglob("*.wandb"))
     assert all(word in content for word in (b"expert", b"baseline", b"run/morl/0", b"reward/east"))
 
 

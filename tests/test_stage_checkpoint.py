@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import lightning as L
+import pytest
 import torch
 
+from rsoup_lightning.__main__ import main
 from rsoup_lightning.stage_checkpoint import StageCheckpoint
+from tests.commands import POINT_RECIPE
 from tests.conftest import PointFineTuner, quiet_trainer
 
 
@@ -21,3 +26,23 @@ def test_stage_checkpoint_resumes_to_the_same_end(tmp_path: Path) -> None:
     assert torch.equal(whole.policy.place, rest.policy.place)
     assert len(histories[0]) == 4
     assert histories[0] == histories[2]
+
+
+class Unknown(L.Callback):
+    """Logs what is no number."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: object) -> None:
+        pl_module.log("unknown", float("nan"))
+
+
+def test_a_callback_may_log_what_is_not_finite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    callbacks = "callbacks: [{class_path: tests.test_stage_checkpoint.Unknown}]"
+    Path("r.yaml").write_text(POINT_RECIPE.replace("trainer: {", f"trainer: {{{callbacks}, "))
+    assert main(["soup", "-c", "r.yaml", "--run_dir", "run"]) == 0
+    (history,) = {json.dumps(entry["unknown"]) for entry in _stages()["init"]["history"]}
+    assert history == "null"
+
+
+def _stages() -> dict[str, dict]:
+    return json.loads(Path("run/run.json").read_text())["stages"]

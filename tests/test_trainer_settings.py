@@ -76,6 +76,7 @@ def test_what_cannot_be_honoured_is_refused_before_anything_runs(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("rsoup: ")
     assert message in line
+    assert "Namespace(" not in line
     assert [file.name for file in tmp_path.iterdir()] == ["r.yaml"]
 
 

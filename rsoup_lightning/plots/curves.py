@@ -24,7 +24,7 @@ class Curve:
     color: str
     dotted: bool
     steps: list[int]
-    rewards: dict[str, list[float]]
+    rewards: dict[str, list[float | None]]
 
 
 def curves(record: Record, seeds: Sequence[Stages]) -> list[Curve]:
