@@ -47,11 +47,20 @@ def read_config(file: Path) -> dict[str, Any]:
         if not _is_number(config.get(key)):
             raise WeightsError(f"{file} lacks a number {key!r}: save the adapter again with PEFT's save_pretrained")
     for key in ("rank_pattern", "alpha_pattern"):
-        if not _is_pattern(config.get(key) or {}):
+        if not _is_pattern({} if config.get(key) is None else config[key]):
             raise WeightsError(f"{file}: {key} is no mapping of regular expressions to numbers")
     for key in ("target_modules", *SELECTORS):
-        if isinstance(config.get(key), dict):
+        kind = int if key == "layers_to_transform" else str
+        value = config.get(key)
+        if (
+            not all(type(item) is kind for item in (value if isinstance(value, list) else [value]))
+            and value is not None
+        ):
             raise WeightsError(f"{file}: {key} is neither a name nor a list")
+    if config.get("layers_pattern") and not config.get("layers_to_transform"):
+        raise WeightsError(f"{file} has layers_pattern without layers_to_transform: save the adapter again")
+    if not _is_number(config.get("lora_dropout", 0)) or not 0 <= config.get("lora_dropout", 0) <= 1:
+        raise WeightsError(f"{file}: lora_dropout is no number from 0 to 1")
     for key, value in config.items():
         if key.endswith("_config") and not isinstance(value, dict | None):
             raise WeightsError(f"{file}: {key} is no mapping of settings")

@@ -288,6 +288,11 @@ def test_folding_into_another_base() -> None:
         ({"task_type": "CAUSAL"}, WeightsError, "task_type is 'CAUSAL', which is none of"),
         ({"corda_config": "x"}, WeightsError, "corda_config is no mapping"),
         ({"kasa_config": {}}, MergeError, "'kasa_config'"),
+        ({"lora_dropout": 2**70}, WeightsError, "lora_dropout is no number from 0 to 1"),
+        ({"exclude_modules": [1]}, WeightsError, "exclude_modules is neither a name nor a list"),
+        ({"layers_to_transform": ["1"]}, WeightsError, "layers_to_transform is neither"),
+        ({"layers_pattern": "layers"}, WeightsError, "layers_pattern without layers_to_transform"),
+        ({"alpha_pattern": ""}, WeightsError, "alpha_pattern is no mapping"),
         ({"r": 8}, WeightsError, r"q_proj' has rank 8 by .*A is \(4, 32\)"),
     ],
 )
