@@ -284,7 +284,8 @@ def test_home_folders_go_in_every_option(
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("HOME", str(tmp_path))
-    trainer = "--trainer.logger=false", "--trainer.max_epochs=1", "--trainer.default_root_dir=~/root"
+    trainer = "--trainer.logger=false", "--trainer.max_epochs=1"
+    root = "--trainer.default_root_dir=~/root"
     (tmp_path / "r.yaml").write_text(POINT_RECIPE)
     (tmp_path / "choices.json").write_text('[{"preferred": {"point": 0}, "other": {"point": 4}}]')
     callback = {
@@ -300,8 +301,8 @@ def test_home_folders_go_in_every_option(
     for arguments in (
         ["soup", "-c", "~/r.yaml", *trainer, "--run_dir=~/run"],
         ["pick", "~/run", "--preference={east: 1}", "--output=~/picked"],
-        ["fit", "-c", "~/r.yaml", *trainer, "--model.init_weights=~/run/init"],
-        ["test", "--config=~/r.yaml", *trainer, checkpoint, soups],
+        ["fit", "-c", "~/r.yaml", *trainer, root, "--model.init_weights=~/run/init"],
+        ["test", "--config=~/r.yaml", *trainer, root, checkpoint, soups],
         ["pick", "~/run", "--choices=~/choices.json", "--output=~/chosen"],
     ):
         assert main(arguments) == 0, capsys.readouterr().err
