@@ -37,7 +37,7 @@ LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder, max_shard_si
 """
 OURS = """
 import sys, time
-from rsoup_lightning.merge import merge
+from rsoup_lightning.merging.on_disk import merge
 output, *experts = sys.argv[1:]
 start = time.perf_counter()
 merge(experts, output, [1 / len(experts)] * len(experts))

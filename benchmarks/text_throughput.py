@@ -56,7 +56,7 @@ def ours() -> list[float]:
     from rsoup_lightning.modalities.language.rewards import TextFunction
     from rsoup_lightning.modalities.lora import LoRA
     from rsoup_lightning.module import KLPenalty
-    from rsoup_lightning.trainer_settings import QUIET_TRAINER
+    from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
 
     class Clock(L.Callback):
         def __init__(self) -> None:

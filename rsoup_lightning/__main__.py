@@ -98,11 +98,11 @@ def _dispatch(arguments: list[str]) -> int:
     if command == "tasks":
         return _tasks(rest)
     if command == "pick":
-        from rsoup_lightning.pick import pick
+        from rsoup_lightning.run.pick import pick
 
         return pick(rest)
     if command == "merge":
-        from rsoup_lightning.merge_command import merge_command  # brings in torch
+        from rsoup_lightning.commands.merge import merge_command  # brings in torch
 
         return merge_command(rest)
     from rsoup_lightning import cli  # brings in torch and lightning
@@ -113,7 +113,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _tasks(arguments: list[str]) -> int:
     from jsonargparse import ArgumentParser
 
-    from rsoup_lightning.parsing import parse
+    from rsoup_lightning.run.parsing import parse
 
     parser = ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"], exit_on_error=False)
     parser.add_argument("--json", action="store_true", help="print JSON")

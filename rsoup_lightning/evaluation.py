@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Environment, Reading, Sample
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.front.metrics import SampleScores
 from rsoup_lightning.losses import equal_but_for_rounding
-from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
 from rsoup_lightning.rollout import Rollout

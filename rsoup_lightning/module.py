@@ -20,8 +20,8 @@ from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit_lines, score_batch
 from rsoup_lightning.files import user_path
+from rsoup_lightning.front.metrics import SampleScores
 from rsoup_lightning.merging.policy_weights import read_experts
-from rsoup_lightning.metrics import SampleScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, check_normalisation, normalise, objectives, scalarise, score
 from rsoup_lightning.rollout import Rollout, last_counted

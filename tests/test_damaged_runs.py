@@ -18,13 +18,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rsoup_lightning import cli
+from rsoup_lightning.commands import soup as cli
 from rsoup_lightning.merging import linear, write_weights
-from rsoup_lightning.pick import pick
-from tests.commands import POINT_RECIPE
+from rsoup_lightning.run.pick import pick
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.merging.corruptions import damage
 from tests.outcomes import Case, survey
+from tests.running import POINT_RECIPE
 
 
 @pytest.fixture(scope="module")

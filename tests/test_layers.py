@@ -8,14 +8,15 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "inputs", "lock", "optional", "parsing", "threads", "intervals"},
-    {"rollout", "simplex", "fronts", "collapse", "registry", "record"},
-    {"losses", "rewards", "policy", "environment", "metrics", "merging", "algorithms", "captions", "evaluation"},
-    {"results", "settings", "preferences", "choices"},
-    {"modalities", "module", "plots", "seeds"},
-    {"callbacks", "logs", "stage_checkpoint"},
-    {"experiment", "report", "recipe", "run_folder", "progress", "merge", "samples", "trainer_settings"},
-    {"cli", "lightning_cli", "merge_command", "pick"},
+    {"errors", "files", "optional", "threads"},
+    {"simplex", "rollout", "registry", "captions"},
+    {"losses", "policy", "rewards", "environment"},
+    {"algorithms", "front", "merging"},
+    {"evaluation"},
+    {"module"},
+    {"modalities", "report"},
+    {"run"},
+    {"commands"},
     {"__main__"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

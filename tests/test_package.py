@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import rsoup_lightning
-from tests.commands import front
 from tests.conftest import ROOT
+from tests.running import front
 
 SOURCES = ("rsoup_lightning", "tasks", "conf", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 BRIEFLY = (

@@ -15,11 +15,11 @@ from torch import nn
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError, WeightsError
-from rsoup_lightning.recipe import Recipe, recipe_parser
-from tests.commands import front, rsoup
+from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.diffusion import tiny
 from tests.modalities.diffusion.rewards import tiny as rewards
+from tests.running import front, rsoup
 
 PATH = ROOT / "conf" / "diffusion" / "stable_diffusion.yaml"
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.recipe import Recipe, recipe_parser
-from tests.commands import front, rsoup
+from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.vision_language.test_coca import POOLED, configuration, folder, tiny_coca
+from tests.running import front, rsoup
 
 EXPERTS = {
     "captioning/coco": ["bleu1", "bleu4", "rouge", "meteor", "cider"],

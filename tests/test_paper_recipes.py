@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from rsoup_lightning import registry
-from rsoup_lightning.recipe import Recipe, recipe_parser
 from rsoup_lightning.rewards import score
-from tests.commands import front, rsoup
+from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.language import tiny
 from tests.modalities.language.rewards.tiny import save
+from tests.running import front, rsoup
 
 LONG = "where the big dog and the red cat sat on a mat and ran on a road, and nobody knows what to do about it now"
 KEPT: dict[str, Callable[[int], tuple[str, Any, str]]] = {

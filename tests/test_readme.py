@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
-from tests.commands import front, rsoup
 from tests.conftest import ROOT
+from tests.running import front, rsoup
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)

@@ -11,7 +11,7 @@ import yaml
 
 from rsoup_lightning import registry
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
-from rsoup_lightning.recipe import Recipe, recipe_parser
+from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))

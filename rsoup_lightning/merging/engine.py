@@ -17,8 +17,8 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.check import is_counter
+from rsoup_lightning.merging.disk.stored_expert import Readable
 from rsoup_lightning.merging.methods import Ingredients, Method
-from rsoup_lightning.merging.stored import Readable
 from rsoup_lightning.simplex import Coefficients
 from rsoup_lightning.threads import one_thread
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merging.linear import linear_tensor
+from rsoup_lightning.merging.in_memory import linear_tensor
 
 FOLDABLE = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merging.adapters import PREFIX, Adapter, check_adapters, read_adapter
+from rsoup_lightning.merging.adapters.adapter import PREFIX, Adapter, check_adapters, read_adapter
+from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.check import check_layout
-from rsoup_lightning.merging.io import FILE_NAME, read_weights
-from rsoup_lightning.merging.kinds import check_adapter_tokens
-from rsoup_lightning.merging.peft_config import CONFIG_NAME
+from rsoup_lightning.merging.disk.io import FILE_NAME, read_weights
+from rsoup_lightning.merging.kinds.one_kind import check_adapter_tokens
 
 # A LoRA parameter in a policy: its layer in all of the policy and in what PEFT wraps, its half, its adapter's name.
 PARAMETER = re.compile(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.errors import WeightsError
-from rsoup_lightning.merging.io import read_beside
-from rsoup_lightning.merging.pickled_shard import in_safetensors
-from rsoup_lightning.merging.tensor_file import WeightFile
+from rsoup_lightning.merging.disk.io import read_beside
+from rsoup_lightning.merging.disk.pickled_shard import in_safetensors
+from rsoup_lightning.merging.disk.tensor_file import WeightFile
 
 INDEX_SUFFIX = ".safetensors.index.json"
 PICKLED_INDEX_SUFFIX = ".bin.index.json"

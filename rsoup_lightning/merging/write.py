@@ -16,11 +16,11 @@ from torch import Tensor
 
 from rsoup_lightning.errors import OutputError
 from rsoup_lightning.files import atomic_output, write_json
-from rsoup_lightning.merging.checkpoint import Checkpoint
+from rsoup_lightning.merging.disk.checkpoint import Checkpoint
+from rsoup_lightning.merging.disk.stored_expert import INDEX_SUFFIX, StoredExpert
+from rsoup_lightning.merging.disk.tensor_file import StoredTensor, WeightFile, layout, metadata
 from rsoup_lightning.merging.engine import Plan, stream
-from rsoup_lightning.merging.stored import INDEX_SUFFIX, StoredExpert
-from rsoup_lightning.merging.tensor_file import StoredTensor, WeightFile, layout, metadata
-from rsoup_lightning.merging.vocabulary import written
+from rsoup_lightning.merging.kinds.vocabulary import written
 
 PROVENANCE = "merge.json"
 TOTAL = "total_size"  # bytes of weights, in an index of shards

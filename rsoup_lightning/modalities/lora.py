@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merging.together import together
+from rsoup_lightning.merging.per_row import together
 from rsoup_lightning.optional import need
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -63,7 +63,7 @@ def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
 
 @contextmanager
 def soups_in(model: Any, experts: Sequence[Weights], coefficients: Tensor) -> Iterator[Any]:
-    """``model`` with every row of its batch under its own λ, see :mod:`merging.together`; as it was after the block.
+    """``model`` with every row of its batch under its own λ, see :mod:`merging.per_row`; as it was after the block.
 
     Args:
         model: a ``PeftModel`` in evaluation mode.

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rsoup_lightning.merge import merge, merge_adapters
+from rsoup_lightning.merging.on_disk import merge, merge_adapters
 
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merge import merge
 from rsoup_lightning.merging import linear
+from rsoup_lightning.merging.on_disk import merge
 
 peft = pytest.importorskip("peft")
 

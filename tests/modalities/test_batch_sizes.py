@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from rsoup_lightning.algorithms import RLOO
-from rsoup_lightning.callbacks import benchmark_soups
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.evaluation import Scores
 from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
@@ -20,6 +19,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.run.callbacks import benchmark_soups
 from tasks.locomotion.rewards import VelocityLessEffort
 from tests.modalities.diffusion.tiny import Bright
 from tests.modalities.diffusion.tiny import policy as diffusion_policy

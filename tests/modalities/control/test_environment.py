@@ -6,7 +6,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.evaluation import evaluate
-from rsoup_lightning.intervals import bootstrap_interval
+from rsoup_lightning.front.intervals import bootstrap_interval
 from rsoup_lightning.modalities.control import GaussianMLP, SimulatorEnvironment
 from rsoup_lightning.modalities.control.rewards import Native
 from rsoup_lightning.modalities.control.simulators import Backend

@@ -13,7 +13,7 @@ import torch
 from rsoup_lightning.losses import adapt_kl_coefficient
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.control.statistics import merged, moments
-from tests.commands import rsoup
+from tests.running import rsoup
 
 
 @pytest.mark.parametrize("cuts", [(0, 1000), (0, 1, 1000), (0, 0, 400, 400, 999, 1000, 1000)])
@@ -38,7 +38,7 @@ DRIFT = '''
     from torch.utils.data import DataLoader
 
     from rsoup_lightning.algorithms import PPO
-    from rsoup_lightning.stage_checkpoint import StageCheckpoint
+    from rsoup_lightning.run.stage_checkpoint import StageCheckpoint
     from rsoup_lightning.environment import Environment
     from rsoup_lightning.modalities.control import GaussianMLP
     from rsoup_lightning.module import KLPenalty, RewardFineTuner

@@ -12,15 +12,15 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from rsoup_lightning import algorithms
-from rsoup_lightning.callbacks import benchmark_soups
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
 from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
 from rsoup_lightning.module import KLPenalty
-from tests.commands import front, rsoup
+from rsoup_lightning.run.callbacks import benchmark_soups
 from tests.conftest import quiet_trainer
 from tests.modalities.diffusion.tiny import Bright, Colours, Random
+from tests.running import front, rsoup
 
 RECIPE = """
 task: rsoup_lightning.modalities.diffusion:DiffusionFineTuner

@@ -14,14 +14,14 @@ from peft import PeftModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from rsoup_lightning.callbacks import swapped_in
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merge import merge, merge_adapters
 from rsoup_lightning.merging import linear, write_weights
+from rsoup_lightning.merging.on_disk import merge, merge_adapters
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.run.callbacks import swapped_in
 from tests.modalities.diffusion.tiny import Colours, Random, parts, policy, stirred
 
 LORA = {"lora": AttentionLoRA(rank=2)}

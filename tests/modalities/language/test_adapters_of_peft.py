@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsoup_lightning.callbacks import SoupCallback, souped
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.language import LanguageFineTuner
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.run.callbacks import SoupCallback, souped
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 
@@ -121,7 +121,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_soups_of_adapters_are_benchmarked(base: str, tmp_path: Path) -> None:
     """Each expert scores what a policy scores that begins at it; so does the adapter merged on disk."""
-    from rsoup_lightning.merge import merge_adapters
+    from rsoup_lightning.merging.on_disk import merge_adapters
 
     folders = {name: str(adapter(tmp_path / name, seed)) for seed, name in enumerate(("early", "late"))}
     callback = SoupCallback(folders, points=[{"early": 1.0}, {"early": 0.25, "late": 0.75}, {"late": 1.0}])

@@ -13,9 +13,9 @@ from peft import PeftModel
 
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.language import LanguageFineTuner
-from tests.commands import environment, front, rsoup
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
+from tests.running import environment, front, rsoup
 
 RECIPE = """
 task: rsoup_lightning.modalities.language:LanguageFineTuner

@@ -11,7 +11,7 @@ from peft import PeftModel
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merging.io import read_weights, write_weights
+from rsoup_lightning.merging.disk.io import read_weights, write_weights
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA

@@ -16,9 +16,9 @@ from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.vision_language import PictureEnvironment, VisionLanguageFineTuner
 from rsoup_lightning.modalities.vision_language.rewards import Bleu, CiderD, RougeL
 from rsoup_lightning.module import KLPenalty
-from tests.commands import front, rsoup
 from tests.conftest import quiet_trainer
 from tests.modalities.vision_language.tiny import Squares, small
+from tests.running import front, rsoup
 
 RECIPE = """
 task: rsoup_lightning.modalities.vision_language:VisionLanguageFineTuner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.commands import front, rsoup
+from tests.running import front, rsoup
 
 RECIPE = """
 task: locomotion

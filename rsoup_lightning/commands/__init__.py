@@ -1,0 +1,1 @@
+"""What ``rsoup`` does, one file per command."""

@@ -1,0 +1,1 @@
+"""Fronts: geometry, intervals, the record in front.json, preferences."""

@@ -1,0 +1,1 @@
+"""LoRA adapters in PEFT's folders: read, folded into their base, written."""

@@ -1,0 +1,1 @@
+"""Whether stored experts are of one kind: configurations, tokenizers, rows of embeddings."""

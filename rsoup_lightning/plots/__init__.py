@@ -1,1 +1,0 @@
-"""Pictures and tables of a front; :mod:`rsoup_lightning.report` puts them together."""

@@ -1,0 +1,98 @@
+"""Learning curves: the rewards of every stage of a run over its training steps, experts where init leaves off."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plotly.graph_objects import Figure
+from plotly.subplots import make_subplots
+
+from rsoup_lightning.front.record import Record, Stages
+from rsoup_lightning.report import view
+
+REWARD = "reward/"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A stage under one seed: the rewards that it logged, after so many training steps, init's included."""
+
+    label: str
+    group: str
+    color: str
+    dotted: bool
+    steps: list[int]
+    rewards: dict[str, list[float | None]]
+
+
+def curves(record: Record, seeds: Sequence[Stages]) -> list[Curve]:
+    """The curve of every stage that has a history, seed by seed.
+
+    Args:
+        record: the content of front.json.
+        seeds: the stages of each seed.
+    """
+    return [
+        curve
+        for stages in seeds
+        for name, stage in stages.items()
+        if (curve := _curve(name, stage, record["experts"], stages["init"]["steps"]))
+    ]
+
+
+def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
+    """A panel per reward with the curve of every stage; None where no stage has a history."""
+    drawn = curves(record, seeds)
+    if not drawn:
+        return None
+    names = list(dict.fromkeys([*record["rewards"], *(name for curve in drawn for name in curve.rewards)]))
+    unit = seeds[0]["init"]["unit"]
+    rows, columns = view.grid_shape(len(names))
+    figure: Figure = make_subplots(rows, columns, vertical_spacing=0.25 / rows)
+    legend: set[str] = set()
+    for curve in drawn:
+        for place, name in enumerate(names):
+            cell = {"row": place // columns + 1, "col": place % columns + 1}
+            figure.add_scatter(
+                x=curve.steps,
+                y=curve.rewards.get(name, []),
+                mode="lines+markers",
+                line={"color": curve.color, "width": 1.5, "dash": "dot" if curve.dotted else "solid"},
+                marker={"size": 4},
+                name=curve.group,
+                legendgroup=curve.group,
+                showlegend=curve.group not in legend,
+                hovertemplate=f"<b>{html.escape(curve.label)}</b><br>{html.escape(name)}: %{{y:.4g}}<br>"
+                f"%{{x:,}} {unit}<extra></extra>",
+                **cell,
+            )
+            legend.add(curve.group)
+            figure.update_xaxes(title_text=f"{unit} of training, with init's", rangemode="tozero", **cell)
+            figure.update_yaxes(title_text=name, **cell)
+    return figure.update_layout(
+        template="plotly_white",
+        height=90 + 320 * rows,
+        margin={"t": 40, "b": 50, "r": 10},
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"},
+    )
+
+
+def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve | None:
+    """The curve of a stage; None where it has no history, or one of an earlier version, which does not tell steps."""
+    history = stage.get("history") or []
+    if not history or any("steps" not in entry for entry in history):
+        return None
+    family, _, which = name.partition("/")
+    rewards = {
+        key.removeprefix(REWARD): [entry.get(key) for entry in history] for key in history[-1] if key.startswith(REWARD)
+    }
+    written = ", ".join(f"{reward} {weight:.3g}" for reward, weight in stage["preference"].items())
+    group, color = {
+        "init": ("init", view.MARKS["init"].color),
+        "morl": (view.MARKS["morl"].label, view.MARKS["morl"].color),
+    }.get(family) or (f"expert {which}", view.EXPERT_COLORS[experts.index(which) % len(view.EXPERT_COLORS)])
+    before = 0 if family == "init" else init
+    label = f"{group.partition(' (')[0]} (μ: {written})"
+    return Curve(label, group, color, family == "morl", [before + entry["steps"] for entry in history], rewards)

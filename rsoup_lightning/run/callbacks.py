@@ -1,0 +1,169 @@
+"""``SoupCallback``: benchmarks every interpolation of given experts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.evaluation import Scores, evaluate
+from rsoup_lightning.files import check_writable, user_path, write_json
+from rsoup_lightning.front.results import Kind, Point, front_record
+from rsoup_lightning.merging import linear
+from rsoup_lightning.merging.policy_weights import read_experts
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.policy import Policy, Weights
+from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid, one_hot
+
+
+@contextmanager
+def swapped_in(policy: Policy, weights: Weights) -> Iterator[None]:
+    """``policy`` with other weights inside the block, and its own again after it, whatever happens."""
+    own = {name: tensor.clone() for name, tensor in policy.weights().items()}
+    try:
+        policy.load_weights(weights)
+        yield
+    finally:
+        policy.load_weights(own)
+
+
+@contextmanager
+def souped(policy: Policy, experts: Sequence[Weights], coefficients: Coefficients) -> Iterator[Policy]:
+    """A policy that plays the linear soup of ``experts`` at λ inside the block; ``policy`` is as before after it."""
+    soup = policy.soups(experts, [coefficients])
+    if soup is not None:
+        yield soup
+    else:
+        with swapped_in(policy, linear(experts, coefficients)):
+            yield policy
+
+
+def benchmark_soups(
+    module: RewardFineTuner,
+    experts: Sequence[Weights],
+    coefficients: Sequence[Coefficients],
+    batches: Iterable[Any],
+    *,
+    show: int = 0,
+) -> list[Scores]:
+    """Score the linear soup of ``experts`` at each λ on the same batches.
+
+    In one pass where the policy can play many λ at once, else one λ after another; the module's weights are as before.
+
+    Args:
+        module: gives environment, rewards and policy.
+        experts: E weights that fit the policy.
+        coefficients: the points λ, each of E numbers.
+        batches: evaluation batches (each process its share, under DDP).
+        show: how many samples per λ to keep.
+    """
+    stacked = module.policy.soups(experts, coefficients)
+    if stacked is not None:
+        return evaluate(module.environment, module.rewards, stacked, batches, show=show)
+    scores = []
+    for point in coefficients:
+        with swapped_in(module.policy, linear(experts, point)):
+            scores += evaluate(module.environment, module.rewards, module.policy, batches, show=show)
+    return scores
+
+
+class SoupCallback(L.Callback):
+    """Benchmarks the soups of given experts under ``rsoup test``, and after ``rsoup fit`` when asked.
+
+    Results are logged as ``soup/<λ>/<reward>`` and kept in ``points``.
+
+    Args:
+        experts: expert name to its weights (.safetensors, .ckpt, or a folder, also of an adapter that PEFT wrote).
+        grid: values of λ per edge of the simplex, both ends included.
+        kind: which points of the simplex.
+        points: explicit λ, each a mapping of expert name to weight, instead of the grid.
+        after_fit: also benchmark at the end of a training.
+        output: where to write front.json; null writes none. Experts must then be named after their rewards.
+    """
+
+    def __init__(
+        self,
+        experts: dict[str, str],
+        grid: int = 11,
+        kind: GridKind = "simplex",
+        points: list[dict[str, float]] | None = None,
+        after_fit: bool = False,
+        output: str | None = None,
+    ) -> None:
+        self.experts = experts
+        self.coefficients = self._coefficients(grid, kind, points)
+        self.after_fit = after_fit
+        self.output = output
+        self.points: list[Point] = []
+        if not self.coefficients:
+            raise ConfigError("SoupCallback.points is empty: give the λ to benchmark, or leave it out for the grid")
+        if output and not set(one_hot(len(experts))) <= set(self.coefficients):
+            raise ConfigError(
+                "SoupCallback.output needs every expert alone among the points: the front is measured by them"
+            )
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """What would stop it, now and not after hours of training."""
+        assert isinstance(pl_module, RewardFineTuner)
+        if stage not in ("test", "fit" if self.after_fit else ""):
+            return
+        self._weights(pl_module)
+        if not self.output:
+            return
+        check_writable(user_path(self.output))
+        for name in self.experts:
+            if name not in pl_module.rewards:
+                raise UnknownNameError("reward (output wants experts named after them)", name, pl_module.rewards)
+
+    def _coefficients(self, steps: int, kind: GridKind, points: list[dict[str, float]] | None) -> list[Coefficients]:
+        if points is None:
+            return grid(len(self.experts), steps, kind)
+        for name in {name for point in points for name in point} - self.experts.keys():
+            raise UnknownNameError("expert", name, self.experts)
+        ordered = [[point.get(name, 0.0) for name in self.experts] for point in points]
+        return [check_coefficients(point, len(self.experts)) for point in ordered]
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._benchmark(trainer, pl_module, trainer.test_dataloaders or ())
+        for point in self.points:
+            label = ",".join(f"{name}={weight:.4g}" for name, weight in (point.coefficients or {}).items())
+            means = {f"soup/{label}/{name}": float(values.mean()) for name, values in point.scores.items()}
+            pl_module.log_dict(means, rank_zero_only=True)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.after_fit:
+            pl_module.eval()
+            self._benchmark(trainer, pl_module, pl_module.test_dataloader())
+            pl_module.train()
+
+    def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
+        assert isinstance(module, RewardFineTuner)
+        scores = benchmark_soups(module, self._weights(module), self.coefficients, batches)
+        self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
+        if self.output and trainer.is_global_zero:
+            cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
+            names, task = list(self.experts), type(module).__name__
+            record = front_record(task, names, self.points, reference_point=None, training_cost=cost)
+            write_json(user_path(self.output), record)
+
+    def _weights(self, module: RewardFineTuner) -> list[Weights]:
+        places = {name: user_path(path) for name, path in self.experts.items()}
+        read = read_experts(places, module.policy, module.policy.weights()).values()
+        return [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
+
+
+def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:
+    """An evaluated λ; one-hot λ are experts."""
+    weights = dict(zip(experts, coefficients, strict=True))
+    kind: Kind = "expert" if 1.0 in coefficients else "soup"
+    preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
+    return Point(kind, weights, preference, as_numpy(scores.rewards), scores.samples)
+
+
+def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Scores of every reward as numpy arrays ``[S]`` in double precision."""
+    return {name: values.double().cpu().numpy() for name, values in rewards.items()}

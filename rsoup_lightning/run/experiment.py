@@ -1,0 +1,240 @@
+"""The whole run: init, one expert per reward, λ sweep, MORL baselines, report. Every stage resumable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+from rsoup_lightning.errors import ConfigError, RunFolderError
+from rsoup_lightning.evaluation import reward_statistics
+from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.front.record import Record, read_record
+from rsoup_lightning.front.results import Kind, Point, front_record
+from rsoup_lightning.merging import read_weights, write_weights
+from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.report.shown import worth_filming, write_samples
+from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point, souped
+from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.logs import Place, close
+from rsoup_lightning.run.progress import ProgressCallback, RunProgress
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
+from rsoup_lightning.run.trainer_settings import of_lightning
+from rsoup_lightning.simplex import grid, one_hot
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training: where its weights go, what it maximises, for how long."""
+
+    name: str
+    preference: dict[str, float]
+    epochs: int
+    init: Path | None
+
+    @property
+    def family(self) -> str:
+        """ "init", "experts" or "morl"."""
+        return self.name.split("/")[0]
+
+
+class Experiment:
+    """Runs a recipe in a folder; run it again and it goes on where it stopped.
+
+    Args:
+        recipe: what to run.
+        seed: of everything random.
+        name: of the run, all its seeds included.
+        folder: the run folder, already claimed for this recipe and seed.
+        progress: where to show how it goes.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int, name: str, folder: RunFolder, progress: RunProgress) -> None:
+        self.recipe = recipe
+        self.settings = recipe.settings
+        self.experts = recipe.experts
+        self.seed = seed
+        self.name = name
+        self.folder = folder
+        self.progress = progress
+        trainer, self.module = self._build()
+        self.device = trainer.strategy.root_device
+        self.module.to(self.device)
+
+    def run(self) -> Record:
+        """All stages; returns the content of front.json, which is written with the samples.
+
+        Raises:
+            RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
+        """
+        for stage in self.stages():
+            self._train(stage)
+        file = self.folder.path / "front.json"
+        if self.folder.is_recorded("sweep") and file.exists():
+            return read_record(file)
+        start = time.perf_counter()
+        points = self._sweep()
+        record = front_record(
+            self.recipe.task,
+            self.experts,
+            points,
+            reference_point=self.settings.reference_point,
+            training_cost=self._cost(),
+            guards=[name for name, reward in self.module.rewards.items() if reward.guard],
+        )
+        samples = self.folder.path / "samples"
+        write_samples(samples, points, self._films(samples, points) if self.settings.films else {})
+        write_json(file, record)
+        self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
+        return record
+
+    def stages(self) -> Iterator[Stage]:
+        """Every training in order."""
+        init = self.folder.path / "init"
+        uniform = dict.fromkeys(self.experts, 1 / len(self.experts))
+        yield Stage("init", self.settings.init_preference or uniform, self.settings.init_epochs, None)
+        for expert in self.experts:
+            yield Stage(f"experts/{expert}", {expert: 1.0}, self.recipe.epochs, init)
+        for index, preference in enumerate(self.settings.morl):
+            yield Stage(f"morl/{index}", preference, self.recipe.epochs, init)
+
+    def _train(self, stage: Stage) -> None:
+        path = self.folder.path / stage.name
+        self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
+        if self.folder.is_done(stage.name):
+            read_weights(path)  # a damaged file is reported now, not after hours of other stages
+            self.progress.skip(stage.epochs)
+            return
+        checkpoint = StageCheckpoint(path / "last.ckpt")
+        module = self._fit(stage, checkpoint)
+        write_weights(path, module.policy.weights())
+        module.policy.export(path)
+        self.folder.finish(
+            stage.name,
+            {
+                "preference": stage.preference,
+                "seconds": round(checkpoint.seconds, 1),
+                "init": sha256(stage.init / FILE_NAME) if stage.init else None,
+                "steps": int(module.steps_taken),
+                "unit": module.environment.unit,
+                "history": checkpoint.history,
+            },
+        )
+        checkpoint.remove()
+
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> RewardFineTuner:
+        """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
+        start: dict[str, Any] = {}
+        if stage.init:
+            start = {"init_weights": str(stage.init / FILE_NAME), "normalisation": self._normalisation(stage.init)}
+        place = Place(self.folder.path, self.name, self.folder.id, stage.name) if stage.epochs else None
+        trainer, module = self._build(place, stage.epochs, preference=stage.preference, **start)
+        if not stage.epochs:
+            return module
+        progress = ProgressCallback(self.progress)
+        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, progress, checkpoint]  # type: ignore
+        try:
+            with of_lightning():
+                trainer.fit(module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stop
+        finally:
+            close(trainer.loggers)
+        if trainer.current_epoch < stage.epochs:
+            raise ConfigError(
+                f"{stage.name} ended at epoch {trainer.current_epoch} of {stage.epochs}: "
+                "remove the callback that stops it"
+            )
+        return module
+
+    def _normalisation(self, init: Path) -> dict[str, tuple[float, float]] | None:
+        """Mean and deviation of every reward on samples of init, measured once and kept beside its weights."""
+        if not self.settings.normalise:
+            return None
+        file = init / "normalisation.json"
+        if not file.exists():
+            module = self._build(init_weights=str(init / FILE_NAME))[1].to(self.device)
+            statistics = reward_statistics(
+                module.environment,
+                module.rewards,
+                module.policy,
+                rollouts=self.settings.normalise,
+                samples=module.algorithm.samples,
+                seed=self.seed,
+            )
+            module.environment.close()
+            write_json(file, statistics)
+        cure = "delete it, and it is measured again"
+        statistics = read_json(file, cure)
+        try:
+            return {name: (float(mean), float(deviation)) for name, (mean, deviation) in statistics.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RunFolderError(f"{file} holds no mean and deviation of each reward: {cure}") from error
+
+    def _sweep(self) -> list[Point]:
+        """Evaluate every λ, init and the MORL baselines on the same samples, all in one go."""
+        lattice = grid(len(self.experts), self.settings.grid, self.settings.kind)
+        stages = list(self.stages())
+        experts = [stage for stage in stages if stage.family == "experts"]
+        others = [stage for stage in stages if stage.family != "experts"]
+        self._check_init(stages)
+        weights = [self._weights(stage.name) for stage in experts + others]
+        rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
+        self.progress.stage(f"sweep of {len(lattice)} λ", 1)
+        batches = self.module.environment.eval_batches()
+        scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.samples)
+        of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
+        points = [soup_point(self.experts, c, s) for c, s in zip(lattice, of_lattice, strict=True)]
+        for stage, score in zip(others, of_others, strict=True):
+            kind: Kind = "init" if stage.family == "init" else "morl"
+            trained = stage.preference if stage.epochs else None
+            points.append(Point(kind, None, trained, as_numpy(score.rewards), score.samples))
+        return points
+
+    def _check_init(self, stages: Iterable[Stage]) -> None:
+        """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
+        for stage in stages:
+            began = self.folder.stage(stage.name).get("init")  # runs of earlier versions do not tell
+            if stage.init and began and began != sha256(stage.init / FILE_NAME):
+                folder = self.folder.path / stage.name
+                raise RunFolderError(f"{folder} did not begin at {stage.init}: delete both to train them anew")
+
+    def _weights(self, stage: str) -> dict[str, Tensor]:
+        weights = read_weights(self.folder.path / stage)
+        return {name: tensor.to(self.device) for name, tensor in weights.items()}
+
+    def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
+        """Films of the first expert, the last, and the soup nearest the middle, by the index of their point."""
+        weights = [self._weights(f"experts/{expert}") for expert in self.experts]
+        films: dict[int, str] = {}
+        for index in worth_filming(points, self.experts):
+            name = f"film-{index:03d}.webp"
+            coefficients = tuple((points[index].coefficients or {}).values())
+            with souped(self.module.policy, weights, coefficients) as policy:
+                if not self.module.environment.film(policy, folder / name):
+                    break  # there is nothing to see
+            films[index] = name
+        return films
+
+    def _cost(self) -> dict[str, int]:
+        """Training steps of the soup (init, experts), and of MORL, which trains the same and one more for each μ."""
+        steps = {"init": 0, "experts": 0, "morl": 0}
+        for stage in self.stages():
+            steps[stage.family] += self.folder.stage(stage.name)["steps"]
+        soup = steps["init"] + steps["experts"]
+        return {"soup": soup, "morl": soup + steps["morl"] if self.settings.morl else 0}
+
+    def _build(self, place: Place | None = None, epochs: int = 1, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
+        L.seed_everything(self.seed, verbose=False)
+        return self.recipe.build(place, epochs, {"seed": self.seed, **model})
+
+
+def _written(preference: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in preference.items())

@@ -1,0 +1,193 @@
+"""A run folder: claimed by one configuration and one process at a time, and a record of which stages are done."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.files import read_json, write_json, write_text
+from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.run.inputs import changes, fingerprint, inputs
+from rsoup_lightning.run.lock import only_process
+
+
+class RunFolder:
+    """The state of one run on disk: ``config.yaml`` says what it is, ``run.json`` how far it is.
+
+    Use :func:`opened`, which keeps other processes out.
+
+    Args:
+        path: the folder; made if absent.
+        config: the resolved configuration.
+        about: versions, seed and device, for run.json of a new run.
+
+    Raises:
+        RunFolderError: the folder holds a run of another configuration (says what differs), or other files; or a file
+            that the configuration names is not what it was when the run began.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        self.path = path
+        claim(path, config)
+        for leftover in path.rglob(".*.tmp"):  # of a run that was killed while it wrote
+            leftover.unlink()
+        if not self._file.exists():
+            write_json(self._file, {"id": uuid4().hex, **about, "stages": {}})
+        before = self._read()["versions"]
+        self.changed_versions = {
+            name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
+        }
+        """Packages that differ from those the run began with: what follows may not equal an uninterrupted run."""
+        self._check_inputs(config)
+
+    def _check_inputs(self, config: Mapping[str, Any]) -> None:
+        """Require that models and data are what they were when the run began; remember those that are new here."""
+        state = self._read()
+        before = state.get("inputs", {})  # runs of earlier versions have none
+        now = {
+            path: fingerprint(path, before.get(path, {}))
+            for path in dict.fromkeys([*before, *inputs(config.get("model"))])
+        }
+        for path, known in before.items():
+            if changed := changes(known, now[path]):
+                raise RunFolderError(
+                    f"{path} has changed since the run in {self.path} began: {', '.join(changed[:5])}"
+                    f"{' ...' if changed[5:] else ''}; put it back as it was, or choose another --run_dir"
+                )
+        if now != before:
+            write_json(self._file, {**state, "inputs": now})
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "run.json"
+
+    def _read(self) -> dict[str, Any]:
+        state = read_json(self._file, "choose another --run_dir")
+        if not _is_state(state):
+            raise RunFolderError(f"{self._file} is no record of a run: choose another --run_dir")
+        return state
+
+    @property
+    def id(self) -> str:
+        """What tells this run from all others, also from an earlier one in the same place."""
+        return self._read().get("id", "")  # runs of earlier versions have none
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """What was recorded of each finished stage."""
+        return self._read()["stages"]
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """What was recorded of a finished stage."""
+        return self.stages[name]
+
+    def is_done(self, name: str) -> bool:
+        """Whether a training stage is finished and its weights are there."""
+        return self.is_recorded(name) and (self.path / name / FILE_NAME).exists()
+
+    def is_recorded(self, name: str) -> bool:
+        """Whether a stage was recorded as finished."""
+        return name in self.stages
+
+    def finish(self, name: str, record: Mapping[str, Any]) -> None:
+        """Record a stage as finished."""
+        state = self._read()
+        state["stages"][name] = {"state": "done", **record}
+        write_json(self._file, state)
+
+
+def _is_state(value: Any) -> bool:
+    """Whether it is the content of a run.json; those of earlier versions have no ``inputs``."""
+    if not isinstance(value, dict):
+        return False
+    parts = [value.get("stages"), value.get("versions"), value.get("inputs", {})]
+    return all(isinstance(part, dict) for part in parts) and all(isinstance(stage, dict) for stage in parts[0].values())
+
+
+@contextmanager
+def opened(path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """A :class:`RunFolder` that is this process's alone inside the block.
+
+    Raises:
+        RunFolderError: as of :class:`RunFolder`, or another process is in it.
+    """
+    _check_free(path)  # before the lock, which would be a file of ours in another's folder
+    with only_process(path):
+        yield RunFolder(path, config, about)
+
+
+def claim(path: Path, config: Mapping[str, Any]) -> None:
+    """Make ``path`` the folder of ``config``, or check that it already is.
+
+    Raises:
+        RunFolderError: it is another configuration's, or holds files that are no run.
+    """
+    file = path / "config.yaml"
+    _check_free(path)
+    if not file.exists():
+        write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        return
+    try:
+        there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
+    differences = list(_differences(there, dict(config)))
+    if differences:
+        listed = "; ".join(differences)
+        raise RunFolderError(
+            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs: {listed}"
+        )
+
+
+def _check_free(path: Path) -> None:
+    """Require a run folder, an empty one, or none."""
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file: choose another --run_dir")
+    if (path / "config.yaml").exists() or not path.exists():
+        return
+    if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
+        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
+
+
+PACKAGES = (
+    "rsoup_lightning",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "numpy",
+    "gymnasium",
+    "mujoco",
+    "envpool",
+    "transformers",
+    "peft",
+    "open_clip_torch",
+    "diffusers",
+)
+
+
+def environment_record(seeds: Sequence[int], device: str) -> dict[str, Any]:
+    """Versions (null where a package is absent), seeds and device, for run.json."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = None
+    return {"schema": 1, "versions": versions, "seeds": list(seeds), "device": device}
+
+
+def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            yield from _differences(there.get(key), here.get(key), f"{name}.{key}" if name else str(key))
+    elif there != here:
+        yield f"{name}: {there!r} in the folder, {here!r} now"

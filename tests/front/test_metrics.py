@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rsoup_lightning.front import geometry as fronts
+from rsoup_lightning.front import metrics
+
+POINTS = torch.tensor([[0.0, 3.0], [1.0, 2.5], [3.0, 0.0], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (metrics.Hypervolume([0, 0]), fronts.hypervolume(POINTS, [0, 0])),
+        (metrics.NormalisedHypervolume([[0, 3], [3, 0]]), fronts.normalised_hypervolume(POINTS, [[0, 3], [3, 0]])),
+        (metrics.InvertedGenerationalDistance([[1, 3]]), fronts.inverted_generational_distance(POINTS, [[1, 3]])),
+        (metrics.ExpectedUtility([[1, 0], [0, 1]]), 3.0),
+        (metrics.Sparsity(), fronts.sparsity(POINTS)),
+    ],
+)
+def test_classes_collect_what_the_functions_compute(metric: metrics.FrontMetric, expected: float) -> None:
+    metric.update(POINTS[:2])
+    metric.update(POINTS[2])
+    metric.update(POINTS[3])
+    assert metric.compute().item() == pytest.approx(expected)
+    metric.reset()
+    metric.update(POINTS)
+    assert metric.compute().item() == pytest.approx(expected)
+
+
+def test_lmc_share() -> None:
+    metric = metrics.LinearModeConnectivity([[1.0, 0.0], [0.0, 1.0]])
+    metric.update(torch.tensor([[0.5, 0.5], [0.25, 0.75]]), torch.tensor([[0.6, 0.6], [0.2, 0.9]]))
+    assert metric.compute().item() == 0.5
+
+
+def test_sample_scores_are_ordered_and_counted_once() -> None:
+    metric = metrics.SampleScores()
+    metric.update(torch.tensor([5, 3]), torch.tensor([50.0, 30.0]))
+    metric.update(torch.tensor([4, 5]), torch.tensor([40.0, 50.0]))
+    assert metric.gathered().tolist() == [30.0, 40.0, 50.0]
+    assert metric.compute().item() == 40.0

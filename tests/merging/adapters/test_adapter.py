@@ -1,0 +1,401 @@
+"""Against PEFT itself, on models of a few thousand weights."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rsoup_lightning.errors import CoefficientError, MergeError, WeightsError
+from rsoup_lightning.merging.adapters.adapter import (
+    Adapter,
+    check_adapters,
+    merge_adapters,
+    read_adapter,
+    write_adapter,
+)
+from rsoup_lightning.merging.adapters.fold import folded, unmatched
+from rsoup_lightning.merging.lora import LoRAFactors
+
+peft = pytest.importorskip("peft")
+transformers = pytest.importorskip("transformers")
+
+TOKENS = torch.arange(12).reshape(2, 6)
+PLAIN = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}
+PATTERNS = {
+    "r": 2,
+    "lora_alpha": 16,
+    "use_rslora": True,
+    "target_modules": ["q_proj", "up_proj"],
+    "rank_pattern": {"up_proj": 3, r"layers\.0\.self_attn\.q_proj": 5},
+    "alpha_pattern": {"model.layers.1.self_attn.q_proj": 7},
+}
+Q = "base_model.model.model.layers.0.self_attn.q_proj."
+ONE_LAYER = {"r": 3, "target_modules": ["o_proj", "v_proj"], "layers_to_transform": [1]}
+EXPRESSION = {"r": 3, "target_modules": r".*\.0\.mlp\.down_proj"}
+EMBEDDING = {"r": 2, "target_modules": ["embed_tokens", "q_proj"]}
+FAN_IN = {"target_modules": ["conv", "wide"], "fan_in_fan_out": True}
+IN_FULL = {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"], "bias": "lora_only"}
+
+
+def _llama() -> nn.Module:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.LlamaConfig(**sizes, vocab_size=40, attention_bias=True)
+    return transformers.LlamaForCausalLM(config).eval()
+
+
+class Odd(nn.Module):
+    """A convolution, and a linear layer stored fan-in first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(2, 4, 3)
+        self.wide = transformers.pytorch_utils.Conv1D(6, 4)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        image = (tokens / 12).reshape(1, 2, 2, 3).repeat(1, 1, 2, 1)
+        return self.wide(self.conv(image).flatten(2).transpose(1, 2))
+
+
+BASES: dict[str, Callable[[], nn.Module]] = {"llama": _llama, "odd": Odd}
+BASE = _llama()
+
+
+def _expert(folder: Path, seed: int, base: nn.Module = BASE, **settings: Any) -> Path:
+    """A folder as PEFT writes it, of an adapter in which every trained weight is random."""
+    model = peft.get_peft_model(deepcopy(base), peft.LoraConfig(**settings))
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    model.save_pretrained(folder, save_embedding_layers=False)
+    return folder
+
+
+def _output(model: nn.Module) -> Tensor:
+    with torch.no_grad():
+        output = model.eval()(TOKENS)
+    return output if isinstance(output, Tensor) else output.logits
+
+
+def _load(folder: Path, base: nn.Module = BASE) -> Any:
+    return peft.PeftModel.from_pretrained(deepcopy(base), folder)
+
+
+def _soup_of_whole_models(folders: list[Path], point: list[float], base: nn.Module = BASE) -> nn.Module:
+    """What exact merging must equal: each adapter folded in by PEFT, the whole models interpolated."""
+    wholes = [_load(folder, base).merge_and_unload().state_dict() for folder in folders]
+    soup = deepcopy(base)
+    soup.load_state_dict(
+        {key: sum(weight * whole[key] for weight, whole in zip(point, wholes, strict=True)) for key in wholes[0]}
+    )
+    return soup
+
+
+SOUPS = [
+    ("llama", [PLAIN, PLAIN], [0.3, 0.7]),
+    ("llama", [PATTERNS, PLAIN], [0.3, 0.7]),
+    ("llama", [PLAIN, PATTERNS, ONE_LAYER, EXPRESSION], [0.1, 0.2, 0.3, 0.4]),
+    ("llama", [EMBEDDING, PLAIN], [0.5, 0.5]),
+    ("llama", [IN_FULL, {**IN_FULL, "r": 3}], [0.4, 0.6]),
+    ("odd", [FAN_IN, {**FAN_IN, "r": 3}], [0.3, 0.7]),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "point"), SOUPS)
+def test_the_soup_equals_the_whole_models(
+    tmp_path: Path, kind: str, settings: list[dict[str, Any]], point: list[float]
+) -> None:
+    base = BASES[kind]()
+    folders = [_expert(tmp_path / str(seed), seed, base, **each) for seed, each in enumerate(settings)]
+    experts = [read_adapter(folder) for folder in folders]
+    whole = _soup_of_whole_models(folders, point, base)
+    wanted = _output(whole)
+    assert (wanted - _output(base)).abs().max() > 0.01  # else nothing is shown
+
+    soup, reports = merge_adapters(experts, point)
+    write_adapter(tmp_path / "soup", soup)
+    loaded = _load(tmp_path / "soup", base)
+    torch.testing.assert_close(_output(loaded), wanted, rtol=1e-5, atol=1e-5)
+    saved = peft.get_peft_model_state_dict(loaded, save_embedding_layers=False)
+    assert saved.keys() == load_file(tmp_path / "soup" / "adapter_model.safetensors").keys()
+    assert [report.module for report in reports] == sorted({name for expert in experts for name in expert.modules})
+    assert all(report.error == 0 for report in reports)
+
+    tensors = base.state_dict()
+    assert unmatched(tensors, experts) == []
+    for name, tensor in whole.state_dict().items():
+        torch.testing.assert_close(folded(name, tensors[name], experts, point), tensor, rtol=1e-5, atol=1e-5)
+
+
+def test_exact_equals_peft_cat(tmp_path: Path) -> None:
+    folders = [_expert(tmp_path / str(seed), seed, **{**PLAIN, "r": 4 + seed}) for seed in range(2)]
+    model = peft.PeftModel.from_pretrained(deepcopy(BASE), folders[0], adapter_name="0")
+    model.load_adapter(folders[1], "1")
+    model.add_weighted_adapter(["0", "1"], [0.3, 0.7], "soup", combination_type="cat")
+    model.set_adapter("soup")
+    write_adapter(tmp_path / "soup", merge_adapters([read_adapter(folder) for folder in folders], [0.3, 0.7])[0])
+    torch.testing.assert_close(_output(_load(tmp_path / "soup")), _output(model), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_not_adapted_stays_itself(tmp_path: Path) -> None:
+    expert = read_adapter(_expert(tmp_path, 0, **PLAIN))
+    tensor = torch.randn(32)
+    assert folded("model.norm.weight", tensor, [expert], [1.0]) is tensor
+    assert folded("model.layers.0.self_attn.q_proj.bias", tensor, [expert], [1.0]) is tensor
+    names = ["model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.v_proj.weight", "other"]
+    assert unmatched(names, [expert]) == [name.replace("0", "1") for name in names[:2]]
+
+
+@pytest.mark.parametrize("mode", ["exact", "factor"])
+def test_one_hot_is_the_expert_bit_for_bit(tmp_path: Path, mode: Any) -> None:
+    folders = [_expert(tmp_path / str(seed), seed, **PATTERNS) for seed in range(2)]
+    experts = [read_adapter(folder) for folder in folders]
+    soup, reports = merge_adapters(experts, [0.0, 1.0], mode, rank=5)
+    assert soup.config == experts[1].config
+    assert all(report.gap == report.error == 0 for report in reports)
+    write_adapter(tmp_path / "soup", soup)
+    ours, theirs = (load_file(folder / "adapter_model.safetensors") for folder in (tmp_path / "soup", folders[1]))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert json.loads((tmp_path / "soup/adapter_config.json").read_text()) == experts[1].config
+
+
+def test_factor_mode_and_its_gap(tmp_path: Path) -> None:
+    experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
+    soup, reports = merge_adapters(experts, [0.3, 0.7], "factor")
+    exact, same_reports = merge_adapters(experts, [0.3, 0.7])
+    assert (soup.config["r"], exact.config["r"]) == (4, 8)
+    for report, same in zip(reports, same_reports, strict=True):
+        one, two = (expert.modules[report.module] for expert in experts)
+        mean, whole = soup.modules[report.module], exact.modules[report.module]
+        torch.testing.assert_close(mean.A, 0.3 * one.A + 0.7 * two.A)
+        torch.testing.assert_close(mean.B, 2 * (0.3 * one.B + 0.7 * two.B))  # alpha / r is 2
+        missing = torch.linalg.matrix_norm(whole.B @ whole.A - mean.B @ mean.A)
+        relative = float(missing / torch.linalg.matrix_norm(whole.B @ whole.A))
+        assert report.gap == same.gap == pytest.approx(relative, rel=1e-4)
+
+
+def test_rank_reduction(tmp_path: Path) -> None:
+    experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
+    whole, _ = merge_adapters(experts, [0.3, 0.7])
+    soup, reports = merge_adapters(experts, [0.3, 0.7], rank=5)
+    assert soup.config["r"] == soup.config["lora_alpha"] == 5
+    for report in reports:
+        ours, full = soup.modules[report.module], whole.modules[report.module]
+        missing = torch.linalg.matrix_norm(full.B @ full.A - ours.B @ ours.A) / torch.linalg.matrix_norm(
+            full.B @ full.A
+        )
+        assert report.rank == ours.rank == 5
+        assert report.error == pytest.approx(float(missing), rel=1e-3) != 0
+    reduced, _ = merge_adapters(experts, [1.0, 0.0], rank=2)
+    assert {item.rank for item in reduced.modules.values()} == {2}
+    with pytest.raises(MergeError, match="rank 0"):
+        merge_adapters(experts, [0.3, 0.7], rank=0)
+
+
+def _small(scaling: float = 1.0, **changes: Any) -> Adapter:
+    """An adapter without files: one linear module, one tensor trained in full."""
+    config = {"base_model_name_or_path": "org/base", "target_modules": ["q"], "peft_type": "LORA"}
+    factors = LoRAFactors(torch.ones(2, 4), torch.ones(3, 2), scaling)
+    return replace(Adapter(config, {"a.q": factors}, {"head.weight": torch.ones(2)}), **changes)
+
+
+def test_dtype_stays_and_other_tensors_are_averaged() -> None:
+    factors = LoRAFactors(torch.ones(2, 4).bfloat16(), torch.ones(3, 2).bfloat16(), 1.0)
+    experts = [
+        _small(modules={"a.q": factors}, others={"head.weight": torch.full((2,), value)}) for value in (0.0, 4.0)
+    ]
+    soup, _ = merge_adapters(experts, [0.75, 0.25])
+    assert {soup.modules["a.q"].A.dtype, soup.modules["a.q"].B.dtype} == {torch.bfloat16}
+    assert soup.others["head.weight"].tolist() == [1.0, 1.0]
+    assert folded("head.weight", torch.zeros(2), experts, [0.75, 0.25]).tolist() == [1.0, 1.0]
+
+
+def test_off_the_simplex() -> None:
+    with pytest.raises(CoefficientError):
+        merge_adapters([_small(), _small()], [1.0, 1.0])
+    soup, _ = merge_adapters([_small(), _small()], [3.0, -1.0], extrapolate=True)
+    assert (soup.modules["a.q"].B @ soup.modules["a.q"].A).unique().item() == 4.0
+
+
+@pytest.mark.parametrize("same", [{"base_model_name_or_path": "org/base/"}, {"revision": None}, {"revision": "main"}])
+def test_the_same_base_under_another_name(same: dict[str, Any]) -> None:
+    check_adapters([_small(), _small(config={**_small().config, **same})])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {**_small().config, "base_model_name_or_path": "org/b"}}, "'org/base' in good but 'org/b' in bad"),
+        ({"config": {**_small().config, "revision": "v2"}}, "revision is 'main' in good but 'v2' in bad"),
+        (
+            {"modules": {"a.q": LoRAFactors(torch.ones(2, 5), torch.ones(3, 2), 1.0)}},
+            r"'a\.q' is .* in good but .* in bad",
+        ),
+        ({"others": {}}, r"bad lacks the tensor 'head\.weight'"),
+        ({"others": {"head.weight": torch.ones(3)}}, r"'head\.weight' has shape"),
+    ],
+)
+def test_adapters_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(MergeError, match=message):
+        merge_adapters([_small(), _small(**changes)], [0.5, 0.5], names=["good", "bad"])
+
+
+def test_what_only_factor_mode_refuses() -> None:
+    more = _small(modules={**_small().modules, "a.v": _small().modules["a.q"]})
+    with pytest.raises(MergeError, match=r"good does not adapt 'a\.v'"):
+        merge_adapters([_small(), more], [0.5, 0.5], "factor", names=["good", "more"])
+    with pytest.raises(MergeError, match=r"'a\.q' cannot be averaged"):
+        merge_adapters([_small(), _small(scaling=2.0)], [0.5, 0.5], "factor")
+    _, reports = merge_adapters([_small(), more], [0.5, 0.5])
+    assert [report.gap for report in reports] == [0.0, None]
+    assert merge_adapters([_small(), _small(scaling=2.0)], [0.5, 0.5])[1][0].gap is None
+
+
+def test_folding_into_another_base() -> None:
+    for name, shape in (("a.q.weight", (3, 5)), ("head.weight", (3,))):
+        with pytest.raises(MergeError, match=name.removesuffix(".weight")):
+            folded(name, torch.zeros(shape), [_small()], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"use_dora": True}, MergeError, "'use_dora'.*merge_and_unload"),
+        ({"lora_bias": True}, MergeError, "'lora_bias'"),
+        ({"target_parameters": ["w"]}, MergeError, "'target_parameters'"),
+        ({"peft_type": "IA3"}, MergeError, "'IA3'"),
+        ({"init_lora_weights": "pissa_niter_4"}, MergeError, "'pissa_niter_4'.*path_initial_model_for_weight"),
+        ({"init_lora_weights": "olora"}, MergeError, "'olora'"),
+        ({"r": None}, WeightsError, "'r'"),
+        ({"r": True}, WeightsError, "'r'"),
+        ({"lora_alpha": "8"}, WeightsError, "'lora_alpha'"),
+        ({"lora_dropout": float("nan")}, WeightsError, "no whole JSON object"),
+        ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is no mapping of regular expressions to numbers"),
+        ({"rank_pattern": [4]}, WeightsError, "rank_pattern is no mapping"),
+        ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is no mapping"),
+        ({"target_modules": {"q_proj": 1}}, WeightsError, "target_modules is neither a name nor a list"),
+        ({"target_modules": ["v_proj"]}, WeightsError, r"adapts '.*q_proj', and .* says that it does not"),
+        ({"target_modules": None}, WeightsError, "says that it does not"),
+        ({"target_modules": "q_proj("}, WeightsError, "says that it does not"),
+        ({"init_lora_weights": "none"}, WeightsError, "init_lora_weights is 'none', which is none of"),
+        ({"task_type": "CAUSAL"}, WeightsError, "task_type is 'CAUSAL', which is none of"),
+        ({"corda_config": "x"}, WeightsError, "corda_config is no mapping"),
+        ({"kasa_config": {}}, MergeError, "'kasa_config'"),
+        ({"lora_dropout": 2**70}, WeightsError, "lora_dropout is no number from 0 to 1"),
+        ({"exclude_modules": [1]}, WeightsError, "exclude_modules is neither a name nor a list"),
+        ({"layers_to_transform": ["1"]}, WeightsError, "layers_to_transform is neither"),
+        ({"layers_pattern": "layers"}, WeightsError, "layers_pattern without layers_to_transform"),
+        ({"alpha_pattern": ""}, WeightsError, "alpha_pattern is no mapping"),
+        ({"r": 8}, WeightsError, r"q_proj' has rank 8 by .*A is \(4, 32\)"),
+    ],
+)
+def test_refused_configurations(tmp_path: Path, change: dict[str, Any], error: type[Exception], message: str) -> None:
+    file = _expert(tmp_path, 0, **PLAIN) / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(error, match=message) as caught:
+        read_adapter(tmp_path)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "error", "message"),
+    [
+        (lambda tensors: tensors.pop(Q + "lora_B.weight"), WeightsError, "lacks .*q_proj.lora_B.weight"),
+        (lambda tensors: tensors.update({Q + "lora_magnitude_vector": torch.ones(1)}), MergeError, "magnitude_vector"),
+        (
+            lambda tensors: tensors.update({Q + "hada_w1_a": torch.ones(2, 2)}),
+            MergeError,
+            "hada_w1_a.*no part of plain",
+        ),
+        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(0)}), WeightsError, "q_proj.*shards"),
+        (lambda tensors: tensors.update({Q + "lora_B.weight": torch.ones(32, 4, 1)}), WeightsError, "q_proj.*shards"),
+        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "no floating"),
+        (lambda tensors: tensors[Q + "lora_B.weight"].fill_(torch.nan), MergeError, "lora_B.* training diverged"),
+        (lambda tensors: tensors.update(bare=torch.ones(1)), WeightsError, "'bare'"),
+        (lambda tensors: [tensors.pop(key) for key in list(tensors)], WeightsError, "holds no LoRA update"),
+    ],
+)
+def test_refused_weights(
+    tmp_path: Path, edit: Callable[[dict[str, Tensor]], object], error: type[Exception], message: str
+) -> None:
+    file = _expert(tmp_path, 0, **PLAIN) / "adapter_model.safetensors"
+    tensors = load_file(file)
+    edit(tensors)
+    save_file(tensors, file)
+    with pytest.raises(error, match=message) as caught:
+        read_adapter(tmp_path)
+    assert str(file) in str(caught.value)
+
+
+def test_files_that_are_no_adapter(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no .*adapter_config\.json"):
+        read_adapter(tmp_path)
+    file = _expert(tmp_path, 0, **PLAIN) / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is no whole"):
+        read_adapter(tmp_path)
+    file.unlink()
+    with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors and no adapter_model\.bin in"):
+        read_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").write_text('{"r": ')
+    with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON"):
+        read_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON object .no JSON object but a list"):
+        read_adapter(tmp_path)
+
+
+def _pickled(folder: Path) -> Path:
+    """The same adapter as PEFT wrote it until 2023."""
+    torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
+    (folder / "adapter_model.safetensors").unlink()
+    return folder
+
+
+def test_pickled_weights_of_older_versions(tmp_path: Path) -> None:
+    folder = _expert(tmp_path / "a", 0, **PLAIN)
+    wanted = read_adapter(folder)
+    adapter = read_adapter(_pickled(folder))
+    assert adapter.modules.keys() == wanted.modules.keys()
+    for module, item in adapter.modules.items():
+        assert torch.equal(item.A, wanted.modules[module].A)
+        assert torch.equal(item.B, wanted.modules[module].B)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("code ran",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps(Bomb()), "could run code"),
+        (pickle.dumps({}), "no whole|could run code"),
+        (b"", "no whole"),
+        (b"garbage", "no whole|could run code"),
+    ],
+)
+def test_pickles_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str) -> None:
+    folder = _pickled(_expert(tmp_path / "a", 0, **PLAIN))
+    (folder / "adapter_model.bin").write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"adapter_model\.bin .*({message})"):
+        read_adapter(folder)
+    for held in ({"a": Bomb()}, [torch.zeros(1)], {"a": 1}, {"a": torch.zeros(2).to_sparse()}):
+        torch.save(held, folder / "adapter_model.bin")
+        with pytest.raises(WeightsError, match=r"adapter_model\.bin ?(needs arbitrary|holds|: 'a' is sparse)"):
+            read_adapter(folder)
+    assert "code ran" not in capsys.readouterr().out

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rsoup_lightning.report.curves import curves, curves_figure
+from tests.report.demo import demo_record
+
+
+def stage(epochs: int, preference: dict[str, float], level: float = 0.0) -> dict[str, Any]:
+    history = [
+        {"epoch": n, "steps": 100 * (n + 1), "reward/reward_a": level + n, "reward/other": -level, "loss": 1.0}
+        for n in range(epochs)
+    ]
+    return {"preference": preference, "steps": 100 * epochs, "unit": "tokens", "history": history}
+
+
+def stages(level: float = 0.0) -> dict[str, Any]:
+    return {
+        "init": stage(2, {"reward_a": 0.5, "reward_b": 0.5}, level),
+        "experts/reward_a": stage(3, {"reward_a": 1.0}, level),
+        "experts/reward_b": stage(3, {"reward_b": 1.0}, level),
+        "morl/0": stage(3, {"reward_a": 0.5, "reward_b": 0.5}, level),
+        "morl/1": stage(3, {"reward_a": 0.1, "reward_b": 0.9}, level),
+        "sweep": {"seconds": 1.0},
+    }
+
+
+def test_experts_go_on_where_init_ends() -> None:
+    init, expert, *_ = curves(demo_record(2), [stages()])
+    assert init.steps == [100, 200]
+    assert expert.steps == [300, 400, 500]
+    assert expert.rewards == {"reward_a": [0, 1, 2], "other": [0, 0, 0]}
+
+
+def test_a_panel_per_reward_holds_every_stage_of_every_seed() -> None:
+    figure = curves_figure(demo_record(2), [stages(0.0), stages(5.0)])
+    assert figure is not None
+    panels: dict[str, list[Any]] = {}
+    for trace in figure.data:
+        panels.setdefault(trace.xaxis, []).append(trace)
+    titles = [figure.layout[f"yaxis{number}"].title.text for number in ("", 2, 3)]
+    assert titles == ["reward_a", "reward_b", "other"]
+    assert [len(panel) for panel in panels.values()] == [10, 10, 10]
+    assert {panel[5].y[0] for panel in panels.values() if panel[5].y} == {5.0, -5.0}
+    legend = [trace.name for trace in figure.data if trace.showlegend]
+    assert legend == ["init", "expert reward_a", "expert reward_b", "MORL (μ)"]
+    assert figure.layout.xaxis.title.text == "tokens of training, with init's"
+    assert len({trace.line.color for trace in figure.data}) == 4
+
+
+def test_a_run_without_histories_says_nothing() -> None:
+    told = stages()
+    for entry in told.values():
+        entry.pop("history", None)
+    assert curves_figure(demo_record(2), [told]) is None
+    assert curves_figure(demo_record(2), []) is None
+    earlier = stages()
+    for entry in earlier.values():
+        for epoch in entry.get("history", []):
+            del epoch["steps"]
+    assert curves_figure(demo_record(2), [earlier]) is None

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from rsoup_lightning.report.picture import write_picture
+from tests.report.demo import demo_record
+
+
+def test_a_column_more_for_the_spider_and_at_most_three(tmp_path: Path) -> None:
+    sizes = []
+    for rewards in (2, 3, 4):
+        write_picture(tmp_path / "front.png", demo_record(rewards, steps=3))
+        with Image.open(tmp_path / "front.png") as image:
+            sizes.append(image.size)
+            assert len(image.convert("RGB").getcolors(1 << 20)) > 50
+    (one, low), (two, higher), (three, highest) = sizes
+    assert one < two < three
+    assert low < higher < highest
+    assert three == pytest.approx(1.5 * two, rel=0.01)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.run import folder as run_folder
+from rsoup_lightning.run.folder import RunFolder, claim, environment_record, opened
+
+ABOUT = {"versions": {}}
+CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
+
+
+def test_a_stage_is_done_when_its_weights_are_there(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "1"}})
+    folder.finish("init", {"steps": 5})
+    assert not folder.is_done("init")
+    (tmp_path / "run" / "init").mkdir()
+    (tmp_path / "run" / "init" / "policy.safetensors").touch()
+    again = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "2"}})
+    assert again.is_done("init")
+    assert again.changed_versions == {"torch": "1 -> 2"}
+    assert again.stage("init") == {"state": "done", "steps": 5}
+
+
+def test_what_differs_is_said(tmp_path: Path) -> None:
+    claim(tmp_path / "run", CONFIG)
+    other = {"task": "x", "trainer": {"max_epochs": 4, "callbacks": None}, "model": {"lr": 0.1}}
+    with pytest.raises(RunFolderError) as caught:
+        claim(tmp_path / "run", other)
+    assert "trainer.max_epochs: 3 in the folder, 4 now" in str(caught.value)
+    assert "model: None in the folder, {'lr': 0.1} now" in str(caught.value)
+
+
+def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match="no run folder"):
+        claim(tmp_path, CONFIG)
+
+
+def test_an_unreadable_record(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
+    for text in ("{", "[" * 100_000, '{"versions": {}, "stages": {}, "x": "\\ud800"}'):
+        (tmp_path / "run" / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match=r"cannot read .*run\.json"):
+            folder.is_done("init")
+    for text in ("[]", '{"versions": {}}', '{"versions": 1, "stages": {}}', '{"versions": {}, "stages": {"init": 1}}'):
+        (tmp_path / "run" / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match="no record of a run"):
+            folder.is_done("init")
+
+
+def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
+    (tmp_path / "run" / "init").mkdir()
+    (tmp_path / "run" / "init" / ".last.ckpt.77.tmp").touch()
+    RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
+    assert not list((tmp_path / "run" / "init").iterdir())
+
+
+def test_a_damaged_configuration(tmp_path: Path) -> None:
+    for text in ("{unclosed", "!!python/object/apply:os.system [false]", "a: 1\n  b: 2", "{" * 10_000):
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(RunFolderError, match=r"config\.yaml is not readable") as caught:
+            claim(tmp_path, CONFIG)
+        assert "\n" not in str(caught.value)
+
+
+def test_versions_of_absent_packages_are_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "PACKAGES", ("torch", "no-such-package"))
+    record = environment_record([1], "cpu")
+    assert record["versions"]["no-such-package"] is None
+    assert record["versions"]["torch"]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    folder = tmp_path / "base"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(100))
+    (folder / "1_Pooling" / "config.json").write_text("{}")
+    return folder
+
+
+def test_a_base_made_anew_is_noticed_also_when_all_is_done(base: Path, tmp_path: Path) -> None:
+    config = {**CONFIG, "model": {"base": str(base), "rewards": [{"init_args": {"model": "org/name"}}]}}
+    RunFolder(tmp_path / "run", config, ABOUT).finish("init", {})
+    RunFolder(tmp_path / "run", config, ABOUT)
+    (base / "model.safetensors").write_bytes(bytes(99) + b"1")
+    with pytest.raises(RunFolderError, match=r"base has changed .* began: model\.safetensors \(other content\); put"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+    (base / "model.safetensors").write_bytes(bytes(100))  # its time has changed, its content has not
+    assert RunFolder(tmp_path / "run", config, ABOUT).is_recorded("init")
+    (base / "1_Pooling" / "config.json").rename(base / "config.json")
+    with pytest.raises(RunFolderError, match=r"1_Pooling/config\.json \(gone\), config\.json \(new\)"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+    base.rename(tmp_path / "moved")
+    with pytest.raises(RunFolderError, match=r"model\.safetensors \(gone\)"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+
+
+def test_a_run_of_an_earlier_version_remembers_from_now_on(base: Path, tmp_path: Path) -> None:
+    config = {**CONFIG, "model": {"base": str(base)}}
+    folder = RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    folder.finish("init", {"steps": 5})
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
+    assert RunFolder(tmp_path / "run", config, ABOUT).stage("init")["steps"] == 5
+    (base / "model.safetensors").unlink()
+    with pytest.raises(RunFolderError, match="has changed"):
+        RunFolder(tmp_path / "run", config, ABOUT)
+
+
+def test_other_files_stay_without_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match="no run folder"), opened(tmp_path, CONFIG, ABOUT):
+        pass
+    with pytest.raises(RunFolderError, match="is a file"), opened(tmp_path / "thesis.tex", CONFIG, ABOUT):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    """The second is refused before it sweeps up what the first is writing."""
+    with opened(tmp_path / "run", CONFIG, ABOUT):
+        (tmp_path / "run" / ".last.ckpt.77.tmp").touch()
+        with pytest.raises(RunFolderError, match="in use"), opened(tmp_path / "run", CONFIG, ABOUT):
+            pass
+        assert (tmp_path / "run" / ".last.ckpt.77.tmp").exists()
+    with opened(tmp_path / "run", CONFIG, ABOUT):
+        assert not (tmp_path / "run" / ".last.ckpt.77.tmp").exists()

@@ -1,0 +1,111 @@
+"""One process at a time: living holders are named, dead ones are told from them, with the system's locks or without."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.run.lock import LOCK, only_process
+from tests.running import environment
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from rsoup_lightning.run.lock import only_process
+with only_process(Path(sys.argv[1])):
+    if os.fork() == 0:  # a worker that outlives its parent
+        time.sleep(60)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def _holder(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds ``folder``, and has a forked worker."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that answers as NFS does where nobody serves its locks."""
+
+    def refuse(*args: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_the_second_process_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
+    process = _holder(tmp_path / "run")
+    try:
+        with pytest.raises(RunFolderError) as caught, only_process(tmp_path / "run"):
+            pass
+        assert f"in use by process {process.pid} on {socket.gethostname()} (since 20" in str(caught.value)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with only_process(tmp_path / "run"):  # though its worker still lives
+            assert json.loads((tmp_path / "run" / LOCK).read_text())["process"] == os.getpid()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+    assert (tmp_path / "run" / LOCK).read_text() == ""
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_file_tells_the_living_from_the_dead(tmp_path: Path) -> None:
+    host = socket.gethostname()
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    lock = tmp_path / LOCK
+    lock.write_text(json.dumps({"host": host, "process": process.pid, "since": "yesterday"}))
+    alive = rf"process {process.pid} on .* If it has ended, delete"
+    with pytest.raises(RunFolderError, match=alive), only_process(tmp_path):
+        pass
+    process.communicate(b"\n")
+    with only_process(tmp_path), pytest.raises(RunFolderError, match="in use"), only_process(tmp_path):
+        pass
+    lock.write_text(json.dumps({"host": host, "process": os.getpid(), "since": "before this host was started anew"}))
+    with only_process(tmp_path):
+        pass
+    lock.write_text(json.dumps({"host": "elsewhere", "process": process.pid, "since": "yesterday"}))
+    with pytest.raises(RunFolderError, match="on elsewhere"), only_process(tmp_path):
+        pass
+
+
+def test_a_lock_left_by_another_host_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "process": 7, "since": "yesterday"}))
+    with only_process(tmp_path):
+        assert "left by process 7 on elsewhere (since yesterday)" in caplog.text
+
+
+def test_a_damaged_lock_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_bytes(b"\xff{")
+    with only_process(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunFolderError, match="cannot be written: Not a directory"),
+        only_process(tmp_path / "file" / "x"),
+    ):
+        pass

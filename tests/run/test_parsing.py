@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.run.parsing import check_seed, ours, read_recipe, refuse_doubles
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "a", 3),
+        ("model:\n  rewards:\n    - x: {lr: 1,\n         lr: 2}\n", "lr", 4),
+        ("1: x\n'1': y\n", "1", 2),
+        ("base: &b {a: 1}\nother: {<<: *b, c: 1, c: 2}", "c", 2),
+    ],
+)
+def test_a_key_given_twice_is_named(text: str, key: str, line: int) -> None:
+    with pytest.raises(ConfigError, match=f"here gives '{key}' twice, again in line {line}"):
+        refuse_doubles(text, "here")
+
+
+def test_what_yaml_allows_is_allowed() -> None:
+    """Anchors, merged mappings whose keys are written over, equal keys in other places, and an alias to oneself."""
+    refuse_doubles("a: &x {k: 1}\nb: {<<: *x, k: 2}\nc: [*x, *x]\n", "here")
+    refuse_doubles("a: &x {k: *x}\n", "here")
+    refuse_doubles("", "here")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00", "cannot read the recipe"),
+        (b"a: [1\nb: 2", "line 2, column 2: while parsing a flow sequence"),
+        (b"a: 1\n\tb: 2", "line 2, column 1: "),
+        (b"a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        (b"a: 1\n---\nb: 2", "expected a single document"),
+        (b"- a", "no YAML mapping"),
+        (b"model:", "model of the recipe .* is empty: fill or remove it"),
+        (b"trainer: [1]", r"trainer of the recipe .* is \[1\], not a mapping"),
+    ],
+)
+def test_a_recipe_that_cannot_be_read(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_recipe(tmp_path / "recipe.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_recipes_are_read_or_refused(tmp_path: Path) -> None:
+    """Flipped bytes: what comes is a mapping as PyYAML reads it, or an error of ours."""
+    whole = b"task: x\nmodel: {kl: &k {coefficient: 0.1}, other: *k}\ntrainer: {max_epochs: 3}\nsoup:\n  grid: 3\n"
+    chance, file = random.Random(0), tmp_path / "recipe.yaml"
+    read = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        file.write_bytes(damaged)
+        try:
+            recipe = read_recipe(file)
+        except ConfigError:
+            continue
+        read += 1
+        assert recipe == yaml.safe_load(damaged.decode())
+    assert 0 < read < 300
+
+
+@pytest.mark.parametrize("seed", [None, True, False, -1, 2**32, 1.0, "1"])
+def test_what_is_no_seed(seed: object) -> None:
+    with pytest.raises(ConfigError, match="give a whole number"):
+        check_seed(seed)
+
+
+def test_seeds() -> None:
+    assert [check_seed(seed) for seed in (0, 2**32 - 1)] == [0, 2**32 - 1]
+
+
+def test_our_own_error_is_found_below_others() -> None:
+    with pytest.raises(RewardError, match="mine"), ours():
+        try:
+            raise RewardError("mine")
+        except RewardError as error:
+            raise ValueError("much about types") from error
+    with pytest.raises(ZeroDivisionError), ours():
+        raise ZeroDivisionError
