@@ -44,7 +44,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+def cached_folder(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
     """The folder in the cache that ``make`` filled for these settings; it does so once.
 
     Args:
@@ -66,17 +66,17 @@ def kept(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None]) -
 
 
 def read_again(kind: str, settings: Mapping[str, Any], make: Callable[[Path], None], read: Callable[[Path], T]) -> T:
-    """What ``read`` makes of the folder of :func:`kept`. One that is damaged is made anew, as the log tells.
+    """What ``read`` makes of the folder of :func:`cached_folder`. One that is damaged is made anew, as the log tells.
 
     For what takes seconds to make: whatever ``read`` raises counts as damage.
 
     Raises:
         OutputError: the cache cannot be written.
     """
-    folder = kept(kind, settings, make)
+    folder = cached_folder(kind, settings, make)
     try:
         return read(folder)
     except Exception as error:  # damaged files raise a dozen types, and the cure is the same
         logger.warning("%s is damaged (%s) and made anew", folder, error)
         shutil.rmtree(folder)
-        return read(kept(kind, settings, make))
+        return read(cached_folder(kind, settings, make))

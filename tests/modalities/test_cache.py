@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.cache import cache_folder, kept, read_again
+from rsoup_lightning.modalities.cache import cache_folder, cached_folder, read_again
 
 
 def test_the_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,11 +38,11 @@ def test_it_is_made_once_for_its_settings(cache: Path) -> None:
         made.append(folder)
         (folder / "weights").write_text("w")
 
-    first = kept("thing", {"a": 1, "b": [2]}, make)
-    assert kept("thing", {"b": [2], "a": 1}, make) == first
+    first = cached_folder("thing", {"a": 1, "b": [2]}, make)
+    assert cached_folder("thing", {"b": [2], "a": 1}, make) == first
     assert first.parent == cache / "thing" and (first / "weights").read_text() == "w"
     assert json.loads((first / "settings.json").read_text()) == {"a": 1, "b": [2]}
-    others = {kept("thing", {"a": 2, "b": [2]}, make), kept("other", {"a": 1, "b": [2]}, make)}
+    others = {cached_folder("thing", {"a": 2, "b": [2]}, make), cached_folder("other", {"a": 1, "b": [2]}, make)}
     assert len(made) == 3 and len(others | {first}) == 3
 
 
@@ -52,9 +52,9 @@ def test_nothing_is_left_when_making_fails(cache: Path) -> None:
         raise ConfigError("no data")
 
     with pytest.raises(ConfigError, match="no data"):
-        kept("thing", {}, make)
+        cached_folder("thing", {}, make)
     assert not list((cache / "thing").iterdir())
-    assert kept("thing", {}, lambda folder: None).is_dir()
+    assert cached_folder("thing", {}, lambda folder: None).is_dir()
 
 
 def test_two_processes_may_make_the_same(cache: Path) -> None:
@@ -64,7 +64,7 @@ def test_two_processes_may_make_the_same(cache: Path) -> None:
         (whole / "weights").write_text("theirs")
         (folder / "weights").write_text("ours")
 
-    folder = kept("thing", {}, make)
+    folder = cached_folder("thing", {}, make)
     assert (folder / "weights").read_text() == "ours"
     assert len(list((cache / "thing").iterdir())) == 1
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.cache import kept
+from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, load_pipeline, save_pipeline
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
@@ -88,7 +88,9 @@ class SmallPipeline(PipelineSource):
 
     def load(self) -> Any:
         pairs = self._pairs()
-        return load_pipeline(str(kept("diffusion", self._settings(pairs), lambda path: self._make(path, pairs))))
+        return load_pipeline(
+            str(cached_folder("diffusion", self._settings(pairs), lambda path: self._make(path, pairs)))
+        )
 
     def build_vae(self) -> Any:
         """The autoencoder with random weights."""

@@ -11,7 +11,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.cache import kept
+from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.folding import CONFIG, Source, fold, source, stored
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.modalities.pretrained import load_tokenizer
@@ -60,7 +60,7 @@ def _folded(loader: Callable[..., Any], name: str, origin: Source, dtype: torch.
         load_tokenizer(name).save_pretrained(folder)
 
     places = [(origin.base, "config.json"), *((adapter, CONFIG) for adapter in origin.adapters)]
-    return kept("folded", {"dtype": str(dtype), "of": [_state(*place) for place in places]}, make)
+    return cached_folder("folded", {"dtype": str(dtype), "of": [_state(*place) for place in places]}, make)
 
 
 def _state(name: str, file: str) -> list[Any]:

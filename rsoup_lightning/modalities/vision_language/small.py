@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.cache import kept
+from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.data import Item, PictureData
 from rsoup_lightning.modalities.pictures import as_bytes
 from rsoup_lightning.modalities.pretraining import HEAD, Pretraining, pretrain
@@ -75,7 +75,9 @@ class SmallCoCa(CaptionerSource):
 
     def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         items = data.items("train")
-        folder = kept("coca", self._settings(data, items), lambda path: self._make(path, data, items, bad_pictures))
+        folder = cached_folder(
+            "coca", self._settings(data, items), lambda path: self._make(path, data, items, bad_pictures)
+        )
         vocabulary = WordVocabulary.load(folder / WORDS)
         vocabulary.check([item.references for item in data.items("eval")])
         model = self.build(len(vocabulary))
