@@ -134,7 +134,7 @@ def folded(paths: list[Path]) -> dict[str, Tensor]:
 # What is made and how it is merged.
 
 CONFIG = transformers.LlamaConfig(
-    hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, vocab_size=40,
+    hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, vocab_size=258,
     tie_word_embeddings=True,
 )  # fmt: skip
 

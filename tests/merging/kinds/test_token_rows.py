@@ -92,7 +92,7 @@ def test_a_configuration_that_does_not_say_how_many_rows(tmp_path: Path) -> None
     config = json.loads((a / "config.json").read_text())
     del config["vocab_size"]
     (a / "config.json").write_text(json.dumps(config))
-    with pytest.raises(MergeError, match=r"8 tokens are merged, and no vocab_size in config\.json is 7: write it"):
+    with pytest.raises(MergeError, match=r"8 tokens are merged, and no vocab_size in .*config\.json is 7: write it"):
         merge([str(a), str(b)], str(tmp_path / "out"), [0.5, 0.5])
 
 
