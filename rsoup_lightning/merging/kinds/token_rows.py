@@ -8,6 +8,7 @@ expert alone knows has its row at every λ.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -182,7 +183,7 @@ def _fitting(others: Others, before: int, numbering: Numbering) -> dict[str, Pat
         resized = _of_size(config, before, numbering.size)
         if resized == config:
             raise MergeError(
-                f"{numbering.size} tokens are merged, and no {SIZE} in {others[CONFIG]} is {before}: write it there"
+                f"{numbering.size} tokens are merged, and no {SIZE} in {os.fsdecode(others[CONFIG])} is {before}: write it there"
             )
         changed[CONFIG] = written(resized)
     return changed
