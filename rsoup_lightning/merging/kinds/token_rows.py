@@ -183,7 +183,8 @@ def _fitting(others: Others, before: int, numbering: Numbering) -> dict[str, Pat
         resized = _of_size(config, before, numbering.size)
         if resized == config:
             raise MergeError(
-                f"{numbering.size} tokens are merged, and no {SIZE} in {os.fsdecode(others[CONFIG])} is {before}: write it there"
+                f"{numbering.size} tokens are merged, and no {SIZE} in {os.fsdecode(others[CONFIG])} is {before}: "
+                "write it there"
             )
         changed[CONFIG] = written(resized)
     return changed
