@@ -105,9 +105,9 @@ def _dispatch(arguments: list[str]) -> int:
         from rsoup_lightning.commands.merge import merge_command  # brings in torch
 
         return merge_command(rest)
-    from rsoup_lightning import cli  # brings in torch and lightning
+    from rsoup_lightning.commands.soup import lightning, soup  # brings in torch and lightning
 
-    return cli.soup(rest) if command == "soup" else cli.lightning(command, rest)
+    return soup(rest) if command == "soup" else lightning(command, rest)
 
 
 def _tasks(arguments: list[str]) -> int:
