@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))
+
+
+def recipe_name(path: Path) -> str:
+    """As the command line takes it: ``locomotion/quickstart``."""
+    return f"{path.parent.name}/{path.stem}"
 
 
 def test_there_are_recipes() -> None:
@@ -50,7 +56,7 @@ def is_here(base: Any) -> bool:
     return base is None or "/" not in base
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT / "conf")))
+@pytest.mark.parametrize("path", RECIPES, ids=recipe_name)
 def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = yaml.safe_load(path.read_text())
     task, base = written["task"], written["model"].get("base")
@@ -64,6 +70,17 @@ def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         recipe = Recipe.resolve(task, parser, config)
         assert len(recipe.experts) > 1
         recipe.build()[1].configure_optimizers()
-    head = path.read_text().split("\ntask:")[0]
-    assert f"rsoup soup -c {path.parent.name}/{path.stem}" in head
-    assert all(word in head for word in ("Time:", "Memory:", "Came out:"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=recipe_name)
+def test_its_header_is_short(path: Path) -> None:
+    """What it does, its command, and a line each of time, memory and result."""
+    head = path.read_text().split("\ntask:")[0].splitlines()
+    assert head[0].startswith(f"# rsoup soup -c {recipe_name(path)}")
+    assert [line.split(":")[0] for line in head[-3:]] == ["# Time", "# Memory", "# Result"]
+    assert len(head) <= 15
+
+
+def test_each_has_its_results() -> None:
+    sections = re.findall(r"^## (.*)", (ROOT / "docs" / "results.md").read_text(), re.M)
+    assert sections == [recipe_name(path) for path in RECIPES]
