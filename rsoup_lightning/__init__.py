@@ -18,8 +18,9 @@ _EXPORTS = {
     "Reward": "rewards",
     "RewardFineTuner": "module",
     "Rollout": "rollout",
-    "SoupCallback": "callbacks",
+    "SoupCallback": "run.callbacks",
     "Task": "registry",
+    "pick": "run.pick",
 }
 
 __all__ = [*_EXPORTS, "__version__"]

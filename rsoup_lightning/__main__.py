@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
-from rsoup_lightning import __version__, registry
+from rsoup_lightning import __version__
 from rsoup_lightning.errors import RSoupError, RSoupWarning, UnknownNameError
 
 COMMANDS = {
@@ -21,6 +22,7 @@ COMMANDS = {
     "validate": "score one policy on the evaluation batches (Lightning CLI)",
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
 }
+LIGHTNING = ("fit", "validate", "test")
 EXAMPLES = """examples:
   rsoup soup -c locomotion/quickstart
   rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
@@ -56,10 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def console() -> NoReturn:
-    """The command ``rsoup``: :func:`main`, and the end of the process.
-
-    A merge takes no longer than torch takes to leave in good order, and has nothing left to put in order then.
-    """
+    """The command ``rsoup``: :func:`main`, and the end of the process."""
     sys.path.append(os.getcwd())  # a user's own modules; last, so that they shadow nothing that is installed
     warnings.formatwarning = _in_a_line
     try:
@@ -68,10 +67,7 @@ def console() -> NoReturn:
     except BrokenPipeError:  # who reads has read enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = PIPE_CLOSED
-    if sys.argv[1:2] == ["merge"]:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    gc.freeze()  # else the end of the process looks once more through all that torch has made: a third of a second
     sys.exit(status)
 
 
@@ -95,55 +91,9 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if command not in COMMANDS:
         raise UnknownNameError("command", command, COMMANDS)
-    if command == "tasks":
-        return _tasks(rest)
-    if command == "pick":
-        from rsoup_lightning.run.pick import pick
-
-        return pick(rest)
-    if command == "merge":
-        from rsoup_lightning.commands.merge import merge_command  # brings in torch
-
-        return merge_command(rest)
-    from rsoup_lightning.commands.soup import lightning, soup  # brings in torch and lightning
-
-    return soup(rest) if command == "soup" else lightning(command, rest)
-
-
-def _tasks(arguments: list[str]) -> int:
-    from jsonargparse import ArgumentParser
-
-    from rsoup_lightning.run.parsing import parse
-
-    parser = ArgumentParser(prog="rsoup tasks", description=COMMANDS["tasks"], exit_on_error=False)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    as_json = parse(parser, arguments).json
-    tasks = registry.tasks()
-    recipes = {name: [recipe for recipe in registry.recipes() if recipe.startswith(f"{name}/")] for name in tasks}
-    if as_json:
-        listed = {
-            name: {
-                "summary": task.summary,
-                "rewards": list(task.rewards),
-                "environments": dict(task.environments),
-                "recipe": task.recipe,
-                "recipes": recipes[name],
-                "install": task.install,
-            }
-            for name, task in tasks.items()
-        }
-        print(json.dumps(listed, indent=1))
-        return 0
-    for name, task in tasks.items():
-        print(f"{name}\n  {task.summary}\n  rewards: {', '.join(task.rewards)}")
-        for environment, summary in task.environments.items():
-            print(f"  environment {environment}: {summary}")
-        if recipes[name]:
-            print(f"  recipes: {', '.join(recipes[name])}")
-        if task.install:
-            print(f"  install: {task.install}")
-        print(f"  start with: rsoup soup -c {task.recipe}\n")
-    return 0
+    module = "fit" if command in LIGHTNING else command
+    run = getattr(import_module(f"rsoup_lightning.commands.{module}"), f"{module}_command")  # some bring in torch
+    return run(arguments if command in LIGHTNING else rest)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rsoup_lightning.commands import soup as cli
+from rsoup_lightning.commands.fit import fit_command
+from rsoup_lightning.commands.pick import pick_command
+from rsoup_lightning.commands.soup import soup_command
 from rsoup_lightning.merging import linear, write_weights
-from rsoup_lightning.run.pick import pick
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.merging.corruptions import damage
 from tests.outcomes import Case, survey
@@ -33,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     (folder / "r.yaml").write_text(POINT_RECIPE)
     with redirect_stdout(StringIO()):
-        cli.soup(["-c", str(folder / "r.yaml"), "--run_dir", str(folder / "run")])
+        soup_command(["-c", str(folder / "r.yaml"), "--run_dir", str(folder / "run")])
     return folder / "run"
 
 
@@ -75,7 +76,7 @@ def test_pick(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
         def merged() -> Path:
             with redirect_stdout(StringIO()):
-                pick([str(work / "run"), "--preference", "{east: 0.7, north: 0.3}", "--output", str(output)])
+                pick_command([str(work / "run"), "--preference", "{east: 0.7, north: 0.3}", "--output", str(output)])
             return output
 
         def check(written: Path) -> None:
@@ -97,7 +98,7 @@ def test_resumed_runs(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
         def again() -> Any:
             with redirect_stdout(StringIO()):
-                return cli.soup(["-c", str(run.parent / "r.yaml"), "--run_dir", str(work / "run")])
+                return soup_command(["-c", str(run.parent / "r.yaml"), "--run_dir", str(work / "run")])
 
         def check(_: Any) -> None:
             now = json.loads((work / "run/front.json").read_text())
@@ -124,7 +125,7 @@ def test_checkpoints_to_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         def go_on() -> Any:
             with redirect_stdout(StringIO()):
-                return cli.lightning("fit", [*options, "--ckpt_path", str(path)])
+                return fit_command(["fit", *options, "--ckpt_path", str(path)])
 
         return Case(done, [path], go_on, lambda _: None, strict=False)
 

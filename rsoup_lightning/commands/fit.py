@@ -11,18 +11,37 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from rsoup_lightning.commands.recipe_command import quiet, task_class, with_recipe_files
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.disk.io import load_checkpoint
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.parsing import check_seed, check_values, ours, parse
+from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.recipe import add_recipe_keys
-from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, refuse
+from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
 
 OF_LIGHTNING = ("last", "best", "hpc", "registry")
 """What ``--ckpt_path`` takes beside paths."""
 
 logger = logging.getLogger(__name__)
+
+
+def fit_command(arguments: list[str]) -> int:
+    """``rsoup fit``, ``validate`` and ``test``, whose name comes first among the arguments."""
+    quiet()
+    command, *rest = arguments
+    rest = with_recipe_files(rest)
+    with listening(on_stderr), of_lightning():
+        RecipeCLI(
+            model_class=task_class(rest)[1],
+            seed_everything_default=0,
+            save_config_callback=ConfigBesideLogs,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"prog": "rsoup", "exit_on_error": False, command: {"exit_on_error": False}},
+            args=[command, *rest],
+        )
+    return 0
 
 
 class ConfigBesideLogs(SaveConfigCallback):

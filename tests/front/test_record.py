@@ -13,13 +13,13 @@ import pytest
 
 from rsoup_lightning.errors import FrontError, RSoupError, RunFolderError
 from rsoup_lightning.files import write_json
+from rsoup_lightning.front.chosen import measured_front
 from rsoup_lightning.front.record import SCHEMA, check_record, read_record
 from rsoup_lightning.front.results import record_of
 from rsoup_lightning.front.seeds import combine_seeds
 from rsoup_lightning.report.page import write_report
 from rsoup_lightning.report.tables import cost_table, delimited, points_table
 from rsoup_lightning.report.view import headline
-from rsoup_lightning.run.pick import read_front
 from tests.report.demo import demo_record
 
 FRONT = demo_record(2, steps=3)
@@ -124,7 +124,7 @@ def test_whatever_is_replaced_or_removed_ends_in_an_error_of_ours(tmp_path: Path
             continue
         assert all((headline(record), points_table(record), cost_table(record), delimited(record, ",")))
         with suppress(RSoupError):
-            read_front(tmp_path / "front.json")
+            measured_front(record)
     assert 150 < refused < 300
 
 
@@ -136,6 +136,6 @@ def test_damaged_bytes_end_in_an_error_of_ours(tmp_path: Path) -> None:
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         (tmp_path / "front.json").write_bytes(damaged)
         try:
-            read_front(tmp_path / "front.json")
+            read_record(tmp_path / "front.json")
         except RSoupError as error:
             assert "front.json" in str(error)
