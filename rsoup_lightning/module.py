@@ -23,7 +23,7 @@ from rsoup_lightning.files import user_path
 from rsoup_lightning.front.metrics import SampleScores
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.policy import Policy
-from rsoup_lightning.rewards import Reward, check_normalisation, normalise, objectives, scalarise, score
+from rsoup_lightning.rewards import Reward, check_normalisation, objectives, scalarise, score, standardise
 from rsoup_lightning.rollout import Rollout, last_counted
 from rsoup_lightning.simplex import check_preference
 
@@ -160,7 +160,7 @@ class RewardFineTuner(L.LightningModule):
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
-        scalar = scalarise(normalise(scores, self.normalisation), self.preference, rollout.mask)
+        scalar = scalarise(standardise(scores, self.normalisation), self.preference, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
         return reward if kl is None else reward - self.kl_coefficient * kl
 

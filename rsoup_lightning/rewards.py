@@ -83,7 +83,7 @@ def check_normalisation(
     return dict(statistics)
 
 
-def normalise(scores: Mapping[str, Tensor], statistics: Mapping[str, tuple[float, float]]) -> dict[str, Tensor]:
+def standardise(scores: Mapping[str, Tensor], statistics: Mapping[str, tuple[float, float]]) -> dict[str, Tensor]:
     """``{name: [B] or [B, T]}`` less their mean, over their deviation, for the names in ``statistics``.
 
     Rewards per step are divided only: their mean is that of a whole row.

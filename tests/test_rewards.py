@@ -8,11 +8,11 @@ from rsoup_lightning.errors import RewardError, UnknownNameError
 from rsoup_lightning.rewards import (
     Reward,
     check_normalisation,
-    normalise,
     objectives,
     per_row,
     scalarise,
     score,
+    standardise,
 )
 from rsoup_lightning.rollout import Rollout
 from tests.conftest import Near
@@ -62,7 +62,7 @@ def test_scalarise_mixes_rows_and_steps() -> None:
 
 def test_normalised_rewards_have_mean_0_and_deviation_1() -> None:
     rows, steps = torch.tensor([1.0, 3.0, 5.0]), torch.ones(3, 2)
-    scaled = normalise({"row": rows, "step": steps, "other": rows}, {"row": (3.0, 2.0), "step": (9.0, 4.0)})
+    scaled = standardise({"row": rows, "step": steps, "other": rows}, {"row": (3.0, 2.0), "step": (9.0, 4.0)})
     assert scaled["row"].tolist() == [-1.0, 0.0, 1.0]
     assert torch.equal(scaled["step"], steps / 4)  # a mean is that of a row, not of a step
     assert scaled["other"] is rows

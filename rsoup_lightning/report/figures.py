@@ -29,7 +29,7 @@ def figures(record: Record) -> dict[str, Figure]:
 
 def pair_figure(record: Record) -> Figure:
     """The front in every two rewards."""
-    pairs = view.pairs(record)
+    pairs = view.reward_pairs(record)
     rows, columns = view.grid_shape(len(pairs))
     figure: Figure = make_subplots(rows, columns, vertical_spacing=0.2 / rows)
     for place, (x, y) in enumerate(pairs):

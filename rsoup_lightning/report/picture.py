@@ -18,7 +18,7 @@ FADED = 0.3  # opacity
 
 def write_picture(path: Path, record: Record) -> None:
     """Write the front as a PNG: a panel per pair of rewards and, for three rewards or more, the spider map."""
-    pairs, outlines = view.pairs(record), view.outlines(record)
+    pairs, outlines = view.reward_pairs(record), view.outlines(record)
     panels = len(pairs) + bool(outlines)
     rows, columns = view.grid_shape(panels)
     figure = Figure(figsize=(max(5.4 * columns, 6.4), 4.2 * rows + 0.8), layout="constrained")

@@ -26,7 +26,7 @@ def write_samples(folder: Path, points: Sequence[Point], films: Mapping[int, str
         films: by the index of their point, the names of films that lie in the folder already.
     """
     for index, point in enumerate(points):
-        samples = [plain(sample, folder) for sample in point.samples]
+        samples = [as_json(sample, folder) for sample in point.samples]
         write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(index, "")})
 
 
@@ -52,7 +52,7 @@ def worth_filming(points: Sequence[Point], experts: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(nearest))
 
 
-def plain(sample: Sample, folder: Path) -> dict[str, Any]:
+def as_json(sample: Sample, folder: Path) -> dict[str, Any]:
     """A sample as plain values; its picture goes to a file, which equal pictures share.
 
     Where a curve is not finite, as of a simulation that diverged, it has a gap: None.

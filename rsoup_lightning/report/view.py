@@ -124,7 +124,7 @@ def spread(points: Iterable[Record], reward: str) -> tuple[list[float], list[flo
     return below, above
 
 
-def pairs(record: Record) -> list[tuple[str, str]]:
+def reward_pairs(record: Record) -> list[tuple[str, str]]:
     """The views of a front: every two rewards; a single reward against itself."""
     return list(combinations(record["rewards"], 2)) or [(record["rewards"][0],) * 2]
 

@@ -21,7 +21,7 @@ from rsoup_lightning.errors import FrontError, RunFolderError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.front.results import Point, front_record, record_of
 from rsoup_lightning.report.page import write_report
-from rsoup_lightning.report.shown import plain
+from rsoup_lightning.report.shown import as_json
 from rsoup_lightning.report.tables import delimited
 from rsoup_lightning.report.view import point_label
 from tests.report.demo import demo_record
@@ -37,7 +37,7 @@ def _run(folder: Path, rewards: tuple[str, ...]) -> dict:
         scores = {other: np.full(4, float(name == other)) for other in rewards}
         points.append(Point("expert", {other: float(name == other) for other in rewards}, {name: 1.0}, scores))
         sample = Sample("seed 1", "</script><b>bold</b>", {"speed": [1.0, 2.0]})
-        write_json(folder / "samples" / f"{index:03d}.json", {"samples": [plain(sample, folder)], "film": ""})
+        write_json(folder / "samples" / f"{index:03d}.json", {"samples": [as_json(sample, folder)], "film": ""})
     record = front_record("demo", rewards, points, reference_point=None, training_cost={"soup": 1, "morl": 0})
     write_report(folder, record, samples=folder / "samples")
     return record
@@ -117,7 +117,7 @@ def _text_run(folder: Path, samples: dict[int, list[Sample]]) -> dict:
     """A report of the demo front, with these samples by point."""
     record = demo_record(2, steps=3)
     for index, found in samples.items():
-        write_json(folder / f"{index:03d}.json", {"samples": [plain(sample, folder) for sample in found], "film": ""})
+        write_json(folder / f"{index:03d}.json", {"samples": [as_json(sample, folder) for sample in found], "film": ""})
     write_report(folder, record, samples=folder)
     return record
 
@@ -181,7 +181,7 @@ def test_any_completion_reaches_the_script_as_it_is_and_ends_nothing(tmp_path: P
         _text_run(folder, {0: [_exchange("q", answer)]})
     page = (nasty / "report.html").read_text()
     (sample,) = _const(page, "samples")[0]  # type: ignore[index]
-    assert sample == plain(_exchange("q", NASTY), tmp_path)
+    assert sample == as_json(_exchange("q", NASTY), tmp_path)
     assert "<!--" not in page.split("const samples")[1]  # with <script> after it, </script> would not end the script
     scripts = [_Elements((folder / "report.html").read_text()).scripts for folder in (simple, nasty)]
     assert scripts[0] == scripts[1]
