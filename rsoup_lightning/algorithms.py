@@ -29,7 +29,7 @@ class Algorithm(ABC):
         entropy_coefficient: weight of the entropy bonus, per nat.
     """
 
-    samples: int = 1
+    completions: int = 1
     """Completions per prompt that the environment must sample."""
 
     greedy_baseline: bool = False
@@ -163,27 +163,27 @@ class RLOO(Algorithm):
     """REINFORCE with the mean of the prompt's other completions as baseline (Kool et al. 2019; Ahmadian et al. 2024).
 
     Args:
-        samples: completions per prompt K, at least 2.
+        completions: per prompt, K, at least 2.
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
         entropy_coefficient: weight of the entropy bonus, per nat.
     """
 
     def __init__(
-        self, samples: int = 4, epochs: int = 1, minibatch_size: int = 0, entropy_coefficient: float = 0.0
+        self, completions: int = 4, epochs: int = 1, minibatch_size: int = 0, entropy_coefficient: float = 0.0
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
-        self.samples = _at_least_two(samples)
+        self.completions = _at_least_two(completions)
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
-        return _spread(rollout, losses.leave_one_out_advantages(reward.sum(1), self.samples))
+        return _spread(rollout, losses.leave_one_out_advantages(reward.sum(1), self.completions))
 
 
 class GRPO(Algorithm):
     """PPO's clipped loss on returns standardised among the completions of a prompt (Shao et al. 2024); no critic.
 
     Args:
-        samples: completions per prompt K, at least 2.
+        completions: per prompt, K, at least 2.
         clip: how far the likelihood ratio may pay off beyond 1.
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
@@ -192,18 +192,18 @@ class GRPO(Algorithm):
 
     def __init__(
         self,
-        samples: int = 4,
+        completions: int = 4,
         clip: float = 0.2,
         epochs: int = 1,
         minibatch_size: int = 0,
         entropy_coefficient: float = 0.0,
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
-        self.samples = _at_least_two(samples)
+        self.completions = _at_least_two(completions)
         self.clip = clip
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
-        return _spread(rollout, losses.group_advantages(reward.sum(1), self.samples))
+        return _spread(rollout, losses.group_advantages(reward.sum(1), self.completions))
 
     def policy_loss(self, output: PolicyOutput, batch: Rollout) -> tuple[Tensor, Logs]:
         arguments = output.log_probs, batch.log_probs, batch["advantages"], batch.mask
@@ -214,15 +214,15 @@ class SCST(Algorithm):
     """Self-critical sequence training: the greedy completion is the baseline (Rennie et al. 2017).
 
     Args:
-        samples: completions per prompt K.
+        completions: per prompt, K.
         entropy_coefficient: weight of the entropy bonus, per nat.
     """
 
     greedy_baseline = True
 
-    def __init__(self, samples: int = 1, entropy_coefficient: float = 0.0) -> None:
+    def __init__(self, completions: int = 1, entropy_coefficient: float = 0.0) -> None:
         super().__init__(entropy_coefficient=entropy_coefficient)
-        self.samples = samples
+        self.completions = completions
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         assert greedy is not None  # the module reads greedy_baseline
@@ -230,14 +230,14 @@ class SCST(Algorithm):
 
 
 class RewardWeightedRegression(Algorithm):
-    """Likelihood of the samples, weighted by exp(return / temperature) (Peters & Schaal 2007).
+    """Likelihood of the completions, weighted by exp(return / temperature) (Peters & Schaal 2007).
 
     Args:
         temperature: in units of the returns' standard deviation within the batch; small keeps the best rows only.
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
         keep: share of the rows, the best of each rollout, that are learnt from; the others cost nothing more.
-        samples: completions per prompt K. Above 1, a return is what it exceeds those of its prompt by, so that no
+        completions: per prompt, K. Above 1, a return is what it exceeds those of its prompt by, so that no
             prompt is preferred for being easy; one whose completions earn much the same then has little to teach.
     """
 
@@ -247,30 +247,30 @@ class RewardWeightedRegression(Algorithm):
         epochs: int = 1,
         minibatch_size: int = 0,
         keep: float = 1.0,
-        samples: int = 1,
+        completions: int = 1,
     ) -> None:
         super().__init__(epochs, minibatch_size)
-        if samples < 1:
-            raise ConfigError(f"samples is {samples}: there is at least 1 completion per prompt")
+        if completions < 1:
+            raise ConfigError(f"completions is {completions}: there is at least 1 completion per prompt")
         if not 0 < keep <= 1:
             raise ConfigError(f"keep is {keep}: it must be above 0 and at most 1")
         self.temperature = temperature
         self.keep = keep
-        self.samples = samples
+        self.completions = completions
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         returns = reward.sum(1)
-        if self.samples > 1:
-            returns = losses.leave_one_out_advantages(returns, self.samples)
+        if self.completions > 1:
+            returns = losses.leave_one_out_advantages(returns, self.completions)
         scaled = losses.in_standard_deviations(returns)
         best = scaled.topk(max(round(self.keep * len(scaled)), 1)).indices.sort().values
         return _spread(rollout.rows(best), losses.reward_weights(scaled[best], temperature=self.temperature))
 
 
-def _at_least_two(samples: int) -> int:
-    if samples < 2:
-        raise ConfigError(f"a baseline of other completions needs samples of at least 2 per prompt, got {samples}")
-    return samples
+def _at_least_two(completions: int) -> int:
+    if completions < 2:
+        raise ConfigError(f"a baseline of other completions needs at least 2 completions per prompt, got {completions}")
+    return completions
 
 
 def _spread(rollout: Rollout, per_row: Tensor) -> Rollout:

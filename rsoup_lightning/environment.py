@@ -67,13 +67,13 @@ class Environment(ABC):
         """The evaluation batches: the same prompts or seeds at each call."""
 
     @abstractmethod
-    def rollout(self, policy: Policy, batch: Any, *, samples: int = 1, greedy: bool = False) -> Rollout:
+    def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         """Sample ``policy`` on a training batch, without gradient.
 
         Args:
             policy: the policy to sample.
             batch: one of ``train_batches``.
-            samples: completions per entry, next to each other in the rollout's rows.
+            completions: per entry, next to each other in the rollout's rows.
             greedy: the most likely completion instead of a sampled one (self-critical baselines).
         """
 

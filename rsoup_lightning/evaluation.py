@@ -139,7 +139,13 @@ def evaluate(
 
 
 def reward_statistics(
-    environment: Environment, rewards: Mapping[str, Reward], policy: Policy, *, rollouts: int, samples: int, seed: int
+    environment: Environment,
+    rewards: Mapping[str, Reward],
+    policy: Policy,
+    *,
+    rollouts: int,
+    completions: int,
+    seed: int,
 ) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of every reward over training rollouts of ``policy``, but of guards that do not vary.
 
@@ -148,7 +154,7 @@ def reward_statistics(
         rewards: what to measure.
         policy: whose.
         rollouts: how many.
-        samples: completions per prompt.
+        completions: per prompt.
         seed: of the prompts and the sampling.
 
     Raises:
@@ -158,7 +164,7 @@ def reward_statistics(
     environment.begin(seed)
     played: list[dict[str, Tensor]] = []
     for batch in islice(environment.train_batches(), rollouts):
-        rollout = environment.rollout(policy, batch, samples=samples)
+        rollout = environment.rollout(policy, batch, completions=completions)
         played.append(score(rewards, rollout, moment="the measurement of init's rewards"))
     statistics = {}
     for name in rewards:
@@ -166,6 +172,8 @@ def reward_statistics(
         if equal_but_for_rounding(values):
             if rewards[name].guard:
                 continue  # nothing is trained on it
-            raise RewardError(f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} samples: no scale")
+            raise RewardError(
+                f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} completions: no scale"
+            )
         statistics[name] = (values.double().mean().item(), values.double().std().item())
     return statistics

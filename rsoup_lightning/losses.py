@@ -188,18 +188,18 @@ def kl_per_step(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
     return log_probs - reference_log_probs
 
 
-def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizon: float, samples: int) -> float:
+def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizon: float, completions: int) -> float:
     """The next coefficient of an adaptive KL penalty (Ziegler et al. 2019, section 2.2).
 
     Args:
         coefficient: β now.
         kl: measured divergence per row, in nats.
         target: wanted divergence per row, in nats.
-        horizon: samples over which the coefficient may change by a factor of about e^0.2.
-        samples: rows since the last change.
+        horizon: completions over which the coefficient may change by a factor of about e^0.2.
+        completions: how many since the last change.
     """
     error = max(-0.2, min(0.2, kl / target - 1))
-    return coefficient * (1 + error * samples / horizon)
+    return coefficient * (1 + error * completions / horizon)
 
 
 def _grouped(returns: Tensor, group: int) -> Tensor:

@@ -118,7 +118,7 @@ class RewardFineTuner(L.LightningModule):
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        rollout = self.environment.rollout(self.policy, batch, samples=self.algorithm.samples)
+        rollout = self.environment.rollout(self.policy, batch, completions=self.algorithm.completions)
         scores = score(self.rewards, rollout, moment=f"training step {self.global_step}")
         self._audit(rollout, scores)
         kl = self._kl(rollout)
@@ -184,7 +184,7 @@ class RewardFineTuner(L.LightningModule):
                 mean.item(),
                 target=self.kl.target,
                 horizon=self.kl.horizon,
-                samples=len(kl) * self.trainer.world_size,
+                completions=len(kl) * self.trainer.world_size,
             )
             self.kl_coefficient.fill_(coefficient)
             self.log("kl_coefficient", self.kl_coefficient)

@@ -46,8 +46,8 @@ class Plane(Environment):
         return DataLoader(range(12), batch_size=5)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def rollout(self, policy: Policy, batch: Any, *, samples: int = 1, greedy: bool = False) -> Rollout:
-        return self._play(policy, torch.zeros(8, 2) if greedy else torch.randn(8 * samples, 2))
+    def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
+        return self._play(policy, torch.zeros(8, 2) if greedy else torch.randn(8 * completions, 2))
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:

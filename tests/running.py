@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 POINT_RECIPE = """
 task: tests.conftest:PointFineTuner
 model:
-  algorithm: {class_path: RLOO, init_args: {samples: 4}}
+  algorithm: {class_path: RLOO, init_args: {completions: 4}}
   optimizer: {class_path: torch.optim.Adam, init_args: {lr: 0.02}}
 trainer: {accelerator: cpu, max_epochs: 3}
 soup:

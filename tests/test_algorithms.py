@@ -28,10 +28,10 @@ class Constant(Reward):
     "algorithm",
     [
         algorithms.REINFORCE(),
-        algorithms.RLOO(samples=4),
-        algorithms.RLOO(samples=2, epochs=2, minibatch_size=8),
-        algorithms.GRPO(samples=4, epochs=2),
-        algorithms.SCST(samples=2),
+        algorithms.RLOO(completions=4),
+        algorithms.RLOO(completions=2, epochs=2, minibatch_size=8),
+        algorithms.GRPO(completions=4, epochs=2),
+        algorithms.SCST(completions=2),
         algorithms.RewardWeightedRegression(temperature=0.5),
         algorithms.RewardWeightedRegression(keep=0.5),
     ],
@@ -58,7 +58,7 @@ def test_rloo_gradient_is_unbiased_for_the_closed_form() -> None:
     total = torch.zeros(2)
     torch.manual_seed(0)
     for _ in range(400):
-        rollout = module.environment.rollout(module.policy, 0, samples=8)
+        rollout = module.environment.rollout(module.policy, 0, completions=8)
         reward = module.rewards["east"](rollout).unsqueeze(1)
         rollout = algorithms.RLOO(8).advantages(rollout, reward, module.policy, None)
         loss, _ = module.algorithm.loss(module.policy(rollout), rollout)
@@ -71,7 +71,7 @@ def test_rloo_gradient_is_unbiased_for_the_closed_form() -> None:
 @pytest.mark.parametrize("kind", [algorithms.RLOO, algorithms.GRPO])
 def test_one_completion_has_no_others(kind: type[algorithms.Algorithm]) -> None:
     with pytest.raises(ConfigError, match="at least 2"):
-        kind(samples=1)  # type: ignore[call-arg]
+        kind(completions=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1.0, 5), (0.6, 3), (0.5, 2), (0.01, 1)])
@@ -90,25 +90,25 @@ def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> 
     point.environment.begin(0)
     rollout = point.environment.rollout(point.policy, 0).rows(torch.arange(6))
     reward = torch.tensor([[0.1], [0.2], [0.3], [7.0], [5.0], [6.0]])
-    algorithm = algorithms.RewardWeightedRegression(samples=3)
+    algorithm = algorithms.RewardWeightedRegression(completions=3)
     weights = algorithm.advantages(rollout, reward, point.policy, None)["advantages"].squeeze(1)
     exceeds = torch.tensor([-0.1, 0.0, 0.1, 1.0, -1.0, 0.0])
     expected = (exceeds / exceeds.std()).exp()
     torch.testing.assert_close(weights, expected / expected.mean())
-    with pytest.raises(ConfigError, match="samples is 0: there is at least 1"):
-        algorithms.RewardWeightedRegression(samples=0)
+    with pytest.raises(ConfigError, match="completions is 0: there is at least 1"):
+        algorithms.RewardWeightedRegression(completions=0)
 
 
 @pytest.mark.parametrize(
     "algorithm",
     [
         algorithms.REINFORCE(),
-        algorithms.RLOO(samples=7),
-        algorithms.GRPO(samples=3),
-        algorithms.GRPO(samples=7, epochs=2),
-        algorithms.SCST(samples=3),
+        algorithms.RLOO(completions=7),
+        algorithms.GRPO(completions=3),
+        algorithms.GRPO(completions=7, epochs=2),
+        algorithms.SCST(completions=3),
     ],
-    ids=lambda a: f"{type(a).__name__}-{a.samples}",
+    ids=lambda a: f"{type(a).__name__}-{a.completions}",
 )
 @pytest.mark.parametrize("constant", [0.7, 0.1, -1.1])
 def test_rewards_that_are_all_the_same_move_no_weight(algorithm: algorithms.Algorithm, constant: float) -> None:
@@ -118,10 +118,10 @@ def test_rewards_that_are_all_the_same_move_no_weight(algorithm: algorithms.Algo
     assert module.policy.place.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("samples", [1, 3, 7])
-def test_rewards_that_are_all_the_same_weigh_the_same(point: PointFineTuner, samples: int) -> None:
-    rollout = point.environment.rollout(point.policy, 0, samples=samples)
-    algorithm = algorithms.RewardWeightedRegression(samples=samples)
+@pytest.mark.parametrize("completions", [1, 3, 7])
+def test_rewards_that_are_all_the_same_weigh_the_same(point: PointFineTuner, completions: int) -> None:
+    rollout = point.environment.rollout(point.policy, 0, completions=completions)
+    algorithm = algorithms.RewardWeightedRegression(completions=completions)
     for constant in (0.1, 0.7, 1.1):
         lesson = algorithm.advantages(rollout, torch.full((len(rollout), 1), constant), point.policy, None)
         assert lesson["advantages"].squeeze(1).tolist() == [1.0] * len(rollout)

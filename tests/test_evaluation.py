@@ -119,11 +119,11 @@ def test_audit_lines_hold_whole_texts_and_stay_on_their_lines() -> None:
 
 
 def test_statistics_are_those_of_the_samples(point: PointFineTuner) -> None:
-    found = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, samples=50, seed=1)
+    found = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, completions=50, seed=1)
     # Squared distance from the goal of N((0, 0), 0.1²): mean -(1 + 2 × 0.01), deviation about 2 × 0.1.
     mean, deviation = found["east"]
     assert mean == pytest.approx(-1.02, abs=0.02) and deviation == pytest.approx(0.2, abs=0.02)
-    again = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, samples=50, seed=1)
+    again = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, completions=50, seed=1)
     assert again == found
 
 
@@ -132,9 +132,9 @@ def test_a_reward_without_spread_has_no_scale(point: PointFineTuner) -> None:
         def __call__(self, rollout: Rollout) -> Tensor:
             return torch.full((len(rollout),), 0.7)
 
-    with pytest.raises(RewardError, match=r"'same' is 0\.7 for all of init's 16 samples"):
-        reward_statistics(point.environment, {"same": Same(1, 0)}, point.policy, rollouts=1, samples=2, seed=0)
+    with pytest.raises(RewardError, match=r"'same' is 0\.7 for all of init's 16 completions"):
+        reward_statistics(point.environment, {"same": Same(1, 0)}, point.policy, rollouts=1, completions=2, seed=0)
     Same.guard = True  # nothing is trained on it
     rewards = {"same": Same(1, 0), **point.rewards}
-    found = reward_statistics(point.environment, rewards, point.policy, rollouts=1, samples=2, seed=0)
+    found = reward_statistics(point.environment, rewards, point.policy, rollouts=1, completions=2, seed=0)
     assert found.keys() == point.rewards.keys()

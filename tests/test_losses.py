@@ -166,7 +166,7 @@ def test_kl_estimate_is_unbiased() -> None:
 
 
 def test_kl_coefficient_follows_the_target() -> None:
-    arguments = {"target": 6.0, "horizon": 100.0, "samples": 10}
+    arguments = {"target": 6.0, "horizon": 100.0, "completions": 10}
     assert losses.adapt_kl_coefficient(0.2, 6.0, **arguments) == pytest.approx(0.2)
     assert losses.adapt_kl_coefficient(0.2, 60.0, **arguments) == pytest.approx(0.2 * 1.02)
     assert losses.adapt_kl_coefficient(0.2, 0.0, **arguments) == pytest.approx(0.2 * 0.98)

@@ -116,7 +116,7 @@ def parsed(name: str, *more: str) -> tuple[str, Any, Any]:
 def test_the_papers_settings(name: str) -> None:
     config = parsed(name)[2]
     assert config.model.optimizer.class_path == "torch.optim.RAdam" and config.model.optimizer.init_args.lr == 1e-5
-    assert config.model.algorithm.class_path.endswith(".RLOO") and config.model.algorithm.init_args.samples == 5
+    assert config.model.algorithm.class_path.endswith(".RLOO") and config.model.algorithm.init_args.completions == 5
     assert config.model.beams == 5 and config.trainer.max_epochs == 6
     assert config.soup.experts == EXPERTS[name]
 

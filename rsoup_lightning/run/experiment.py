@@ -155,7 +155,7 @@ class Experiment:
         return module
 
     def _normalisation(self, init: Path) -> dict[str, tuple[float, float]] | None:
-        """Mean and deviation of every reward on samples of init, measured once and kept beside its weights."""
+        """Mean and deviation of every reward on completions of init, measured once and kept beside its weights."""
         if not self.settings.normalise:
             return None
         file = init / "normalisation.json"
@@ -166,7 +166,7 @@ class Experiment:
                 module.rewards,
                 module.policy,
                 rollouts=self.settings.normalise,
-                samples=module.algorithm.samples,
+                completions=module.algorithm.completions,
                 seed=self.seed,
             )
             module.environment.close()

@@ -95,7 +95,7 @@ def test_bad_input_is_said_in_a_line(
 RECIPE: dict[str, Any] = {
     "task": "tests.conftest:PointFineTuner",
     "model": {
-        "algorithm": {"class_path": "RLOO", "init_args": {"samples": 4}},
+        "algorithm": {"class_path": "RLOO", "init_args": {"completions": 4}},
         "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.02}},
     },
     "trainer": {"accelerator": "cpu", "max_epochs": 1},
@@ -116,9 +116,9 @@ RECIPE: dict[str, Any] = {
         ("model.optimizer", None, "model.optimizer: "),
         ("model.optimizer.init_args.lr", None, "lr: expected float; Not a valid subclass of Tensor; It is empty"),
         ("model.optimizer.init_args.lr", "high", "lr: expected float"),
-        ("model.algorithm.init_args.samples", None, "samples: expected int. It is empty"),
-        ("model.algorithm.init_args.samples", "four", "samples: expected int, got four"),
-        ("model.algorithm.init_args.sample", 4, "Option 'sample' is not accepted"),
+        ("model.algorithm.init_args.completions", None, "completions: expected int. It is empty"),
+        ("model.algorithm.init_args.completions", "four", "completions: expected int, got four"),
+        ("model.algorithm.init_args.completion", 4, "Option 'completion' is not accepted"),
         ("model.algorithm.class_path", "RLO", "there is no class RLO"),
         ("model.algorithm.class_path", "torch.optim.Adam", "does not correspond to a subclass of Algorithm"),
         ("soup.grid", None, "soup.grid: expected int. It is empty"),

@@ -20,7 +20,7 @@ class Numbers(DataEnvironment):
     def count(self, split: Split) -> int:
         return 10 if split == "train" else 7
 
-    def rollout(self, policy: Policy, batch: Any, *, samples: int = 1, greedy: bool = False) -> Rollout:
+    def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         raise NotImplementedError
 
     def evaluate(self, policy: Policy, batch: Any) -> Rollout:

@@ -148,8 +148,8 @@ class SimulatorEnvironment(Environment):
         self._resetting[:] = False
 
     @torch.no_grad()
-    def rollout(self, policy: Policy, batch: Any, *, samples: int = 1, greedy: bool = False) -> Rollout:
-        if samples != 1 or greedy:
+    def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
+        if completions != 1 or greedy:
             raise ConfigError(
                 "a simulator cannot be asked the same thing twice: choose PPO, REINFORCE or RewardWeightedRegression"
             )

@@ -51,10 +51,10 @@ class PromptEnvironment(DataEnvironment):
         return len(self._prompts(split))
 
     @torch.no_grad()
-    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
+    def rollout(self, policy: Policy, batch: int, *, completions: int = 1, greedy: bool = False) -> Rollout:
         if greedy:
             raise ConfigError("no image is the most likely one: choose an algorithm without greedy baseline, as RLOO")
-        drawing, entries = _drawing(policy), self.training_entries(batch).repeat_interleave(samples)
+        drawing, entries = _drawing(policy), self.training_entries(batch).repeat_interleave(completions)
         shape, device = (len(entries), *drawing.pipeline.latent_shape), drawing.pipeline.device
         return self._play(drawing, drawing.propose, "train", entries, lambda: torch.randn(shape, device=device))
 

@@ -75,8 +75,8 @@ class TextEnvironment(DataEnvironment):
         return len(self._entries(split))
 
     @torch.no_grad()
-    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
-        return self._play(policy, "train", self.training_entries(batch), samples, None if greedy else gumbel())
+    def rollout(self, policy: Policy, batch: int, *, completions: int = 1, greedy: bool = False) -> Rollout:
+        return self._play(policy, "train", self.training_entries(batch), completions, None if greedy else gumbel())
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:

@@ -73,8 +73,8 @@ class PictureEnvironment(DataEnvironment):
         return len(self._items(split))
 
     @torch.no_grad()
-    def rollout(self, policy: Policy, batch: int, *, samples: int = 1, greedy: bool = False) -> Rollout:
-        return self._play(policy, "train", self.training_entries(batch).repeat_interleave(samples), greedy, beams=1)
+    def rollout(self, policy: Policy, batch: int, *, completions: int = 1, greedy: bool = False) -> Rollout:
+        return self._play(policy, "train", self.training_entries(batch).repeat_interleave(completions), greedy, beams=1)
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:

@@ -147,7 +147,7 @@ def test_samples_are_curves() -> None:
 def test_what_a_simulator_cannot_do() -> None:
     environment, policy = _pair()
     with pytest.raises(ConfigError, match="asked the same thing twice"):
-        environment.rollout(policy, 0, samples=2)
+        environment.rollout(policy, 0, completions=2)
     with pytest.raises(ConfigError, match="begin"):
         environment.rollout(policy, 0)
     with pytest.raises(SimulationError, match="max_episode_steps above 0"):

@@ -58,7 +58,7 @@ DRIFT = '''
             return DataLoader(range(4), batch_size=4)
 
         @torch.no_grad()
-        def rollout(self, policy, batch, *, samples=1, greedy=False):
+        def rollout(self, policy, batch, *, completions=1, greedy=False):
             observations = 5 * RANK + torch.randn(4, 3, 2)
             mask = torch.ones(4, 3, dtype=torch.bool)
             mask[:, 1 + (int(batch) + RANK) % 2 :] = False
@@ -120,7 +120,7 @@ def test_two_processes_keep_one_count_and_one_mean(tmp_path: Path) -> None:
     coefficient = 0.1
     for step in sorted({int(file.name.split("-")[1]) for file in tmp_path.glob("kl-*.npy")}):
         kl = np.concatenate([np.load(tmp_path / f"kl-{step}-{rank}.npy") for rank in (0, 1)])
-        coefficient = adapt_kl_coefficient(coefficient, kl.mean(), target=1e-3, horizon=1000, samples=len(kl))
+        coefficient = adapt_kl_coefficient(coefficient, kl.mean(), target=1e-3, horizon=1000, completions=len(kl))
     assert state["state_dict"]["kl_coefficient"].item() == pytest.approx(coefficient, rel=1e-6)
     last = np.concatenate([np.load(tmp_path / f"last-{rank}.npy") for rank in (0, 1)])
     _, means = state["callbacks"]["Kept"]["history"]

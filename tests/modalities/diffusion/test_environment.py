@@ -22,7 +22,7 @@ def environment(**changes: bool) -> PromptEnvironment:
 
 
 def test_a_rollout_of_chains() -> None:
-    rollout = environment().rollout(policy(), 0, samples=3)
+    rollout = environment().rollout(policy(), 0, completions=3)
     assert rollout["images"].shape == (6, 3, 16, 16) and rollout["images"].dtype == torch.float32
     assert 0 <= rollout["images"].min() < rollout["images"].max() <= 1
     assert rollout["latents"].shape == rollout["next_latents"].shape == (6, 4, 4, 8, 8)

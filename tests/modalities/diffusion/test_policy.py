@@ -34,9 +34,9 @@ def environment() -> PromptEnvironment:
     return made
 
 
-def rolled(made: DiffusionPolicy, samples: int = 2) -> Rollout:
+def rolled(made: DiffusionPolicy, completions: int = 2) -> Rollout:
     torch.manual_seed(0)
-    return environment().rollout(made, 0, samples=samples)
+    return environment().rollout(made, 0, completions=completions)
 
 
 def drawn(made: DiffusionPolicy) -> Tensor:

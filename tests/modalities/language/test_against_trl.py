@@ -20,7 +20,7 @@ datasets = pytest.importorskip("datasets")
 @pytest.fixture
 def rollout() -> Rollout:
     """Sampled by another policy, so that likelihood ratios are not one."""
-    return rolled(policy(1), samples=4).with_steps(advantages=torch.zeros(16, 6))
+    return rolled(policy(1), completions=4).with_steps(advantages=torch.zeros(16, 6))
 
 
 def trainer(model: Any, folder: Path) -> Any:

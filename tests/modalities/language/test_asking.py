@@ -86,7 +86,7 @@ def test_a_padding_token_without_embedding_is_never_looked_up() -> None:
         place = TextEnvironment(Sentences(), words, batch_size=4, max_new_tokens=6, vocabulary=258)
         place.begin(0)
         torch.manual_seed(0)
-        return place.rollout(policy(), 0, samples=2).log_probs
+        return place.rollout(policy(), 0, completions=2).log_probs
 
     words = tokenizer()
     words.add_special_tokens({"pad_token": "<filler>"})

@@ -31,7 +31,7 @@ def made(*entries: Entry, **changes: Any) -> TextEnvironment:
 
 
 def test_completions_of_a_prompt_stand_next_to_each_other() -> None:
-    rollout = rolled(policy(), samples=3)
+    rollout = rolled(policy(), completions=3)
     assert len(rollout) == 4 * 3
     assert rollout["id"].tolist() == [number for number in rollout["id"][::3].tolist() for _ in range(3)]
     assert rollout.texts["question"] == [text for text in rollout.texts["question"][::3] for _ in range(3)]
@@ -84,7 +84,7 @@ def test_what_the_policy_reads() -> None:
 
 def test_stop_texts_end_a_completion() -> None:
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    rollout = environment(stop=letters, max_new_tokens=40).rollout(policy(), 0, samples=4)
+    rollout = environment(stop=letters, max_new_tokens=40).rollout(policy(), 0, completions=4)
     for answer in rollout.texts["answer"]:
         assert not set(answer[:-1]) & set(letters)
 

@@ -38,8 +38,8 @@ soup: {{normalise: 2, grid: 3, samples: 2, films: false, morl: [{{early: 0.5, la
 """
 ALGORITHMS = {
     "ppo": "{class_path: PPO, init_args: {epochs: 2, minibatch_size: 0, discount: 1.0}}",
-    "rloo": "{class_path: RLOO, init_args: {samples: 4}}",
-    "grpo": "{class_path: GRPO, init_args: {samples: 4, epochs: 2, minibatch_size: 8}}",
+    "rloo": "{class_path: RLOO, init_args: {completions: 4}}",
+    "grpo": "{class_path: GRPO, init_args: {completions: 4, epochs: 2, minibatch_size: 8}}",
 }
 
 
@@ -137,7 +137,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(base: str) -> None:
         module = LanguageFineTuner(base, Sentences(), rewards, precision="float32", batch_size=3, micro_batch_size=size)
         module.environment.begin(0)
         torch.manual_seed(0)
-        rollout = module.environment.rollout(module.policy, 0, samples=4)
+        rollout = module.environment.rollout(module.policy, 0, completions=4)
         rollout = module.algorithm.advantages(rollout, torch.rand(rollout.mask.shape), module.policy, None)
         module.manual_backward = torch.Tensor.backward  # type: ignore[method-assign, assignment]  # without a trainer
         module._backward(rollout)

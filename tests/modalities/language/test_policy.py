@@ -37,9 +37,9 @@ def stirred(made: LanguagePolicy, seed: int) -> LanguagePolicy:
     return made
 
 
-def rolled(made: LanguagePolicy, samples: int = 2) -> Rollout:
+def rolled(made: LanguagePolicy, completions: int = 2) -> Rollout:
     torch.manual_seed(0)
-    return environment().rollout(made, 0, samples=samples)
+    return environment().rollout(made, 0, completions=completions)
 
 
 def test_re_scoring_gives_the_log_probs_of_sampling() -> None:

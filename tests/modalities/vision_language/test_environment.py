@@ -28,7 +28,7 @@ def given(*items: Item, **changes: Any) -> PictureEnvironment:
 
 def test_answers_to_an_item_stand_next_to_each_other() -> None:
     made = policy(DATA)
-    rollout = environment(DATA, made).rollout(made, 0, samples=3)
+    rollout = environment(DATA, made).rollout(made, 0, completions=3)
     assert len(rollout) == 4 * 3
     ids = rollout["id"].tolist()
     assert ids == [number for number in ids[::3] for _ in range(3)] and len(set(ids)) == 4
@@ -47,7 +47,7 @@ def test_answers_to_an_item_stand_next_to_each_other() -> None:
 def test_texts_are_the_tokens_that_were_written() -> None:
     made = policy(DATA)
     torch.manual_seed(0)
-    rollout = environment(DATA, made).rollout(made, 0, samples=8)
+    rollout = environment(DATA, made).rollout(made, 0, completions=8)
     ends = rollout["tokens"] == made.vocabulary.end
     assert ends.any() and not ends.any(1).all()
     for row in range(len(rollout)):

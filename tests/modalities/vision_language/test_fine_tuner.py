@@ -32,7 +32,7 @@ model:
   rewards:
     bleu1: {class_path: rsoup_lightning.modalities.vision_language.rewards.Bleu}
     cider: {class_path: rsoup_lightning.modalities.vision_language.rewards.CiderD}
-  algorithm: {class_path: RLOO, init_args: {samples: 8}}
+  algorithm: {class_path: RLOO, init_args: {completions: 8}}
   optimizer: {class_path: torch.optim.Adam, init_args: {lr: 0.003}}
   batch_size: 6
   batches_per_epoch: 16

@@ -16,9 +16,9 @@ from tests.modalities.vision_language.tiny import Squares, captioner, environmen
 DATA = Squares()
 
 
-def rolled(made: VisionLanguagePolicy, samples: int = 3, seed: int = 0) -> Rollout:
+def rolled(made: VisionLanguagePolicy, completions: int = 3, seed: int = 0) -> Rollout:
     torch.manual_seed(seed)
-    return environment(DATA, made, batch_size=6).rollout(made, 0, samples=samples)
+    return environment(DATA, made, batch_size=6).rollout(made, 0, completions=completions)
 
 
 def plain(made: VisionLanguagePolicy, rollout: Rollout, *, table: bool = False) -> Tensor:
@@ -102,7 +102,7 @@ def test_the_reference_is_the_start_after_training_moved_the_weights(train_encod
 
 def test_many_rows_are_compared_to_the_reference_in_parts() -> None:
     made = stirred(policy(DATA), 1)
-    rollout = rolled(made, samples=ROWS_AT_A_TIME // 6 + 4)
+    rollout = rolled(made, completions=ROWS_AT_A_TIME // 6 + 4)
     assert len(rollout) > ROWS_AT_A_TIME
     few = rollout.rows(torch.arange(250, 262))
     del few.signals["reference_log_probs"]
