@@ -44,7 +44,7 @@ def main() -> None:
     experts = [{name: _shaken(tensor) for name, tensor in weights.items()} for _ in range(2)]
     points = grid(2, LAMBDAS)
     (seeds,) = module.environment.eval_batches()
-    played = module.environment.evaluate(module.policy.soups(experts, points), seeds)
+    played = module.environment.evaluate(module.policy.soups(experts)(points), seeds)
     actions = played["applied"].transpose(0, 1).contiguous().numpy()
 
     def sweep() -> float:

@@ -18,7 +18,7 @@ from torch import Tensor
 from rsoup_lightning.modalities.data_environment import evaluation_generators
 from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
-from rsoup_lightning.modalities.language.policy import LanguagePolicy, SoupedLanguagePolicy
+from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
@@ -54,7 +54,9 @@ def compare(
 
     def ours() -> float:
         start = time.perf_counter()
-        with SoupedLanguagePolicy(policy, experts, points).playing() as souped:
+        soups = policy.soups(experts)
+        assert soups is not None
+        with soups(points).playing() as souped:
             noise = gumbel(evaluation_generators(torch.arange(size)))
             done = sample_completions(
                 souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise

@@ -12,15 +12,17 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "Environment": "environment",
+    "Front": "playing.front",
     "Policy": "policy",
     "PolicyOutput": "policy",
     "RSoupError": "errors",
     "Reward": "rewards",
     "RewardFineTuner": "module",
     "Rollout": "rollout",
+    "Soup": "playing.soup",
     "SoupCallback": "run.callbacks",
     "Task": "registry",
-    "pick": "run.pick",
+    "load": "playing.load",
 }
 
 __all__ = [*_EXPORTS, "__version__"]

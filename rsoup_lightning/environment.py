@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.policy import Policy, Rows
 from rsoup_lightning.rollout import Rollout
 
 
@@ -92,6 +93,17 @@ class Environment(ABC):
     def film(self, policy: Policy, path: Path) -> bool:
         """Write an animation of the policy to ``path`` (a .webp); False where there is nothing to see. Default so."""
         return False
+
+    def player(self, rows: Rows) -> Any:
+        """What plays policies for a user: an object with a method that takes a request per row (see ``Soup.at``).
+
+        Args:
+            rows: which policy plays which of them.
+
+        Raises:
+            ConfigError: this environment has none.
+        """
+        raise ConfigError(f"{type(self).__name__} has no player: define player(rows), and its soups can be played")
 
     def close(self) -> None:
         """Free simulators, processes and files."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,10 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.rollout import Rollout
 
 Weights = Mapping[str, Tensor]
+Soups = Callable[[Sequence[Sequence[float]]], "Policy"]
+"""Experts ready to be mixed: of M points λ one policy that plays all of them, its rows in one group per λ, in order."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,8 @@ class Policy(nn.Module, ABC):
         """Begin fine-tuning at ``weights``, the shared initialisation. Subclasses freeze what init has learnt."""
         self.load_weights(weights)
 
-    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
-        """One policy that plays all the linear soups at once, rows in one group per λ; None if this kind cannot.
-
-        Args:
-            experts: E weights.
-            coefficients: M points λ, each of E numbers.
-        """
+    def soups(self, experts: Sequence[Weights]) -> Soups | None:
+        """Prepare the E ``experts`` to play linear soups at many λ at once; None if this kind cannot (the default)."""
         return None
 
     def freeze_reference(self) -> None:
@@ -103,3 +103,18 @@ class Policy(nn.Module, ABC):
         for reference in self._reference:
             reference._apply(fn, recurse)
         return super()._apply(fn, recurse)
+
+
+class Rows(Protocol):
+    """The rows of a batch, each at its λ, and the policies that play them."""
+
+    def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
+        """What ``play`` makes of ``count`` rows.
+
+        Args:
+            count: B.
+            play: takes a policy and the numbers of the rows that it plays, and gives something for each of them.
+
+        Raises:
+            CoefficientError: every row has its own λ, and there are more or fewer of these.
+        """

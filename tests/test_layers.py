@@ -16,6 +16,7 @@ FLOORS = [
     {"module"},
     {"modalities", "report"},
     {"run"},
+    {"playing"},
     {"commands"},
     {"__main__"},
 ]

@@ -53,4 +53,4 @@ def test_reference_stays_and_moves_along() -> None:
 
 
 def test_most_policies_play_one_lambda_at_a_time() -> None:
-    assert PointPolicy().soups([], []) is None
+    assert PointPolicy().soups([]) is None

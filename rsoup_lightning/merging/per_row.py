@@ -55,6 +55,23 @@ def together(model: nn.Module, experts: Sequence[Mapping[str, Tensor]] | Sequenc
     return _TogetherWhole(model, cast(Sequence[Mapping[str, Tensor]], experts))
 
 
+def together_updates(model: nn.Module, experts: Sequence[Mapping[str, Tensor]], adapter: str) -> Together:
+    """As :func:`together`, for LoRA experts that are given as weights and that ``model`` does not hold.
+
+    Args:
+        model: a ``PeftModel`` with an adapter that they are values of.
+        experts: E mappings from the names of its parameters in ``model`` to tensors.
+        adapter: its name.
+
+    Raises:
+        MergeError: experts that fit neither each other nor the adapter, or one of another kind.
+    """
+    check_match(experts)
+    updates = {name: tensor for name, tensor in model.state_dict().items() if name in experts[0]}
+    check_layout([experts[0], updates], ["expert 0", "the model"])
+    return _TogetherLoRA(model, [adapter] * len(experts), experts)
+
+
 class Together(ABC):
     """A model that gives each row of its batch its own λ; made by :func:`together`."""
 
@@ -65,8 +82,9 @@ class Together(ABC):
     def at(self, coefficients: Tensor) -> Iterator[nn.Module]:
         """Within the block, the module yielded plays row b at ``coefficients[b]``, without gradient.
 
-        The experts' weights are read on entry. Rows are those of the batch, in its order; a batch of N = K B rows, as
-        when a model samples K completions of each prompt, gives each λ to K rows in sequence. The module yielded is
+        Whole experts are read on entry, LoRA experts when they are prepared. Rows are those of the batch, in its order;
+        a batch of N = K B rows, as when a model samples K completions of each prompt, gives each λ to K rows in
+        sequence. The module yielded is
 
         - for LoRA the model itself, methods such as ``generate`` included. Each adapted layer must see the N rows first
           and in order, flattened with the steps or not. Disabled adapters stay so;
@@ -165,19 +183,21 @@ def _arrange(groups: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _TogetherLoRA(Together):
-    """Experts given as names of adapters that the model holds."""
+    """Experts given as names of adapters that the model holds, or as ``values`` of their parameters."""
 
-    def __init__(self, model: nn.Module, adapters: Sequence[str]) -> None:
+    def __init__(
+        self, model: nn.Module, adapters: Sequence[str], values: Sequence[Mapping[str, Tensor]] | None = None
+    ) -> None:
         super().__init__(model, len(adapters))
-        self._adapters = adapters
-        self._layers = _lora_layers(model, adapters)
+        self._stacks = [_Stack(name, layer, adapters, values) for name, layer in _lora_layers(model, adapters)]
 
     @contextmanager
     def _playing(self, distinct: Tensor, groups: Tensor) -> Iterator[nn.Module]:
-        before = [(layer, vars(layer).get("forward")) for layer in self._layers]
+        before = [(stack.layer, vars(stack.layer).get("forward")) for stack in self._stacks]
+        scales = {parts: _scales(parts, distinct[groups]) for parts in {stack.parts for stack in self._stacks}}
         try:
-            for layer in self._layers:
-                vars(layer)["forward"] = _mixture(layer, self._adapters, distinct[groups])
+            for stack in self._stacks:
+                vars(stack.layer)["forward"] = stack.mixture(scales[stack.parts])
             yield self._model
         finally:
             for layer, forward in before:
@@ -187,31 +207,61 @@ class _TogetherLoRA(Together):
                     vars(layer)["forward"] = forward
 
 
-def _mixture(layer: Any, adapters: Sequence[str], coefficients: Tensor) -> Callable[[Tensor], Tensor]:
-    """The forward of one LoRA layer with row b at ``coefficients [B, E]``; experts that do not adapt it add nothing."""
-    here = [(index, name) for index, name in enumerate(adapters) if name in layer.lora_A]
-    if not here:
-        return layer.base_layer
-    down = torch.cat([layer.lora_A[name].weight for _, name in here])  # [R, inputs]
-    up = torch.cat([layer.lora_B[name].weight for _, name in here], dim=1)  # [outputs, R]
-    ranks = torch.tensor([len(layer.lora_A[name].weight) for _, name in here])
-    shares = torch.stack([coefficients[:, index] * layer.scaling[name] for index, name in here], dim=1)
-    scales = shares.repeat_interleave(ranks, dim=1).to(down.device, torch.float32)  # [B, R]
-
-    def forward(inputs: Tensor) -> Tensor:
-        output = layer.base_layer(inputs)
-        if layer.disable_adapters:
-            return output
-        each = scales.repeat_interleave(_repeats(len(inputs), len(scales)), dim=0)
-        # In place: without gradient nobody else needs these, and PyTorch adds in the wider of the two dtypes.
-        hidden = F.linear(inputs.to(down.dtype), down).mul_(each.view(len(inputs), *[1] * (inputs.dim() - 2), -1))
-        return output.add_(F.linear(hidden.to(up.dtype), up))
-
-    return forward
+Parts = tuple[tuple[int, int, float], ...]
+"""Number, rank and scaling s of each expert that adapts a layer."""
 
 
-def _lora_layers(model: nn.Module, adapters: Sequence[str]) -> list[Any]:
-    """The LoRA layers of ``model``, all of them plain and linear, or the reason why they cannot be mixed."""
+class _Stack:
+    """The experts' factors of one LoRA layer, one after another; experts that do not adapt it add nothing."""
+
+    def __init__(
+        self, name: str, layer: Any, adapters: Sequence[str], values: Sequence[Mapping[str, Tensor]] | None
+    ) -> None:
+        self.layer = layer
+        here = [(number, adapter) for number, adapter in enumerate(adapters) if adapter in layer.lora_A]
+
+        def factors(half: str) -> list[Tensor]:
+            own = [getattr(layer, half)[adapter].weight.detach() for _, adapter in here]
+            if values is None:
+                return own
+            return [values[e][f"{name}.{half}.{a}.weight"].to(w) for (e, a), w in zip(here, own, strict=True)]
+
+        downs, ups = factors("lora_A"), factors("lora_B")
+        ranked = zip(here, downs, strict=True)
+        self.parts: Parts = tuple((e, len(down), float(layer.scaling[adapter])) for (e, adapter), down in ranked)
+        if here:
+            self._down = torch.cat(downs)  # [R, inputs]
+            self._up = torch.cat(ups, dim=1)  # [outputs, R]
+
+    def mixture(self, scales: Tensor) -> Callable[[Tensor], Tensor]:
+        """The layer's forward with row b's hidden outputs weighed by ``scales [B, R]``."""
+        layer = self.layer
+        if not self.parts:
+            return layer.base_layer
+        down, up, weights = self._down, self._up, scales.to(self._down.device)
+
+        def forward(inputs: Tensor) -> Tensor:
+            output = layer.base_layer(inputs)
+            if layer.disable_adapters:
+                return output
+            each = weights.repeat_interleave(_repeats(len(inputs), len(weights)), dim=0)
+            # In place: without gradient nobody else needs these, and PyTorch adds in the wider of the two dtypes.
+            hidden = F.linear(inputs.to(down.dtype), down).mul_(each.view(len(inputs), *[1] * (inputs.dim() - 2), -1))
+            return output.add_(F.linear(hidden.to(up.dtype), up))
+
+        return forward
+
+
+def _scales(parts: Parts, coefficients: Tensor) -> Tensor:
+    """``[B, R]`` λ s of each rank, at ``coefficients [B, E]``."""
+    if not parts:
+        return coefficients[:, :0]
+    each = [(coefficients[:, [expert]] * scaling).expand(-1, rank) for expert, rank, scaling in parts]
+    return torch.cat(each, dim=1).float()
+
+
+def _lora_layers(model: nn.Module, adapters: Sequence[str]) -> list[tuple[str, Any]]:
+    """The LoRA layers of ``model`` by name, all of them plain and linear, or the reason why they cannot be mixed."""
     linear_layer = need("peft.tuners.lora", "PEFT", "lora").Linear
     adapted = need("peft.tuners.tuners_utils", "PEFT", "lora").BaseTunerLayer
     wrapper = need("peft.utils.other", "PEFT", "lora").AuxiliaryTrainingWrapper
@@ -230,8 +280,8 @@ def _lora_layers(model: nn.Module, adapters: Sequence[str]) -> list[Any]:
                 raise MergeError(f"adapter {adapter!r} is no plain LoRA but {kind} at {name!r}; {_CURE}")
             if layer.lora_bias.get(adapter):
                 raise MergeError(f"adapter {adapter!r} has a bias at {name!r}; {_CURE}")
-        layers.append(layer)
-    held = {name for layer in layers for name in layer.lora_A}
+        layers.append((name, layer))
+    held = {name for _, layer in layers for name in layer.lora_A}
     for adapter in adapters:
         if adapter not in held:
             raise UnknownNameError("adapter", adapter, held)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merging.per_row import together
+from rsoup_lightning.merging.per_row import together_updates
 from rsoup_lightning.optional import need
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -61,57 +60,43 @@ def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
         raise ConfigError(f"model.lora does not fit this model: {error}") from error
 
 
-@contextmanager
-def soups_in(model: Any, experts: Sequence[Weights], coefficients: Tensor) -> Iterator[Any]:
-    """``model`` with every row of its batch under its own λ, see :mod:`merging.per_row`; as it was after the block.
+class LoRASoups:
+    """LoRA experts of one model, their factors put side by side once: a new λ costs one small tensor.
 
     Args:
-        model: a ``PeftModel`` in evaluation mode.
-        experts: E weights, the names as in ``model.state_dict()``.
-        coefficients: ``[M, E]`` points λ; a batch comes in M groups of rows, in order.
+        model: a ``PeftModel``.
+        experts: E weights of one kind of policy.
+        network: what the names of the model's weights begin with there; weights of other names are left out.
     """
-    names = [f"expert{index}" for index in range(len(experts))]
-    try:
-        for name, weights in zip(names, experts, strict=True):
-            _add_adapter(model, name, weights)
-        model.eval()  # new layers come in training mode
-        with together(model, names).at(coefficients) as souped:
-            yield souped
-    finally:
-        for name in names:
-            if name in model.peft_config:
-                model.delete_adapter(name)
 
+    def __init__(self, model: Any, experts: Sequence[Weights], network: str) -> None:
+        own = [
+            {name.removeprefix(network): w for name, w in expert.items() if name.startswith(network)}
+            for expert in experts
+        ]
+        self._together = together_updates(model, own, ADAPTER)
 
-@torch.no_grad()
-def _add_adapter(model: Any, name: str, weights: Weights) -> None:
-    """Put an expert's LoRA tensors into a ``PeftModel`` under a name of their own."""
-    model.add_adapter(name, model.peft_config[ADAPTER])
-    for key, tensor in weights.items():
-        model.get_parameter(key.replace(f".{ADAPTER}.", f".{name}.")).requires_grad_(False).copy_(tensor)
+    def at(self, coefficients: Sequence[Sequence[float]]) -> AbstractContextManager[Any]:
+        """The model, which must be in evaluation mode, inside the block: its rows in M groups, one per λ, in order."""
+        return self._together.at(torch.tensor(coefficients, dtype=torch.float64))
 
 
 class SoupedPolicy(Policy):
     """Soups of LoRA experts at M λ in one model: rows come in M groups, one per λ, in order.
 
     Args:
-        experts: E weights of one kind of policy.
+        soups: the experts.
         coefficients: M points λ, each of E numbers.
-        network: what the names of the model's weights begin with there; weights of other names are left out.
     """
 
-    def __init__(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]], *, network: str) -> None:
+    def __init__(self, soups: LoRASoups, coefficients: Sequence[Sequence[float]]) -> None:
         super().__init__()
         self.members = len(coefficients)
-        self._experts = [
-            {name.removeprefix(network): w for name, w in expert.items() if name.startswith(network)}
-            for expert in experts
-        ]
-        self._coefficients = torch.tensor(coefficients, dtype=torch.float64)
+        self._soups, self._coefficients = soups, coefficients
 
-    def souped(self, model: Any) -> AbstractContextManager[Any]:
-        """The model with every row of its batch under its own λ, inside the block; see :func:`soups_in`."""
-        return soups_in(model, self._experts, self._coefficients)
+    def souped(self) -> AbstractContextManager[Any]:
+        """The model with every row of its batch under its own λ, inside the block; as it was after it."""
+        return self._soups.at(self._coefficients)
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("souped policies are not re-scored: they are for evaluation")

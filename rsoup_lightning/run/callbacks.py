@@ -34,9 +34,9 @@ def swapped_in(policy: Policy, weights: Weights) -> Iterator[None]:
 @contextmanager
 def souped(policy: Policy, experts: Sequence[Weights], coefficients: Coefficients) -> Iterator[Policy]:
     """A policy that plays the linear soup of ``experts`` at λ inside the block; ``policy`` is as before after it."""
-    soup = policy.soups(experts, [coefficients])
-    if soup is not None:
-        yield soup
+    soups = policy.soups(experts)
+    if soups is not None:
+        yield soups([coefficients])
     else:
         with swapped_in(policy, linear(experts, coefficients)):
             yield policy
@@ -61,9 +61,9 @@ def benchmark_soups(
         batches: evaluation batches (each process its share, under DDP).
         show: how many samples per λ to keep.
     """
-    stacked = module.policy.soups(experts, coefficients)
-    if stacked is not None:
-        return evaluate(module.environment, module.rewards, stacked, batches, show=show)
+    soups = module.policy.soups(experts)
+    if soups is not None:
+        return evaluate(module.environment, module.rewards, soups(coefficients), batches, show=show)
     scores = []
     for point in coefficients:
         with swapped_in(module.policy, linear(experts, point)):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.lora import LoRA, SoupedPolicy, soups_in, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.language.tiny import llama
 
@@ -28,8 +28,10 @@ def test_a_row_of_one_expert_is_that_expert_and_the_model_is_as_before() -> None
     model = with_adapter(llama(), LoRA(rank=2)).eval()
     before = model(TOKENS).logits
     experts = [expert(seed, model) for seed in (0, 1)]
-    with soups_in(model, experts, torch.eye(2)) as souped:
-        rows = souped(TOKENS.repeat(2, 1)).logits
+    soups, rows = LoRASoups(model, experts, network=""), []
+    for point in torch.eye(2).tolist():
+        with soups.at([point, point]) as souped:
+            rows.append(souped(TOKENS.repeat(2, 1)).logits[1])
     assert set(model.peft_config) == {"default"} and torch.equal(model(TOKENS).logits, before)
     for row, weights in zip(rows, experts, strict=True):
         for name, weight in weights.items():
@@ -46,9 +48,10 @@ def test_layers_that_the_model_does_not_have(targets: list[str]) -> None:
 def test_souped_policies_take_the_weights_of_the_network_alone() -> None:
     model = with_adapter(llama(), LoRA(rank=2)).eval()
     weights = {f"model.{name}": weight for name, weight in expert(0, model).items()} | {"critic.weight": torch.ones(1)}
-    policy = SoupedPolicy([weights, weights], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], network="model.")
+    soups = LoRASoups(model, [weights, weights], network="model.")
+    policy = SoupedPolicy(soups, [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     assert policy.members == 3
-    with torch.no_grad(), policy.souped(model) as souped:
+    with torch.no_grad(), policy.souped() as souped:
         assert souped(TOKENS.repeat(3, 1)).logits.shape[:2] == (3, 3)
     with pytest.raises(TypeError, match="for evaluation"):
         policy(Rollout(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.bool)))

@@ -6,8 +6,9 @@ Notation: B = N simulator copies, T steps, O observation size, A action size, R 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.film import film_episode
 from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
-from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy
+from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy, Player
 from rsoup_lightning.modalities.control.recording import Recording
 from rsoup_lightning.modalities.control.simulators import (
     Backend,
@@ -33,7 +35,7 @@ from rsoup_lightning.modalities.control.simulators import (
 )
 from rsoup_lightning.modalities.control.single import first_step, make_single
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.policy import Policy, Rows
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.threads import one_thread
 
@@ -102,7 +104,7 @@ class SimulatorEnvironment(Environment):
                 raise SimulationError(f"{env_id!r} needs a max_episode_steps above 0: its evaluation would not end")
             _say_limit(env_id)
             self.options = {**self.options, "max_episode_steps": STEP_LIMIT}
-        self.observation_size = int(np.prod(single.observation_space.shape or ()))
+        self.observation_shape = single.observation_space.shape or ()
         self.actions = actions_of(single)
         seen = first_step(single, self.actions)
         self.reward_size, self.signals = seen.reward_size, seen.signals
@@ -111,6 +113,11 @@ class SimulatorEnvironment(Environment):
         self._simulator: Simulator | None = None
         self._observations = np.empty(0)
         self._resetting = np.zeros(num_envs, dtype=bool)
+
+    @property
+    def observation_size(self) -> int:
+        """O."""
+        return math.prod(self.observation_shape)
 
     @property
     def action_size(self) -> int:
@@ -190,13 +197,25 @@ class SimulatorEnvironment(Environment):
         counted: NDArray[Any],
     ) -> SimulatorStep:
         """Take ``actions [N, A]`` at the observations ``seen [N, ...]``, and record it."""
-        if not np.isfinite(actions).all():
-            raise SimulationError(DIVERGED)
-        applied = self.actions.applied(actions)
+        applied = self._applied(actions)
         result = simulator.step(self.actions.native(applied))
         self._finite(result.observations)
         recording.add(seen, actions, applied, result, counted=counted)
         return result
+
+    def decide(self, play: Player, observations: NDArray[Any]) -> NDArray[Any]:
+        """``[N, ...]`` actions as the environment takes them, at ``observations [N, ...]``.
+
+        Raises:
+            SimulationError: one of them is NaN.
+        """
+        return self.actions.native(self._applied(play(observations)))
+
+    def _applied(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """``[N, A]`` what the environment gets for a policy's ``actions [N, A]``."""
+        if not np.isfinite(actions).all():
+            raise SimulationError(DIVERGED)
+        return self.actions.applied(actions)
 
     def _finite(self, observations: NDArray[Any]) -> NDArray[Any]:
         if not np.isfinite(observations).all():
@@ -208,11 +227,11 @@ class SimulatorEnvironment(Environment):
 
     def film(self, policy: Policy, path: Path) -> bool:
         play = _control(policy).player()
-
-        def act(observation: np.ndarray) -> np.ndarray:
-            return self.actions.native(self.actions.applied(play(observation[None])))[0]
-
+        act = lambda observation: self.decide(play, observation[None])[0]  # noqa: E731
         return film_episode(self.env_id, self.options, act, path, seed=EVALUATION_SEED)
+
+    def player(self, rows: Rows) -> Acting:
+        return Acting(rows, self.observation_shape, self.decide, partial(make_single, self.env_id, self.options))
 
     def _curves(self, rollout: Rollout) -> Sample:
         """One episode as curves of about a hundred points."""

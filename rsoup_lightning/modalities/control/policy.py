@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control.mlp import mlp
 from rsoup_lightning.modalities.control.statistics import Moments, merged, moments, of_all_processes
-from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
 BLOCK = 8  # rows of one product; with 8, a row's rounding is the same wherever in the block it stands
@@ -134,13 +134,18 @@ class ActorCritic(ControlPolicy):
         super().start_from(weights)
         self.learns_statistics = False
 
-    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
-        members = []
-        for point in coefficients:
+    def soups(self, experts: Sequence[Weights]) -> Soups:
+        def merged_at(point: tuple[float, ...]) -> ActorCritic:
             member = deepcopy(self)
             member.load_weights(linear(experts, point))
-            members.append(member)
-        return StackedPolicy(members)
+            return member
+
+        def at(coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
+            points = [tuple(point) for point in coefficients]
+            members = {point: merged_at(point) for point in dict.fromkeys(points)}
+            return StackedPolicy([members[point] for point in points])
+
+        return at
 
 
 class StackedPolicy(ControlPolicy):
@@ -149,17 +154,17 @@ class StackedPolicy(ControlPolicy):
     def __init__(self, policies: Sequence[ActorCritic]) -> None:
         super().__init__()
         self.members = len(policies)
-        self._policies = policies
+        self._player, self._device = _greedy(policies), policies[0].device
 
     def player(self) -> Player:
-        return _greedy(self._policies)
+        return self._player
 
     def explorer(self, steps: int, copies: int) -> Explorer:
         raise TypeError("stacked policies are not sampled: they are for evaluation")
 
     @property
     def device(self) -> torch.device:
-        return self._policies[0].device
+        return self._device
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("stacked policies are not re-scored: they are for evaluation")

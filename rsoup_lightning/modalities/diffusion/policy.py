@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample_chain
-from rsoup_lightning.modalities.diffusion.soups import ImagePolicy, Likelihood, SoupedDiffusionPolicy
-from rsoup_lightning.modalities.lora import LoRA, with_adapter
+from rsoup_lightning.modalities.diffusion.soups import NETWORK, ImagePolicy, Likelihood, SoupedDiffusionPolicy
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
-from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.policy import PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
 ATTENTION = (r"\.attn\d\.",)
@@ -111,10 +112,11 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
                 columns.append(torch.zeros_like(rollout.log_probs[:, column]))
         return PolicyOutput(torch.stack(columns, 1))
 
-    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
+    def soups(self, experts: Sequence[Weights]) -> Soups | None:
         if self.lora is None:
             return None
-        return SoupedDiffusionPolicy(self.denoiser, self.likelihood, experts, coefficients)
+        soups = LoRASoups(self.denoiser.unet, experts, NETWORK)
+        return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, soups)
 
     def export(self, folder: Path) -> None:
         """Write a pipeline that diffusers loads; of LoRA the adapter as PEFT loads it, and ``pipeline/`` with it in."""

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, sample_chain
-from rsoup_lightning.modalities.lora import SoupedPolicy
-from rsoup_lightning.policy import Policy, Weights
+from rsoup_lightning.modalities.lora import LoRASoups, SoupedPolicy
+from rsoup_lightning.policy import Policy
 
 Likelihood = Literal["chain", "denoising"]
 
@@ -52,18 +52,14 @@ class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
     Args:
         denoiser: with the adapter that is trained.
         likelihood: of the policy whose experts these are.
-        experts: E weights of that policy's kind.
+        soups: the experts in it.
         coefficients: M points λ, each of E numbers.
     """
 
     def __init__(
-        self,
-        denoiser: Denoiser,
-        likelihood: Likelihood,
-        experts: Sequence[Weights],
-        coefficients: Sequence[Sequence[float]],
+        self, denoiser: Denoiser, likelihood: Likelihood, soups: LoRASoups, coefficients: Sequence[Sequence[float]]
     ) -> None:
-        super().__init__(experts, coefficients, network=NETWORK)
+        super().__init__(soups, coefficients)
         self.likelihood = likelihood
         self._denoiser = (denoiser,)  # in a tuple, so that it is no submodule
 
@@ -72,5 +68,5 @@ class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
         return self._denoiser[0]
 
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
-        with self.pipeline.playing() as unet, self.souped(unet) as souped:
+        with self.pipeline.playing(), self.souped() as souped:
             return sample_chain(self.pipeline.schedule, self.pipeline.towards(prompts, souped), noise)

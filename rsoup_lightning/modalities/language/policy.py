@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.modalities.language.reading import completion_logits
-from rsoup_lightning.modalities.lora import LoRA, SoupedPolicy, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
-from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
 ROWS_AT_A_TIME = 64  # when nothing needs a gradient: the logits of more would fill the memory
@@ -77,8 +78,10 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
     def values(self, rollout: Rollout) -> Tensor:
         return super().values(rollout)
 
-    def soups(self, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]) -> Policy | None:
-        return SoupedLanguagePolicy(self, experts, coefficients) if self.lora is not None else None
+    def soups(self, experts: Sequence[Weights]) -> Soups | None:
+        if self.lora is None:
+            return None
+        return partial(SoupedLanguagePolicy, self, LoRASoups(self.model, experts, "model."))
 
     def export(self, folder: Path) -> None:
         """Write the adapter, or the model, as ``from_pretrained`` of PEFT or transformers reads it."""
@@ -114,14 +117,12 @@ class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
 
     Args:
         policy: holds the base model.
-        experts: E weights of ``policy``'s kind.
+        soups: the experts in it.
         coefficients: M points λ, each of E numbers.
     """
 
-    def __init__(
-        self, policy: LanguagePolicy, experts: Sequence[Weights], coefficients: Sequence[Sequence[float]]
-    ) -> None:
-        super().__init__(experts, coefficients, network="model.")
+    def __init__(self, policy: LanguagePolicy, soups: LoRASoups, coefficients: Sequence[Sequence[float]]) -> None:
+        super().__init__(soups, coefficients)
         self.temperature = policy.temperature
         self._policy = (policy,)  # in a tuple, so that it is no submodule
 
@@ -130,7 +131,7 @@ class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
 
     @contextmanager
     def playing(self) -> Iterator[Any]:
-        with self._policy[0].playing() as model, self.souped(model) as souped:
+        with self._policy[0].playing(), self.souped() as souped:
             yield souped
 
 

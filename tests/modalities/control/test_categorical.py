@@ -62,7 +62,7 @@ def test_many_soups_at_once_decide_as_each_alone() -> None:
     experts = [{name: tensor.clone() for name, tensor in _policy(seed).weights().items()} for seed in range(2)]
     points = [(share, 1 - share) for share in np.linspace(0, 1, 21)]
     policy, observations = _policy(9), np.random.default_rng(0).normal(size=(50, OBSERVATIONS))
-    together = policy.soups(experts, points).player()(np.tile(observations, (21, 1))).reshape(21, 50, 3)
+    together = policy.soups(experts)(points).player()(np.tile(observations, (21, 1))).reshape(21, 50, 3)
     for point, actions in zip(points, together, strict=True):
         policy.load_weights(linear(experts, point))
         assert np.array_equal(policy.player()(observations), actions)

@@ -71,7 +71,7 @@ def test_evaluation_plays_whole_episodes_of_every_member_from_the_same_seeds() -
     environment, policy = _pair("Hopper-v5")
     weights = {name: tensor.clone() for name, tensor in policy.weights().items()}
     other = {name: t + 0.3 * torch.randn_like(t) if t.is_floating_point() else t for name, t in weights.items()}
-    stacked = policy.soups([weights, other], [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+    stacked = policy.soups([weights, other])([(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
     (seeds,) = environment.eval_batches()
     rollout = environment.evaluate(stacked, seeds)
     played = rollout["observations"] * rollout.mask.unsqueeze(-1)  # what comes after an episode is nobody's
@@ -95,7 +95,7 @@ def test_one_pass_scores_what_one_by_one_scores(env_id: str, rewards: dict[str, 
     weights = [{n: t.clone() for n, t in policy.weights().items()}]
     weights.append({n: t + 0.3 * torch.randn_like(t) if t.is_floating_point() else t for n, t in weights[0].items()})
     together = evaluate(
-        environment, rewards, policy.soups(weights, [(1.0, 0.0), (0.0, 1.0)]), environment.eval_batches()
+        environment, rewards, policy.soups(weights)([(1.0, 0.0), (0.0, 1.0)]), environment.eval_batches()
     )
     for expert, scores in zip(weights, together, strict=True):
         policy.load_weights(expert)

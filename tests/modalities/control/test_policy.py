@@ -62,7 +62,7 @@ def test_stacked_soups_act_like_each_merged_policy(policy: GaussianMLP) -> None:
         expert.mean.fill_(1.5)
         experts.append({name: tensor.clone() for name, tensor in expert.weights().items()})
     points = [(1.0, 0.0, 0.0), (0.2, 0.3, 0.5), (0.0, 0.5, 0.5)]
-    stacked = policy.soups(experts, points)
+    stacked = policy.soups(experts)(points)
     assert stacked.members == 3
     observations = torch.randn(3, 6, OBS)
     actions = stacked.player()(observations.flatten(0, 1).numpy()).reshape(3, 6, A)

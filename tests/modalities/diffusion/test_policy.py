@@ -158,7 +158,7 @@ def test_the_reference_is_where_training_began(changes: dict[str, Any]) -> None:
 def test_one_hot_soups_draw_their_expert_bit_for_bit() -> None:
     experts = [dict(policy(seed).weights()) for seed in (3, 4)]
     made = policy()
-    assert made.soups(experts, [[1.0, 0.0]]) is None
+    assert made.soups(experts) is None
     images = []
     for point in ([1.0, 0.0], [0.5, 0.5], [0.0, 1.0]):
         with swapped_in(made, linear(experts, point)):
@@ -210,9 +210,9 @@ def test_exported_adapters_are_merged_on_disk(tmp_path: Path) -> None:
     pipeline = Random().load()
     adapted = PeftModel.from_pretrained(pipeline.unet, tmp_path / "soup").merge_and_unload()
     made = policy(**LORA)
-    souped = made.soups([dict(policy(seed, **LORA).weights()) for seed in (3, 4)], [[0.25, 0.75]])
-    assert souped is not None
-    expected = environment().evaluate(souped, torch.arange(6))["images"]
+    soups = made.soups([dict(policy(seed, **LORA).weights()) for seed in (3, 4)])
+    assert soups is not None
+    expected = environment().evaluate(soups([[0.25, 0.75]]), torch.arange(6))["images"]
     pipeline.register_modules(unet=adapted)
     assert torch.allclose(drawn(DiffusionPolicy(pipeline, steps=4, guidance=2.0)), expected, atol=1e-5)
 

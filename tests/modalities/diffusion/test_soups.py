@@ -35,8 +35,10 @@ def averaged(experts: list[dict[str, Tensor]], point: list[float]) -> Any:
 def test_souped_rows_are_those_of_the_averaged_update(coefficients: list[list[float]], guidance: float) -> None:
     environment, entries = PromptEnvironment(Colours()), torch.arange(4)
     experts, made = [expert(3), expert(4)], policy(lora=LORA, guidance=guidance)
-    souped = made.soups(experts, coefficients)
-    assert souped is not None and souped.members == len(coefficients)
+    soups = made.soups(experts)
+    assert soups is not None
+    souped = soups(coefficients)
+    assert souped.members == len(coefficients)
     played = environment.evaluate(souped, entries)
     assert played["id"].tolist() == entries.tolist() * len(coefficients)
     for member, point in enumerate(coefficients):
@@ -51,7 +53,8 @@ def test_souped_rows_are_those_of_the_averaged_update(coefficients: list[list[fl
 
 
 def test_souped_policies_are_not_re_scored() -> None:
-    souped = policy(lora=LORA).soups([expert(3)], [[1.0]])
-    assert souped is not None
+    soups = policy(lora=LORA).soups([expert(3)])
+    assert soups is not None
+    souped = soups([[1.0]])
     with pytest.raises(TypeError, match="for evaluation"):
         souped(PromptEnvironment(Colours()).evaluate(souped, torch.arange(2)))

@@ -92,8 +92,10 @@ def test_gradients_reach_the_adapter_only() -> None:
 def test_souped_rows_are_those_of_the_averaged_update(coefficients: list[list[float]]) -> None:
     made = policy()
     experts = [dict(policy(seed).weights()) for seed in (3, 4)]
-    souped = made.soups(experts, coefficients)
-    assert souped is not None and souped.members == len(coefficients)
+    soups = made.soups(experts)
+    assert soups is not None
+    souped = soups(coefficients)
+    assert souped.members == len(coefficients)
     played = environment().evaluate(souped, torch.arange(5))
     for member, point in enumerate(coefficients):
         alone = environment().evaluate(LanguagePolicy(averaged(experts, point)), torch.arange(5))
@@ -132,7 +134,7 @@ def test_whole_weights_can_be_trained_instead() -> None:
     with torch.no_grad():
         made.get_parameter("model.lm_head.weight").mul_(2)
     rollout = rolled(made)
-    assert made.soups([made.weights()], [[1.0]]) is None
+    assert made.soups([made.weights()]) is None
     assert torch.allclose(made.reference_log_probs(rollout), plain(llama(), rollout), atol=1e-5)
 
 

@@ -1,0 +1,61 @@
+"""How soups for control are played: observations in, actions out.
+
+Notation: B rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rsoup_lightning.errors import SimulationError
+from rsoup_lightning.modalities.control.policy import ControlPolicy, Player
+from rsoup_lightning.policy import Policy, Rows
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Acts, each row of a batch at its λ.
+
+    Attributes:
+        rows: which policy plays which of them.
+        shape: of an observation.
+        decide: actions of a player's at observations ``[N, ...]``, as the environment takes them.
+        simulator: makes one environment as the experts know it, its observations through Gymnasium's wrappers where
+            they are no box of numbers; takes keyword arguments of Gymnasium's ``make``, such as ``render_mode``.
+    """
+
+    rows: Rows
+    shape: tuple[int, ...]
+    decide: Callable[[Player, NDArray[Any]], NDArray[Any]]
+    simulator: Callable[..., gymnasium.Env]
+
+    def act(self, observations: ArrayLike) -> NDArray[Any]:
+        """The most likely actions ``[B, ...]``, as the environment takes them, or one at one observation.
+
+        Args:
+            observations: ``[B, ...]``, or one.
+
+        Raises:
+            SimulationError: they are no observations of this environment, or not finite.
+            CoefficientError: rows have a λ each, and there are more or fewer of these.
+        """
+        seen = np.asarray(observations)
+        batch = seen[None] if seen.shape == self.shape else seen
+        if batch.shape[1:] != self.shape or not np.isfinite(batch).all():
+            raise SimulationError(
+                f"observations must be finite and of shape {self.shape}, or of one more dimension for a batch, and "
+                f"these are of shape {seen.shape}: those of simulator() are"
+            )
+
+        def decide(policy: Policy, numbers: list[int]) -> Iterable[Any]:
+            assert isinstance(policy, ControlPolicy)
+            return self.decide(policy.player(), batch[numbers])
+
+        actions = self.rows(len(batch), decide)
+        return actions[0] if batch is not seen else np.stack(actions)

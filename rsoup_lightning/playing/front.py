@@ -1,0 +1,136 @@
+"""``Front``: what a run measured, to look at, to pick from and to play."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plotly.graph_objects import Figure
+
+from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
+from rsoup_lightning.files import user_path
+from rsoup_lightning.front.chosen import Chosen, choose, measured_front
+from rsoup_lightning.front.record import Record, read_record
+from rsoup_lightning.optional import need
+from rsoup_lightning.report.figures import figures
+
+if TYPE_CHECKING:
+    from rsoup_lightning.playing.soup import Soup
+
+
+class Front:
+    """The front of a finished run.
+
+    Args:
+        run: the run folder.
+        record: the content of its front.json.
+
+    Attributes:
+        run: as given.
+        record: as given.
+    """
+
+    def __init__(self, run: Path, record: Record) -> None:
+        self.run, self.record = run, record
+
+    @classmethod
+    def load(cls, run: str | Path) -> Front:
+        """The front in a run folder.
+
+        Raises:
+            RunFolderError: there is no run, or one that is not finished.
+            FrontError: its front.json is damaged or of another version.
+        """
+        folder = user_path(str(run))
+        if not (folder / "front.json").is_file():
+            if (folder / "config.yaml").is_file():
+                raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")
+            raise RunFolderError(f"{folder} is no run: give the folder of a run of rsoup soup")
+        return cls(folder, read_record(folder / "front.json"))
+
+    def __repr__(self) -> str:
+        return f"Front({self.record['task']}: {len(self.points)} points, {', '.join(self.rewards)})"
+
+    @property
+    def rewards(self) -> list[str]:
+        """What it is measured in."""
+        return list(self.record["rewards"])
+
+    @property
+    def experts(self) -> list[str]:
+        """Whose soups it is of."""
+        return list(self.record["experts"])
+
+    @property
+    def points(self) -> list[Record]:
+        """Every evaluated policy, as front.json has it: ``kind``, ``coefficients``, ``scores``, ``ci95`` ..."""
+        return list(self.record["points"])
+
+    def to_dataframe(self) -> Any:
+        """A pandas ``DataFrame`` with a row per point, its columns called ``scores.risky`` and so on.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return need("pandas", "pandas", "notebook").json_normalize(self.points)
+
+    def plot(self, picture: str = "front") -> Figure:
+        """A plotly figure, as the report has it.
+
+        Args:
+            picture: ``front``; of three rewards or more also ``spider``, of three experts ``ternary``.
+
+        Raises:
+            UnknownNameError: this front has no such picture.
+        """
+        drawn = figures(self.record)
+        if picture not in drawn:
+            raise UnknownNameError("picture of this front", picture, drawn)
+        return drawn[picture]
+
+    def hypervolume(self, family: str = "soup") -> float:
+        """Normalised hypervolume: in the experts' box the chord between two experts has 0.5, utopia 1.
+
+        Args:
+            family: ``soup``, or ``morl`` where the run has trained such baselines.
+
+        Raises:
+            UnknownNameError: the run has none.
+            FrontError: all experts score the same on some reward.
+        """
+        volumes = self.record["summary"]["hypervolume_normalised"]
+        if family not in volumes:
+            raise UnknownNameError("family of points of this front", family, volumes)
+        if volumes[family] is None:
+            raise FrontError("all experts score the same on some reward: their box has no volume")
+        return float(volumes[family])
+
+    def pick(self, preference: Mapping[str, float]) -> Chosen:
+        """The best λ for μ, on the measured points or between them: its ``coefficients``, and the ``reason``.
+
+        Args:
+            preference: μ, reward to weight on the simplex, absent ones weigh zero.
+
+        Raises:
+            UnknownNameError: no such reward.
+            CoefficientError: μ off the simplex.
+            FrontError: scores without standard errors, by which points are weighed.
+        """
+        return choose(measured_front(self.record, self.run / "front.json"), preference)
+
+    @cached_property
+    def soup(self) -> Soup:
+        """The experts behind it, loaded once.
+
+        Raises:
+            RSoupError: as of :func:`load`.
+        """
+        from rsoup_lightning.playing.load import load  # which needs this class
+
+        return load(self.run)
+
+    def at(self, *coefficients: Any, **named: Any) -> Any:
+        """The soup at λ or at the best λ for a preference, ready to play; see :meth:`Soup.at`."""
+        return self.soup.at(*coefficients, **named)

@@ -1,0 +1,101 @@
+"""A run folder, or one that ``rsoup pick`` wrote, as a soup that plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentParser
+from torch import Tensor
+
+from rsoup_lightning import registry
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.files import read_json, user_path
+from rsoup_lightning.merging.policy_weights import read_experts
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.rewards import Reward
+from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.run.parsing import ours, read_recipe
+from rsoup_lightning.run.pick import RECIPE, experts_folder
+
+Make = Callable[[], RewardFineTuner]
+
+PICKED = "picked"
+"""The expert's name in the soup of a folder that ``rsoup pick`` wrote."""
+
+
+def load(
+    run: str | Path, *, seed: int | None = None, device: str | torch.device | None = None, make: Make | None = None
+) -> Soup:
+    """The experts of a run, or the policy that was picked of them, ready to play.
+
+    The model is built once, without rewards, and paths in its recipe are read from the folder one works in.
+
+    Args:
+        run: the folder of a finished run of ``rsoup soup``, or one that ``rsoup pick`` wrote, whose soup has a single
+            expert, ``picked``.
+        seed: whose experts, of a run with several seeds (default: the first).
+        device: where to play; default: a GPU where there is one.
+        make: builds the fine-tuner, for a run that was made from one and not from a recipe.
+
+    Raises:
+        RunFolderError: there is no run, or one that is not finished.
+        RSoupError: its model cannot be built here, or its weights are damaged.
+    """
+    folder = user_path(str(run))
+    if (folder / "pick.json").is_file():
+        rewards, front = list(_picked(folder / "pick.json")), None
+        places, recipe = {PICKED: folder}, folder / RECIPE
+    else:
+        front = Front.load(folder)
+        _, experts = experts_folder(folder, seed)
+        rewards, places = front.rewards, {name: experts / name for name in front.experts}
+        recipe = experts.parent / "config.yaml"
+    module = make() if make else _built(recipe)
+    module.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    weights = read_experts(places, module.policy, module.policy.weights())
+    return Soup(
+        module.policy,
+        {name: _on(module.device, expert) for name, expert in weights.items()},
+        module.environment.player,
+        rewards,
+        front,
+    )
+
+
+def _picked(file: Path) -> Mapping[str, float]:
+    """The preference that was picked for."""
+    cure = "pick again with rsoup pick"
+    record = read_json(file, cure)
+    preference = record.get("preference") if isinstance(record, dict) else None
+    if not isinstance(preference, dict):
+        raise RunFolderError(f"{file} has no preference: {cure}")
+    return preference
+
+
+def _built(file: Path) -> RewardFineTuner:
+    """The fine-tuner of a resolved recipe, without its rewards, which may be large models."""
+    recipe = read_recipe(file)
+    unscored = {"none": {"class_path": f"{__name__}.{Unscored.__name__}"}}
+    idle = {"init_weights": None, "preference": None, "rewards": unscored}
+    given: dict[str, Any] = recipe.get("model") or {}
+    given |= {name: value for name, value in idle.items() if given.get(name)}
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(registry.fine_tuner(recipe.get("task", "")), "model")
+    with ours(ModuleNotFoundError):
+        return parser.instantiate(parser.parse_object({"model": given})).model
+
+
+def _on(device: torch.device, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in weights.items()}
+
+
+class Unscored(Reward):
+    """Stands for the rewards of a policy that only plays."""
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        raise TypeError("policies that are played are not scored")

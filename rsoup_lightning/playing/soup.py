@@ -1,0 +1,122 @@
+"""``Soup``: experts that play at any λ, every row of a batch at its own if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError, UnknownNameError
+from rsoup_lightning.merging import linear
+from rsoup_lightning.playing.front import Front
+from rsoup_lightning.policy import Policy, Rows, T, Weights
+from rsoup_lightning.simplex import Coefficients, check_coefficients
+
+Point = Mapping[str, float]
+
+
+class Soup:
+    """Experts of one policy, in memory once, with all that it takes to play them; :func:`rsoup_lightning.load` makes it.
+
+    >>> from rsoup_lightning import load
+    >>> soup = load("runs/quickstart")  # doctest: +SKIP
+    >>> soup.at(risky=0.7, cautious=0.3).act(observations)  # doctest: +SKIP
+
+    Args:
+        policy: plays the experts; it is the soup's alone from now on.
+        experts: name to weights, on the policy's device.
+        player: makes what plays rows for a user, as ``Environment.player`` does.
+        rewards: names of the rewards that a preference weighs.
+        front: what was measured of these experts, if anything.
+
+    Attributes:
+        experts: their names, in the order of coefficients.
+        rewards: likewise.
+        front: as given.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        experts: Mapping[str, Weights],
+        player: Callable[[Rows], Any],
+        rewards: Sequence[str] = (),
+        front: Front | None = None,
+    ) -> None:
+        self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
+        self._policy, self._weights, self._player = policy.eval(), list(experts.values()), player
+        self._soups = policy.soups(self._weights)
+        self._in_policy: Coefficients | None = None  # where experts are merged into it
+
+    def __repr__(self) -> str:
+        return f"Soup({', '.join(self.experts)})"
+
+    def at(
+        self,
+        coefficients: Point | Sequence[Point] | None = None,
+        /,
+        *,
+        preference: Point | None = None,
+        **named: float,
+    ) -> Any:
+        """The soup at one λ, or with a λ for each row of the batches that it will be given, ready to play.
+
+        Args:
+            coefficients: λ, expert to weight on the simplex, absent ones weigh zero; or a sequence of such, for row b
+                the b-th. A soup of one expert needs none.
+            preference: μ instead, reward to weight: λ is the best one for it by the front (see :meth:`Front.pick`).
+            **named: λ likewise: ``at(risky=0.7, cautious=0.3)``.
+
+        Returns:
+            What has one method of these, by the experts' kind: ``act(observations)``, ``generate(prompts)``,
+            ``draw(prompts)`` or ``describe(pictures)``.
+
+        Raises:
+            UnknownNameError: no such expert, or reward.
+            CoefficientError: λ or μ off the simplex.
+            FrontError: a preference, and no front to look it up in.
+            ConfigError: more than one of λ and μ is given, or none; or nobody has said how these experts are played.
+        """
+        if (coefficients is not None) + (preference is not None) + bool(named) > 1:
+            raise ConfigError("at() takes λ or a preference, and one of them only")
+        if preference is not None:
+            if self.front is None:
+                raise FrontError("these experts have no front that tells which λ suits a preference: give λ")
+            coefficients = self.front.pick(preference).coefficients
+        elif coefficients is None:
+            if not named and len(self.experts) > 1:
+                raise ConfigError(f"at() needs λ, weights of {', '.join(self.experts)}")
+            coefficients = named or {self.experts[0]: 1.0}
+        if isinstance(coefficients, Mapping):
+            return self._player(self._rows([self._point(coefficients)], each=False))
+        return self._player(self._rows([self._point(point) for point in coefficients], each=True))
+
+    def _point(self, given: Point) -> Coefficients:
+        for name in given:
+            if name not in self.experts:
+                raise UnknownNameError("expert", name, self.experts)
+        return check_coefficients([given.get(name, 0.0) for name in self.experts], len(self.experts))
+
+    def _rows(self, points: list[Coefficients], *, each: bool) -> Rows:
+        """Plays all rows at one λ, or ``each`` at its own."""
+        together = self._soups(points) if self._soups is not None and points else None
+
+        def rows(count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
+            if each and count != len(points):
+                raise CoefficientError(f"{len(points)} λ for {count} rows: give one for each")
+            if together is not None:
+                return list(play(together, list(range(count)))) if count else []
+            return self._one_by_one(points if each else points * count, play)
+
+        return rows
+
+    def _one_by_one(self, points: list[Coefficients], play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
+        """Rows of experts that cannot share a batch: those at one λ after those at another."""
+        made: dict[int, T] = {}
+        for point in dict.fromkeys(points):
+            if point != self._in_policy:
+                self._in_policy = None  # until all of it is there
+                self._policy.load_weights(linear(self._weights, point, names=self.experts))
+                self._in_policy = point
+            numbers = [row for row, own in enumerate(points) if own == point]
+            made |= zip(numbers, play(self._policy, numbers), strict=True)
+        return [made[row] for row in range(len(points))]
