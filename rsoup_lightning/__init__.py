@@ -23,6 +23,7 @@ _EXPORTS = {
     "SoupCallback": "run.callbacks",
     "Task": "registry",
     "load": "playing.load",
+    "pick": "run.pick",
 }
 
 __all__ = [*_EXPORTS, "__version__"]

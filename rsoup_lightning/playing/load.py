@@ -85,7 +85,7 @@ def _built(file: Path) -> RewardFineTuner:
     given: dict[str, Any] = recipe.get("model") or {}
     given |= {name: value for name, value in idle.items() if given.get(name)}
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(registry.fine_tuner(recipe.get("task", "")), "model")
+    parser.add_class_arguments(registry.fine_tuner(str(recipe.get("task"))), "model")
     with ours(ModuleNotFoundError):
         return parser.instantiate(parser.parse_object({"model": given})).model
 

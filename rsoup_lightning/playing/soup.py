@@ -15,7 +15,7 @@ Point = Mapping[str, float]
 
 
 class Soup:
-    """Experts of one policy, in memory once, with all that it takes to play them; :func:`rsoup_lightning.load` makes it.
+    """Experts of one policy, in memory once and ready to play; :func:`rsoup_lightning.load` makes it of a run.
 
     >>> from rsoup_lightning import load
     >>> soup = load("runs/quickstart")  # doctest: +SKIP

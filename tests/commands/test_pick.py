@@ -25,7 +25,7 @@ from rsoup_lightning.errors import (
     RunFolderError,
     UnknownNameError,
 )
-from rsoup_lightning.files import write_json
+from rsoup_lightning.files import write_json, write_text
 from rsoup_lightning.front.choices import ChoicesError
 from rsoup_lightning.front.geometry import FlatBoxError
 from rsoup_lightning.front.record import Record
@@ -67,6 +67,7 @@ def _front() -> Record:
 def _write_experts(folder: Path, seed: int) -> None:
     for name, weights in zip(NAMES, _experts(seed), strict=True):
         write_weights(folder / "experts" / name, weights)
+    write_text(folder / "config.yaml", f"seed_everything: {seed}\n")
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_a_preference_becomes_a_policy(run: Path, capsys: pytest.CaptureFixture[
     assert (
         "0.0009 above the best evaluated point λ = risky 0.6, cautious 0.4, which has 0.766 by the same fit" in because
     )
-    assert wrote == f"wrote {run.parent / 'picked'}: pick.json, policy.safetensors"
+    assert wrote == f"wrote {run.parent / 'picked'}: pick.json, policy.safetensors, recipe.yaml"
 
 
 def test_adapters_without_their_configuration_are_refused(run: Path) -> None:

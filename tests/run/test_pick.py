@@ -21,5 +21,6 @@ def test_from_python(run: Path) -> None:  # noqa: F811
     expected = linear(_experts(0), [chosen.coefficients[name] for name in NAMES])
     merged = read_weights(run.parent / "picked")
     assert all(torch.equal(merged[key], expected[key]) for key in expected)
+    assert (run.parent / "picked" / "recipe.yaml").read_text() == "seed_everything: 0\n"
     with pytest.raises(ConfigError, match="holds an earlier pick"):
         rsoup_lightning.pick(run, run.parent / "picked", preference={"risky": 1})

@@ -6,7 +6,7 @@ Notation: B rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
@@ -30,10 +30,10 @@ class Acting:
             they are no box of numbers; takes keyword arguments of Gymnasium's ``make``, such as ``render_mode``.
     """
 
-    rows: Rows
+    rows: Rows = field(repr=False)
     shape: tuple[int, ...]
-    decide: Callable[[Player, NDArray[Any]], NDArray[Any]]
-    simulator: Callable[..., gymnasium.Env]
+    decide: Callable[[Player, NDArray[Any]], NDArray[Any]] = field(repr=False)
+    simulator: Callable[..., gymnasium.Env] = field(repr=False)
 
     def act(self, observations: ArrayLike) -> NDArray[Any]:
         """The most likely actions ``[B, ...]``, as the environment takes them, or one at one observation.

@@ -1,0 +1,69 @@
+"""A front in a notebook: its figures are those of front.json."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plotly.graph_objects import Figure
+
+from rsoup_lightning import Front
+from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError, UnknownNameError
+from rsoup_lightning.files import write_json
+from tests.running import front
+
+
+def test_points_figures_and_hypervolume_are_the_records(run: Path) -> None:
+    made, record = Front.load(run), front(run)
+    assert made.points == record["points"] and made.experts == made.rewards == ["risky", "cautious"]
+    assert made.hypervolume() == record["summary"]["hypervolume_normalised"]["soup"]
+    figure = made.plot()
+    assert isinstance(figure, Figure) and len(figure.data) > 3
+    assert repr(made) == "Front(locomotion: 4 points, risky, cautious)"
+    with pytest.raises(UnknownNameError, match="picture of this front 'spidr'"):
+        made.plot("spidr")
+    with pytest.raises(UnknownNameError, match="family of points of this front 'morl'"):
+        made.hypervolume("morl")
+    record["summary"]["hypervolume_normalised"]["soup"] = None
+    with pytest.raises(FrontError, match="no volume"):
+        Front(run, record).hypervolume()
+
+
+def test_a_table_has_a_row_per_point(run: Path) -> None:
+    pytest.importorskip("pandas")
+    table, points = Front.load(run).to_dataframe(), front(run)["points"]
+    assert table["scores.risky"].tolist() == [point["scores"]["risky"] for point in points]
+    assert table["kind"].tolist() == ["expert", "soup", "expert", "init"]
+
+
+def test_a_table_without_pandas(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ConfigError, match=r"pip install 'rsoup_lightning\[notebook\]'"):
+        Front.load(run).to_dataframe()
+
+
+def test_a_preference_is_played_at_the_lambda_that_it_picks(run: Path) -> None:
+    made = Front.load(run)
+    picked = made.pick({"risky": 1.0})
+    assert sum(picked.coefficients.values()) == pytest.approx(1) and "utility" in picked.reason
+    seen = np.random.default_rng(0).normal(size=(3, 17))
+    preferred = made.at(preference={"risky": 1.0}).act(seen)
+    assert np.array_equal(preferred, made.at(picked.coefficients).act(seen))
+    assert made.soup is made.soup and made.soup.front.record == made.record  # type: ignore[union-attr]
+    with pytest.raises(UnknownNameError, match="unknown reward 'riski'"):
+        made.at(preference={"riski": 1.0})
+
+
+def test_runs_that_are_not_there_or_not_finished(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="nowhere is no run: give the folder of a run of rsoup soup"):
+        Front.load(tmp_path / "nowhere")
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "front.json").unlink()
+    with pytest.raises(RunFolderError, match="run is not finished: give its rsoup soup command again"):
+        Front.load(tmp_path / "run")
+    write_json(tmp_path / "run" / "front.json", {"schema": 1})
+    with pytest.raises(FrontError, match="schema 1"):
+        Front.load(tmp_path / "run")
