@@ -23,6 +23,7 @@ _EXPORTS = {
     "SoupCallback": "run.callbacks",
     "Task": "registry",
     "load": "playing.load",
+    "merge": "merging.on_disk",
     "pick": "run.pick",
 }
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
+from argparse import SUPPRESS, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from functools import reduce
+from inspect import signature
+from operator import or_
 from pathlib import Path
-from typing import Literal
+from typing import Any, get_type_hints
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 from rich.console import Console
 from rich.table import Table
 
-from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.files import user_path
-from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.lora import LayerReport
-from rsoup_lightning.merging.methods import METHODS
-from rsoup_lightning.merging.on_disk import Dtype, LoRAMode, merge, merge_adapters
+from rsoup_lightning.merging.methods import METHODS, settings
+from rsoup_lightning.merging.on_disk import merge, merge_adapters, merge_models
 from rsoup_lightning.run.parsing import parse
 
 DESCRIPTION = """Merge experts without training: their weights, interpolated.
@@ -39,46 +39,16 @@ examples:
 """
 
 
-ARGUMENTS = {"method": "method_name", "grid": "grid_steps"}
-"""Options that the functions call otherwise."""
-PATHS = {"output", "init", "base"}
-FOR_ADAPTERS = {"lora", "rank", "base"}
-FOR_MODELS = {
-    "method",
-    "init",
-    "groups",
-    "device",
-    "dtype",
-    *(name for known in METHODS.values() for name in known.options),
-}
-
-
 class HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
     """Keeps the lines of description and examples."""
 
 
 def merge_command(arguments: list[str]) -> int:
     """``rsoup merge``."""
-    config = parse(_parser(), arguments).as_dict()
-    given = {name: value for name, value in config.items() if value is not None and value is not False}
-    for name in PATHS & given.keys():
-        given[name] = str(user_path(given[name]))
-    given["experts"] = [str(user_path(path)) for path in given["experts"]]
-    adapters = [is_adapter(Path(path)) for path in given["experts"]]
-    if any(adapters) and not all(adapters):
-        odd = given["experts"][adapters.index(False)]
-        raise ConfigError(f"{odd} is no adapter folder, others are: fold them with --lora dense first")
-    for name in sorted(given.keys() & (FOR_MODELS if all(adapters) else FOR_ADAPTERS)):
-        kind = "models" if all(adapters) else "adapters"
-        raise ConfigError(f"--{name} is for {kind}, and these experts are not")
-    given = {ARGUMENTS.get(name, name): value for name, value in given.items()}
-    if all(adapters):
-        reports = merge_adapters(**given)
-        written = list(reports)
-        widest = max(written, key=lambda path: max((layer.gap or 0.0 for layer in reports[path]), default=0.0))
-        _print_layers(widest, reports[widest])
-    else:
-        written = merge(**given)
+    reports = merge(**parse(_parser(), arguments, defaults=False).as_dict())
+    written = list(reports)
+    widest = max(written, key=lambda path: max((layer.gap or 0.0 for layer in reports[path]), default=0.0))
+    _print_layers(widest, reports[widest])
     print(f"wrote {written[0]}" if len(written) == 1 else f"wrote {len(written)} merges to {written[0].parent}")
     return 0
 
@@ -103,26 +73,19 @@ def _parser() -> ArgumentParser:
         formatter_class=HelpFormatter,
         exit_on_error=False,
     )
-    parser.add_argument("--experts", nargs="+", type=str, required=True, help="the experts")
-    parser.add_argument("--output", type=str, required=True, help="what to write: a folder, or a file of their kind")
-    parser.add_argument("--coefficients", nargs="+", type=float, help="λ, one per expert, summing to 1")
-    parser.add_argument("--grid", type=int, help="write a whole sweep with this many values of λ per edge")
-    names = Literal[tuple(METHODS)]  # type: ignore[valid-type]
-    parser.add_argument("--method", type=names | None, help="how to merge (default: linear)")
-    parser.add_argument("--init", type=str, help="the experts' common ancestor, for all methods but linear")
-    parser.add_argument("--groups", type=dict[str, list[float]], help="λ for tensors by regular expression")
+    parser.add_argument("--experts", nargs="+", type=str, required=True, help="where they are, at least one")
+    parser.add_argument("--coefficients", nargs="+", type=float, help="λ, one per expert, summing to one")
     parser.add_argument("--extrapolate", action="store_true", help="allow λ off the simplex")
-    parser.add_argument("--device", type=str, help="where to compute (default: cpu)")
-    parser.add_argument("--dtype", type=Dtype | None, help="of what is written (default: the experts')")
-    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
-    parser.add_argument("--density", type=float, help="ties, dare: share of each task vector to keep")
-    parser.add_argument("--seed", type=int, help="dare: of the random choice")
-    parser.add_argument("--towards_init", type=float, help="liti: how far back to init, 0 to 1")
-    parser.add_argument(
-        "--lora",
-        type=LoRAMode | None,
-        help="adapters: exact (default) averages the updates, factor averages A and B, dense folds into --base",
-    )
-    parser.add_argument("--rank", type=int, help="adapters: the most ranks to keep, by truncated SVD")
-    parser.add_argument("--base", type=str, help="adapters: the base model's folder, for --lora dense")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    known: set[str | int] = {"experts", "coefficients", "extrapolate", "overwrite"}
+    parser.add_function_arguments(merge, as_group=False, skip=known)
+    known |= {*signature(merge).parameters, "wanted"}
+    for function in (merge_models, merge_adapters):
+        parser.add_function_arguments(function, as_group=False, skip=known)
+    for name, methods in settings().items():
+        kinds = (get_type_hints(method.function).get(name, Any) for method in methods)
+        said = "; ".join(
+            f"{method.name}: {method.explanation(name)} (default: {method.settings[name]})" for method in methods
+        )
+        parser.add_argument(f"--{name}", type=reduce(or_, kinds), default=SUPPRESS, help=said)
     return parser

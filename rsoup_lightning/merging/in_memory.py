@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.merging import methods
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.merging.engine import Plan, merge_tensor
 from rsoup_lightning.merging.factors import check_no_factors
-from rsoup_lightning.merging.methods import method
 from rsoup_lightning.simplex import check_coefficients
 
 
@@ -19,7 +19,7 @@ def merge_weights(
     experts: Sequence[Mapping[str, Tensor]],
     coefficients: Sequence[float],
     *,
-    method_name: str = "linear",
+    method: str = "linear",
     init: Mapping[str, Tensor] | None = None,
     names: Sequence[str] | None = None,
     extrapolate: bool = False,
@@ -30,7 +30,7 @@ def merge_weights(
     Args:
         experts: E mappings of tensors with the same keys, shapes and dtypes.
         coefficients: λ, one per expert, on the simplex.
-        method_name: one of ``merging.methods.METHODS``.
+        method: how: the name of a registered method.
         init: the shared initialisation, where the method works on task vectors.
         names: what to call the experts in errors.
         extrapolate: allow any λ.
@@ -41,7 +41,7 @@ def merge_weights(
         MergeError: experts that do not fit each other, factors of updates, or weights that are not finite.
         ConfigError: a method without its init, or with a setting it does not have.
     """
-    chosen = method(method_name, options)
+    chosen = methods.method(method, options)
     weights = check_coefficients(coefficients, len(experts), extrapolate=extrapolate)
     check_match(experts, names)
     check_no_factors(experts[0], names[0] if names else "expert 0")
@@ -49,7 +49,7 @@ def merge_weights(
         init = None
     else:
         if init is None:
-            raise ConfigError(f"the method {method_name!r} works on task vectors, expert minus init: give init")
+            raise ConfigError(f"the method {method!r} works on task vectors, expert minus init: give init")
         check_layout([experts[0], init], [names[0] if names else "expert 0", "init"])
     plan = Plan(chosen, weights, names=names or ())
     return {
@@ -60,7 +60,7 @@ def merge_weights(
 
 def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
     """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back."""
-    return merge_tensor(Plan(method("linear"), tuple(coefficients)), "tensor", tensors)
+    return merge_tensor(Plan(methods.method("linear"), tuple(coefficients)), "tensor", tensors)
 
 
 def linear(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import docstring_parser
 import torch
 from torch import Tensor
 
@@ -70,12 +71,15 @@ class Method:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     @property
-    def options(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Its own settings and their defaults."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return {
-            parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
-        }
+        return settings_of(self.function)
+
+    def explanation(self, setting: str) -> str:
+        """What the docstring of its function says of a setting."""
+        described = docstring_parser.parse(inspect.getdoc(self.function) or "").params
+        said = next((item.description for item in described if item.arg_name == setting), None)
+        return " ".join((said or "").split()).removesuffix(".")
 
     def bound(self, **options: Any) -> Method:
         """The same method with some of its settings changed.
@@ -83,8 +87,8 @@ class Method:
         Raises:
             ConfigError: a setting it does not have.
         """
-        for option in options.keys() - self.options.keys():
-            known = ", ".join(self.options) or "none"
+        for option in options.keys() - self.settings.keys():
+            known = ", ".join(self.settings) or "none"
             raise ConfigError(f"the method {self.name!r} has no setting {option!r}; its settings: {known}")
         function = partial(self.function, **options)
         return Method(self.name, function, self.elementwise, self.needs_init, self.keeps_experts)
@@ -96,7 +100,10 @@ METHODS: dict[str, Method] = {}
 def register(
     name: str, *, elementwise: bool, needs_init: bool, keeps_experts: bool
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Make a function known as a method: of :class:`Ingredients`, its settings keyword-only; see :class:`Method`."""
+    """Make a function known as a method: of :class:`Ingredients`, its settings keyword-only; see :class:`Method`.
+
+    ``rsoup merge`` takes each setting as an option, with the type, the default and the words that the function gives.
+    """
 
     def door(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         METHODS[name] = Method(name, function, elementwise, needs_init, keeps_experts)
@@ -117,8 +124,22 @@ def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
     return METHODS[name].bound(**options or {})
 
 
+def settings() -> dict[str, list[Method]]:
+    """The settings of all methods, each with those that have it."""
+    return {
+        name: [known for known in METHODS.values() if name in known.settings]
+        for name in dict.fromkeys(name for known in METHODS.values() for name in known.settings)
+    }
+
+
+def settings_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The keyword-only parameters of a function, and their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
 @register("linear", elementwise=True, needs_init=False, keeps_experts=True)
-def linear(given: Ingredients) -> Tensor:
+def rewarded_soup(given: Ingredients) -> Tensor:
     """Σ λ_i θ_i: the rewarded soup (Ramé et al. 2023, section 2.2)."""
     return weighted_sum(given.experts, given.coefficients)
 
@@ -194,7 +215,7 @@ def liti(given: Ingredients, *, towards_init: float = 0.5) -> Tensor:
 
     Args:
         given: the tensor.
-        towards_init: η, in [0, 1].
+        towards_init: η, how far back to init, in [0, 1].
     """
     if not 0 <= towards_init <= 1:
         raise ConfigError(f"towards_init must lie in [0, 1], got {towards_init}")

@@ -49,7 +49,7 @@ def write_merged(
         MergeError: weights that cannot be merged.
     """
     first = experts[0]
-    check_output(output, [expert.path for expert in [*experts, *([init] if init else [])]])
+    check_apart(output, [expert.path for expert in [*experts, *([init] if init else [])]])
     check_space(output, weight_bytes(first, plan.dtype))
     tensors = [expert.tensors for expert in experts], init.tensors if init else None
     as_file = not first.path.is_dir() and output.suffix == first.path.suffix
@@ -154,7 +154,7 @@ def _write_at(descriptor: int, data: memoryview, start: int) -> None:
         done += os.pwrite(descriptor, data[done:], start + done)
 
 
-def check_output(output: Path, sources: Sequence[Path]) -> None:
+def check_apart(output: Path, sources: Sequence[Path]) -> None:
     """Require that ``output`` is none of ``sources``, in none of them, and around none of them.
 
     Raises:

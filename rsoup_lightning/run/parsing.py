@@ -88,8 +88,13 @@ def refuse_doubles(text: str, where: str) -> None:
                 nodes.append(value)
 
 
-def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True) -> Namespace:
     """Parse a command line.
+
+    Args:
+        parser: knows the options.
+        arguments: what was written.
+        defaults: whether to give options that were not written, too.
 
     Raises:
         ConfigError: an unknown option, a value of the wrong type, or a key given twice.
@@ -101,7 +106,7 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
             with suppress(yaml.YAMLError):  # the parser tells
                 refuse_doubles(value, name)
     with ours():
-        return parser.parse_args(arguments)
+        return parser.parse_args(arguments, defaults=defaults)
 
 
 def check_values(parser: ArgumentParser, config: Namespace) -> None:

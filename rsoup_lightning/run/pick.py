@@ -98,13 +98,10 @@ def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen) ->
     from rsoup_lightning.merging import linear, read_weights, write_weights
     from rsoup_lightning.merging.adapters.write_adapter import is_adapter
     from rsoup_lightning.merging.disk.stored_expert import is_pipeline
-    from rsoup_lightning.merging.on_disk import merge, merge_adapters  # these bring in torch
+    from rsoup_lightning.merging.on_disk import merge  # these bring in torch
 
     places, weights = list(experts.values()), list(chosen.coefficients.values())
-    if all(map(is_adapter, places)):  # whose averaged factors would be another policy
-        merge_adapters([str(place) for place in places], str(output), weights)
-        return
-    if all(map(is_pipeline, places)):
-        merge([str(place) for place in places], str(output), weights)
+    if all(map(is_adapter, places)) or all(map(is_pipeline, places)):
+        merge(places, output, weights)  # of adapters, averaged factors would be another policy
         return
     write_weights(output, linear([read_weights(place) for place in places], weights, names=list(experts)))

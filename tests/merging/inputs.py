@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rsoup_lightning.merging.on_disk import merge, merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
@@ -217,13 +217,13 @@ def merge_models(experts: list[str], output: Path, chance: Random) -> Path:
 
 
 def merge_updates(experts: list[str], output: Path, chance: Random) -> Path:
-    merge_adapters(experts, str(output), list(SHARES))
+    merge(experts, str(output), list(SHARES))
     return output
 
 
 def fold(paths: list[str], output: Path, chance: Random) -> Path:
     *experts, base = paths
-    merge_adapters(experts, str(output), list(SHARES), lora="dense", base=base)
+    merge(experts, str(output), list(SHARES), lora="dense", base=base)
     return output
 
 

@@ -21,7 +21,7 @@ INIT, A, B = _weights(0), _weights(1), _weights(2)
 
 
 def _merged(name: str, a: float, b: float, **options: float) -> Tensor:
-    return merge_weights([A, B], [a, b], method_name=name, init=INIT, extrapolate=True, **options)["w"]
+    return merge_weights([A, B], [a, b], method=name, init=INIT, extrapolate=True, **options)["w"]
 
 
 @pytest.mark.parametrize("name", [name for name, known in METHODS.items() if known.keeps_experts])
@@ -33,7 +33,7 @@ def test_one_hot_is_the_expert_bit_for_bit(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_merge_of_the_same_experts_is_that_expert(name: str) -> None:
     options = {"density": 1.0} if name in ("ties", "dare") else {"towards_init": 0.0} if name == "liti" else {}
-    merged = merge_weights([A, A], [0.3, 0.7], method_name=name, init=INIT, **options)["w"]
+    merged = merge_weights([A, A], [0.3, 0.7], method=name, init=INIT, **options)["w"]
     torch.testing.assert_close(merged, A["w"])
 
 
@@ -47,23 +47,23 @@ def test_slerp_keeps_the_length_of_task_vectors() -> None:
     x, y = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     x[0], y[1] = 2.0, 2.0
     init = {"w": torch.zeros(2, dtype=torch.float64)}
-    merged = merge_weights([{"w": x}, {"w": y}], [2 / 3, 1 / 3], method_name="slerp", init=init)["w"]
+    merged = merge_weights([{"w": x}, {"w": y}], [2 / 3, 1 / 3], method="slerp", init=init)["w"]
     torch.testing.assert_close(merged, 2 * torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6)]).double())
     near = {"w": A["w"] + 1e-7 * B["w"]}
     torch.testing.assert_close(
-        merge_weights([A, near], [0.5, 0.5], method_name="slerp", init=INIT)["w"], (A["w"] + near["w"]) / 2
+        merge_weights([A, near], [0.5, 0.5], method="slerp", init=INIT)["w"], (A["w"] + near["w"]) / 2
     )
     with pytest.raises(MergeError, match="between two experts"):
-        merge_weights([A, B, INIT], [0.2, 0.3, 0.5], method_name="slerp", init=INIT)
+        merge_weights([A, B, INIT], [0.2, 0.3, 0.5], method="slerp", init=INIT)
 
 
 def test_ties_by_hand() -> None:
     init = {"w": torch.zeros(4)}
     first, second = {"w": torch.tensor([4.0, -3.0, 0.1, 2.0])}, {"w": torch.tensor([2.0, 5.0, 0.2, -0.1])}
-    merged = merge_weights([first, second], [0.5, 0.5], method_name="ties", init=init, density=0.5)["w"]
+    merged = merge_weights([first, second], [0.5, 0.5], method="ties", init=init, density=0.5)["w"]
     # Kept: 4, -3 and 2, 5. Signs: + and, as 5 > 3, +. The third entry is trimmed in both, so is the fourth.
     assert merged.tolist() == [3.0, 5.0, 0.0, 0.0]
-    whole = merge_weights([first, second], [0.5, 0.5], method_name="ties", init=init, density=1.0)["w"]
+    whole = merge_weights([first, second], [0.5, 0.5], method="ties", init=init, density=1.0)["w"]
     torch.testing.assert_close(whole, torch.tensor([3.0, 5.0, 0.15, 2.0]))
 
 
@@ -91,14 +91,14 @@ def test_bad_settings() -> None:
     with pytest.raises(ConfigError, match="'linear' has no setting 'density'; its settings: none"):
         method("linear", {"density": 0.5})
     with pytest.raises(ConfigError, match="give init"):
-        merge_weights([A, B], [0.5, 0.5], method_name="ties")
+        merge_weights([A, B], [0.5, 0.5], method="ties")
     for name, option in (("ties", "density"), ("dare", "density"), ("liti", "towards_init")):
         with pytest.raises(ConfigError, match=option):
             _merged(name, 0.5, 0.5, **{option: 1.5})
 
 
 def test_slerp_where_one_expert_did_not_move_or_weighs_nothing() -> None:
-    still = merge_weights([INIT, A], [0.5, 0.5], method_name="slerp", init=INIT)["w"]
+    still = merge_weights([INIT, A], [0.5, 0.5], method="slerp", init=INIT)["w"]
     torch.testing.assert_close(still, (INIT["w"] + A["w"]) / 2)
     torch.testing.assert_close(_merged("slerp", 0.0, 0.9999999), B["w"], rtol=1e-5, atol=1e-5)
 
@@ -108,9 +108,7 @@ def test_diverged_experts_are_found_behind_every_mask(name: str) -> None:
     bad = {"w": A["w"].clone()}
     bad["w"][3, 3] = float("nan")
     with pytest.raises(MergeError, match="'w' of bad holds NaN"):
-        merge_weights(
-            [B, bad], [0.5, 0.5], method_name=name, init=INIT if name != "linear" else None, names=["good", "bad"]
-        )
+        merge_weights([B, bad], [0.5, 0.5], method=name, init=INIT if name != "linear" else None, names=["good", "bad"])
 
 
 def test_what_overflows_its_dtype_is_refused() -> None:

@@ -54,8 +54,8 @@ def test_streamed_methods_are_those_in_memory(
     monkeypatch.setattr("rsoup_lightning.merging.engine.SLICE", 5)  # several slices per tensor
     a, b, last = experts
     init = last if METHODS[name].needs_init else None
-    merge([str(a), str(b)], str(tmp_path / "out"), [0.4, 0.6], method_name=name, init=init and str(init))
-    expected = merge_weights([_all(a), _all(b)], [0.4, 0.6], method_name=name, init=init and _all(init))
+    merge([str(a), str(b)], str(tmp_path / "out"), [0.4, 0.6], method=name, init=init and str(init))
+    expected = merge_weights([_all(a), _all(b)], [0.4, 0.6], method=name, init=init and _all(init))
     assert all(torch.equal(tensor, expected[key]) for key, tensor in _all(tmp_path / "out").items())
 
 
@@ -63,7 +63,7 @@ def test_streamed_methods_are_those_in_memory(
 def test_one_hot_copies_the_expert(experts: list[Path], tmp_path: Path, name: str) -> None:
     a, b, init = map(str, experts)
     needed = init if METHODS[name].needs_init else None
-    merge([a, b], str(tmp_path / "out"), [0.0, 1.0], method_name=name, init=needed)
+    merge([a, b], str(tmp_path / "out"), [0.0, 1.0], method=name, init=needed)
     for shard in SHARDS:
         assert (tmp_path / "out" / shard).read_bytes() == (experts[1] / shard).read_bytes()
 
@@ -133,7 +133,7 @@ def test_home_folders(experts: list[Path], tmp_path: Path) -> None:
 
 
 def test_a_sweep(experts: list[Path], tmp_path: Path) -> None:
-    written = merge([str(path) for path in experts], str(tmp_path / "sweep"), grid_steps=3)
+    written = merge([str(path) for path in experts], str(tmp_path / "sweep"), grid=3)
     assert [path.name for path in written] == ["0-0-1", "0-0.5-0.5", "0-1-0", "0.5-0-0.5", "0.5-0.5-0", "1-0-0"]
     assert all(_all(path).keys() == {"x", "y", "z"} for path in written)
 
@@ -208,7 +208,7 @@ def test_what_diffusers_loads(tmp_path: Path) -> None:
         ({"coefficients": [0.5, 0.6]}, "must sum to 1"),
         ({"coefficients": [0.5]}, "1 coefficients for 2 experts"),
         ({}, "give either --coefficients"),
-        ({"coefficients": [0.5, 0.5], "method_name": "ties"}, "name the experts' common ancestor with --init"),
+        ({"coefficients": [0.5, 0.5], "method": "ties"}, "name the experts' common ancestor with --init"),
         ({"coefficients": [0.5, 0.5], "density": 0.3}, "'linear' has no setting 'density'"),
         ({"coefficients": [0.5, 0.5], "groups": {"q_proj": [1.0, 0.0]}}, "'q_proj' matches no tensor"),
         ({"coefficients": [0.5, 0.5], "groups": {"(": [1.0, 0.0]}}, "no regular expression"),
@@ -291,13 +291,13 @@ def test_a_sweep_appears_whole_or_not_at_all(experts: list[Path], tmp_path: Path
         merge(
             [str(path) for path in experts[:2]] + [str(sharded(tmp_path / "e3", 3))],
             str(tmp_path / "sweep"),
-            grid_steps=3,
-            method_name="slerp",
+            grid=3,
+            method="slerp",
             init=str(experts[2]),
         )
     assert not (tmp_path / "sweep").exists()
     with pytest.raises(RSoupError, match="lie in each other"):
-        merge([str(experts[0]), str(experts[1])], str(tmp_path), grid_steps=3, overwrite=True)
+        merge([str(experts[0]), str(experts[1])], str(tmp_path), grid=3, overwrite=True)
 
 
 def test_convolutions_in_channels_last(tmp_path: Path) -> None:

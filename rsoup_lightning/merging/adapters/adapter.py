@@ -141,7 +141,7 @@ def check_adapters(adapters: Sequence[Adapter], names: Sequence[str] | None = No
             raise MergeError(f"{label} does not adapt {absent[0]!r}: factors cannot be averaged; use the mode 'exact'")
 
 
-def merge_adapters(
+def adapter_soup(
     adapters: Sequence[Adapter],
     coefficients: Sequence[float],
     mode: Mode = "exact",

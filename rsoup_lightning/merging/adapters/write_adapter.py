@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
-from rsoup_lightning.merging.adapters.adapter import Adapter, check_adapters, merge_adapters, write_adapter
+from rsoup_lightning.merging.adapters.adapter import Adapter, adapter_soup, check_adapters, write_adapter
 from rsoup_lightning.merging.adapters.fold import changed, folded, square_fan_in_first, unmatched, with_model_names
 from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, beside_adapter
@@ -19,7 +19,7 @@ from rsoup_lightning.merging.disk.untied import untied
 from rsoup_lightning.merging.engine import Plan
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, Method
-from rsoup_lightning.merging.write import PROVENANCE, check_output, write_merged
+from rsoup_lightning.merging.write import PROVENANCE, check_apart, write_merged
 from rsoup_lightning.simplex import Coefficients
 
 
@@ -39,7 +39,7 @@ def write_adapter_soup(
     extrapolate: bool,
     overwrite: bool,
 ) -> list[LayerReport]:
-    """Merge adapters into one adapter folder, whole or not at all; see :func:`adapters.merge_adapters`.
+    """Merge adapters into one adapter folder, whole or not at all; see :func:`adapter.adapter_soup`.
 
     What lies beside the first expert's weights, as its tokenizer, is carried along.
 
@@ -56,9 +56,9 @@ def write_adapter_soup(
     Returns:
         What merging did to each adapted module.
     """
-    check_output(output, list(adapters))
+    check_apart(output, list(adapters))
     names = [str(path) for path in adapters]
-    merged, layers = merge_adapters(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
+    merged, layers = adapter_soup(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
     with atomic_output(output, overwrite=overwrite) as temporary:
         temporary.mkdir()
         for name, source in beside_adapter(next(iter(adapters))).items():
@@ -86,7 +86,7 @@ def write_folded(
     Raises:
         MergeError: adapters that do not fit each other or the base.
     """
-    check_output(output, list(adapters))
+    check_apart(output, list(adapters))
     experts = list(adapters.values())
     check_adapters(experts, [str(path) for path in adapters])
     names = changed(experts)

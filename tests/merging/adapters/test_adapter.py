@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from rsoup_lightning.errors import CoefficientError, MergeError, WeightsError
 from rsoup_lightning.merging.adapters.adapter import (
     Adapter,
+    adapter_soup,
     check_adapters,
-    merge_adapters,
     read_adapter,
     write_adapter,
 )
@@ -124,7 +124,7 @@ def test_the_soup_equals_the_whole_models(
     wanted = _output(whole)
     assert (wanted - _output(base)).abs().max() > 0.01  # else nothing is shown
 
-    soup, reports = merge_adapters(experts, point)
+    soup, reports = adapter_soup(experts, point)
     write_adapter(tmp_path / "soup", soup)
     loaded = _load(tmp_path / "soup", base)
     torch.testing.assert_close(_output(loaded), wanted, rtol=1e-5, atol=1e-5)
@@ -145,7 +145,7 @@ def test_exact_equals_peft_cat(tmp_path: Path) -> None:
     model.load_adapter(folders[1], "1")
     model.add_weighted_adapter(["0", "1"], [0.3, 0.7], "soup", combination_type="cat")
     model.set_adapter("soup")
-    write_adapter(tmp_path / "soup", merge_adapters([read_adapter(folder) for folder in folders], [0.3, 0.7])[0])
+    write_adapter(tmp_path / "soup", adapter_soup([read_adapter(folder) for folder in folders], [0.3, 0.7])[0])
     torch.testing.assert_close(_output(_load(tmp_path / "soup")), _output(model), rtol=1e-5, atol=1e-5)
 
 
@@ -162,7 +162,7 @@ def test_what_is_not_adapted_stays_itself(tmp_path: Path) -> None:
 def test_one_hot_is_the_expert_bit_for_bit(tmp_path: Path, mode: Any) -> None:
     folders = [_expert(tmp_path / str(seed), seed, **PATTERNS) for seed in range(2)]
     experts = [read_adapter(folder) for folder in folders]
-    soup, reports = merge_adapters(experts, [0.0, 1.0], mode, rank=5)
+    soup, reports = adapter_soup(experts, [0.0, 1.0], mode, rank=5)
     assert soup.config == experts[1].config
     assert all(report.gap == report.error == 0 for report in reports)
     write_adapter(tmp_path / "soup", soup)
@@ -174,8 +174,8 @@ def test_one_hot_is_the_expert_bit_for_bit(tmp_path: Path, mode: Any) -> None:
 
 def test_factor_mode_and_its_gap(tmp_path: Path) -> None:
     experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
-    soup, reports = merge_adapters(experts, [0.3, 0.7], "factor")
-    exact, same_reports = merge_adapters(experts, [0.3, 0.7])
+    soup, reports = adapter_soup(experts, [0.3, 0.7], "factor")
+    exact, same_reports = adapter_soup(experts, [0.3, 0.7])
     assert (soup.config["r"], exact.config["r"]) == (4, 8)
     for report, same in zip(reports, same_reports, strict=True):
         one, two = (expert.modules[report.module] for expert in experts)
@@ -189,8 +189,8 @@ def test_factor_mode_and_its_gap(tmp_path: Path) -> None:
 
 def test_rank_reduction(tmp_path: Path) -> None:
     experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
-    whole, _ = merge_adapters(experts, [0.3, 0.7])
-    soup, reports = merge_adapters(experts, [0.3, 0.7], rank=5)
+    whole, _ = adapter_soup(experts, [0.3, 0.7])
+    soup, reports = adapter_soup(experts, [0.3, 0.7], rank=5)
     assert soup.config["r"] == soup.config["lora_alpha"] == 5
     for report in reports:
         ours, full = soup.modules[report.module], whole.modules[report.module]
@@ -199,10 +199,10 @@ def test_rank_reduction(tmp_path: Path) -> None:
         )
         assert report.rank == ours.rank == 5
         assert report.error == pytest.approx(float(missing), rel=1e-3) != 0
-    reduced, _ = merge_adapters(experts, [1.0, 0.0], rank=2)
+    reduced, _ = adapter_soup(experts, [1.0, 0.0], rank=2)
     assert {item.rank for item in reduced.modules.values()} == {2}
     with pytest.raises(MergeError, match="rank 0"):
-        merge_adapters(experts, [0.3, 0.7], rank=0)
+        adapter_soup(experts, [0.3, 0.7], rank=0)
 
 
 def _small(scaling: float = 1.0, **changes: Any) -> Adapter:
@@ -217,7 +217,7 @@ def test_dtype_stays_and_other_tensors_are_averaged() -> None:
     experts = [
         _small(modules={"a.q": factors}, others={"head.weight": torch.full((2,), value)}) for value in (0.0, 4.0)
     ]
-    soup, _ = merge_adapters(experts, [0.75, 0.25])
+    soup, _ = adapter_soup(experts, [0.75, 0.25])
     assert {soup.modules["a.q"].A.dtype, soup.modules["a.q"].B.dtype} == {torch.bfloat16}
     assert soup.others["head.weight"].tolist() == [1.0, 1.0]
     assert folded("head.weight", torch.zeros(2), experts, [0.75, 0.25]).tolist() == [1.0, 1.0]
@@ -225,8 +225,8 @@ def test_dtype_stays_and_other_tensors_are_averaged() -> None:
 
 def test_off_the_simplex() -> None:
     with pytest.raises(CoefficientError):
-        merge_adapters([_small(), _small()], [1.0, 1.0])
-    soup, _ = merge_adapters([_small(), _small()], [3.0, -1.0], extrapolate=True)
+        adapter_soup([_small(), _small()], [1.0, 1.0])
+    soup, _ = adapter_soup([_small(), _small()], [3.0, -1.0], extrapolate=True)
     assert (soup.modules["a.q"].B @ soup.modules["a.q"].A).unique().item() == 4.0
 
 
@@ -250,18 +250,18 @@ def test_the_same_base_under_another_name(same: dict[str, Any]) -> None:
 )
 def test_adapters_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(MergeError, match=message):
-        merge_adapters([_small(), _small(**changes)], [0.5, 0.5], names=["good", "bad"])
+        adapter_soup([_small(), _small(**changes)], [0.5, 0.5], names=["good", "bad"])
 
 
 def test_what_only_factor_mode_refuses() -> None:
     more = _small(modules={**_small().modules, "a.v": _small().modules["a.q"]})
     with pytest.raises(MergeError, match=r"good does not adapt 'a\.v'"):
-        merge_adapters([_small(), more], [0.5, 0.5], "factor", names=["good", "more"])
+        adapter_soup([_small(), more], [0.5, 0.5], "factor", names=["good", "more"])
     with pytest.raises(MergeError, match=r"'a\.q' cannot be averaged"):
-        merge_adapters([_small(), _small(scaling=2.0)], [0.5, 0.5], "factor")
-    _, reports = merge_adapters([_small(), more], [0.5, 0.5])
+        adapter_soup([_small(), _small(scaling=2.0)], [0.5, 0.5], "factor")
+    _, reports = adapter_soup([_small(), more], [0.5, 0.5])
     assert [report.gap for report in reports] == [0.0, None]
-    assert merge_adapters([_small(), _small(scaling=2.0)], [0.5, 0.5])[1][0].gap is None
+    assert adapter_soup([_small(), _small(scaling=2.0)], [0.5, 0.5])[1][0].gap is None
 
 
 def test_folding_into_another_base() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging import linear
-from rsoup_lightning.merging.on_disk import merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
@@ -55,7 +55,7 @@ def test_each_layer_is_folded_as_it_is_stored(base: Path, targets: list[str], de
     folders, wholes = zip(
         *(_expert(base, seed, target_modules=targets, fan_in_fan_out=declared) for seed in (1, 2)), strict=True
     )
-    merge_adapters(list(folders), str(base.parent / "soup"), POINT, lora="dense", base=str(base))
+    merge(list(folders), str(base.parent / "soup"), POINT, lora="dense", base=str(base))
     merged, before = load_file(base.parent / "soup/model.safetensors"), load_file(base / "model.safetensors")
     torch.testing.assert_close(merged, linear(wholes, POINT))
     changed = [name for name in before if not torch.equal(merged[name], before[name])]
@@ -71,7 +71,7 @@ def test_experts_may_declare_it_differently(base: Path) -> None:
     )
     declared = [json.loads((Path(folder) / "adapter_config.json").read_text())["fan_in_fan_out"] for folder in folders]
     assert declared == [True, False]
-    merge_adapters(list(folders), str(base.parent / "soup"), POINT, lora="dense", base=str(base))
+    merge(list(folders), str(base.parent / "soup"), POINT, lora="dense", base=str(base))
     torch.testing.assert_close(load_file(base.parent / "soup/model.safetensors"), linear(wholes, POINT))
 
 
@@ -81,9 +81,9 @@ def test_square_layers_need_the_class_of_the_base(base: Path) -> None:
     wide, whole = _expert(base, 2, target_modules=["c_attn"])
     file, output = str(base / "model.safetensors"), base.parent / "soup.safetensors"
     with pytest.raises(MergeError, match=r"attn\.c_proj' is square.*a folder with the configuration"):
-        merge_adapters([folder], str(output), [1.0], lora="dense", base=file)
+        merge([folder], str(output), [1.0], lora="dense", base=file)
     assert not output.exists()
-    merge_adapters([wide], str(output), [1.0], lora="dense", base=file)  # whose shape tells
+    merge([wide], str(output), [1.0], lora="dense", base=file)  # whose shape tells
     torch.testing.assert_close(load_file(output), dict(whole))
 
 
@@ -96,7 +96,7 @@ def test_square_linear_layers_need_no_class(tmp_path: Path) -> None:
     factors = {"base_model.model.q.lora_A.weight": A, "base_model.model.q.lora_B.weight": B}
     save_file(factors, tmp_path / "lora/adapter_model.safetensors")
     save_file({"q.weight": torch.zeros(2, 2), "q.bias": torch.zeros(2)}, tmp_path / "base.safetensors")
-    merge_adapters(
+    merge(
         [str(tmp_path / "lora")],
         str(tmp_path / "out.safetensors"),
         [1.0],

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from rsoup_lightning.commands.merge import merge_command
 from rsoup_lightning.errors import RSoupError
-from rsoup_lightning.merging.on_disk import merge, merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 from tests.merging.disk.test_stored_expert import sharded
 from tests.running import rsoup
 
@@ -56,7 +56,7 @@ def test_adapters_exact_and_folded_agree(adapters: list[Path], tmp_path: Path) -
 def test_pickled_adapters_are_merged_like_others(adapters: list[Path], tmp_path: Path) -> None:
     experts = list(map(str, adapters))
     (adapters[0] / "tokenizer.json").write_text("{}")
-    merge_adapters(experts, str(tmp_path / "wanted"), [0.3, 0.7])
+    merge(experts, str(tmp_path / "wanted"), [0.3, 0.7])
     for adapter in adapters:
         torch.save(load_file(adapter / "adapter_model.safetensors"), adapter / "adapter_model.bin")
         (adapter / "adapter_model.safetensors").unlink()
@@ -72,19 +72,19 @@ def test_pickled_adapters_are_merged_like_others(adapters: list[Path], tmp_path:
 def test_what_lies_beside_adapters_must_be_whole(adapters: list[Path], tmp_path: Path) -> None:
     (adapters[0] / "tokenizer_config.json").write_text("{")
     with pytest.raises(RSoupError, match=r"tokenizer_config\.json is no whole JSON"):
-        merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
+        merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
     assert not (tmp_path / "out").exists()
 
 
 def test_one_hot_adapter_is_the_expert(adapters: list[Path], tmp_path: Path) -> None:
-    merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.0, 1.0])
+    merge(list(map(str, adapters)), str(tmp_path / "out"), [0.0, 1.0])
     expected, merged = (load_file(path / "adapter_model.safetensors") for path in (adapters[1], tmp_path / "out"))
     assert merged.keys() == expected.keys()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in merged.items())
 
 
 def test_a_sweep_of_adapters(adapters: list[Path], tmp_path: Path) -> None:
-    reports = merge_adapters(list(map(str, adapters)), str(tmp_path / "sweep"), grid_steps=3, rank=6)
+    reports = merge(list(map(str, adapters)), str(tmp_path / "sweep"), grid=3, rank=6)
     assert [path.name for path in reports] == ["0-1", "0.5-0.5", "1-0"]
     assert all(0 < layer.error < 1 for layer in reports[tmp_path / "sweep/0.5-0.5"])
 
@@ -114,18 +114,18 @@ def test_adapters_of_another_base_and_mixed_kinds(adapters: list[Path], tmp_path
     with pytest.raises(RSoupError, match="--rank is for adapters"):
         merge_command(["--experts", str(experts[0]), str(experts[1]), "--rank", "3", *out])
     with pytest.raises(RSoupError, match=r"lacks 'model\.layers\.0\.self_attn\.q_proj\.weight'"):
-        merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(experts[0]))
+        merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(experts[0]))
     config = adapters[1] / "adapter_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "other"}))
     with pytest.raises(RSoupError, match="experts must share their base model"):
-        merge_adapters(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
+        merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
 
 
 def test_folding_spares_the_adapters_and_their_folder(adapters: list[Path], tmp_path: Path) -> None:
     base = str(tmp_path / "base")
     for target in (adapters[0], tmp_path):
         with pytest.raises(RSoupError, match="lie in each other"):
-            merge_adapters(list(map(str, adapters)), str(target), [0.5, 0.5], lora="dense", base=base, overwrite=True)
+            merge(list(map(str, adapters)), str(target), [0.5, 0.5], lora="dense", base=base, overwrite=True)
     assert all((adapter / "adapter_model.safetensors").is_file() for adapter in adapters)
 
 
@@ -134,9 +134,7 @@ def test_a_quantised_base_is_refused(adapters: list[Path], tmp_path: Path) -> No
     tensors = load_file(file)
     save_file({name: tensor.to(torch.int8) if "q_proj" in name else tensor for name, tensor in tensors.items()}, file)
     with pytest.raises(RSoupError, match=r"q_proj.weight' is torch.int8 in the base .*before its quantisation"):
-        merge_adapters(
-            list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(tmp_path / "base")
-        )
+        merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(tmp_path / "base"))
 
 
 def test_factors_outside_their_folder_are_refused(adapters: list[Path], tmp_path: Path) -> None:

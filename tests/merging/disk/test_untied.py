@@ -14,7 +14,7 @@ from torch import Tensor
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.disk.stored_expert import open_expert
 from rsoup_lightning.merging.disk.untied import untied
-from rsoup_lightning.merging.on_disk import merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
@@ -81,8 +81,8 @@ def test_the_folded_model_answers_as_the_adapters_do(
     base = _base(tmp_path / "base", kind, max_shard_size=int(1.4 * size / shards))
     assert len(list(base.glob("*.safetensors"))) == shards
     folders = [_expert(base, kind, seed, **settings) for seed in (1, 2)]
-    merge_adapters(folders, str(tmp_path / "soup"), POINT)
-    merge_adapters(folders, str(tmp_path / "whole"), POINT, lora="dense", base=str(base))
+    merge(folders, str(tmp_path / "soup"), POINT)
+    merge(folders, str(tmp_path / "whole"), POINT, lora="dense", base=str(base))
     played = _logits(peft.PeftModel.from_pretrained(_load(base, kind), tmp_path / "soup"))
     assert (played - _logits(_load(base, kind))).abs().max() > 0.1
     whole = _load(tmp_path / "whole", kind)
@@ -101,8 +101,8 @@ def test_a_base_that_is_stored_without_its_head(tmp_path: Path, targets: list[st
     bare = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
     save_file(bare, base / "model.safetensors", metadata={"format": "pt"})
     folders = [_expert(base, GPT2, seed, target_modules=targets) for seed in (1, 2)]
-    merge_adapters(folders, str(tmp_path / "soup"), POINT)
-    merge_adapters(folders, str(tmp_path / "whole"), POINT, lora="dense", base=str(base))
+    merge(folders, str(tmp_path / "soup"), POINT)
+    merge(folders, str(tmp_path / "whole"), POINT, lora="dense", base=str(base))
     played = _logits(peft.PeftModel.from_pretrained(_load(base, GPT2), tmp_path / "soup"))
     assert (played - _logits(_load(base, GPT2))).abs().max() > 0.1
     torch.testing.assert_close(_logits(_load(tmp_path / "whole", GPT2)), played, rtol=1e-5, atol=1e-5)
@@ -115,7 +115,7 @@ def test_a_base_that_stores_both_names(tmp_path: Path) -> None:
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
     save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
     folder = _expert(base, LLAMA, 1, target_modules=["lm_head"])
-    merge_adapters([folder], str(tmp_path / "whole"), [1.0], lora="dense", base=str(base))
+    merge([folder], str(tmp_path / "whole"), [1.0], lora="dense", base=str(base))
     played = _logits(peft.PeftModel.from_pretrained(_load(base, LLAMA), folder))
     torch.testing.assert_close(_logits(_load(tmp_path / "whole", LLAMA)), played, rtol=1e-5, atol=1e-5)
     assert {file.name for file in (tmp_path / "whole").glob("*.safetensors")} == {"model.safetensors"}
@@ -126,7 +126,7 @@ def test_a_class_that_ties_whatever_its_settings(tmp_path: Path) -> None:
     base = _base(tmp_path / "base", T5)
     folder = _expert(base, T5, 1, target_modules=["lm_head"])
     with pytest.raises(MergeError, match=r"lm_head\.weight and shared\.weight are one tensor in T5.*keep the soup"):
-        merge_adapters([folder], str(tmp_path / "out"), [1.0], lora="dense", base=str(base))
+        merge([folder], str(tmp_path / "out"), [1.0], lora="dense", base=str(base))
     assert not (tmp_path / "out").exists()
 
 
@@ -136,10 +136,10 @@ def test_embeddings_need_the_class_of_the_base(tmp_path: Path) -> None:
     folder = _expert(base, LLAMA, 1, target_modules=["embed_tokens"])
     output = tmp_path / "out.safetensors"
     with pytest.raises(MergeError, match=r"embed_tokens\.weight' may be tied.*as a folder with the configuration"):
-        merge_adapters([folder], str(output), [1.0], lora="dense", base=str(base / "model.safetensors"))
+        merge([folder], str(output), [1.0], lora="dense", base=str(base / "model.safetensors"))
     (base / "config.json").write_text('{"model_type": "of somebody", "architectures": ["Own"]}')
     with pytest.raises(MergeError, match=r"may be tied.*of somebody"):
-        merge_adapters([folder], str(tmp_path / "out"), [1.0], lora="dense", base=str(base))
+        merge([folder], str(tmp_path / "out"), [1.0], lora="dense", base=str(base))
     assert not output.exists() and not (tmp_path / "out").exists()
 
 

@@ -163,4 +163,4 @@ def test_the_init_is_of_their_kind_too(tmp_path: Path) -> None:
     experts = [_folder(tmp_path / name, LLAMA) for name in "ab"]
     init = _folder(tmp_path / "init", {**LLAMA, "rms_norm_eps": 0.5})
     with pytest.raises(MergeError, match=r"a and .*init are not of one kind by their config\.json: rms_norm_eps"):
-        merge(experts, str(tmp_path / "out"), [0.5, 0.5], method_name="task_arithmetic", init=init)
+        merge(experts, str(tmp_path / "out"), [0.5, 0.5], method="task_arithmetic", init=init)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rsoup_lightning.errors import RSoupError
-from rsoup_lightning.merging.on_disk import merge, merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 from tests.merging.own_tokens import expert, load
 from tests.running import rsoup
 
@@ -97,7 +97,7 @@ def test_an_init_whose_tokens_are_not_known(pair: list[Path], tmp_path: Path) ->
             [str(folder) for folder in pair],
             str(tmp_path / "out"),
             [0.5, 0.5],
-            method_name="task_arithmetic",
+            method="task_arithmetic",
             init=str(init),
         )
 
@@ -196,23 +196,23 @@ def adapters(pair: list[Path], tmp_path: Path) -> list[Path]:
 
 def test_tokenizers_of_adapters(pair: list[Path], adapters: list[Path], tmp_path: Path) -> None:
     experts = [str(folder) for folder in adapters]
-    merge_adapters(experts, str(tmp_path / "same"), [0.5, 0.5])
-    merge_adapters(experts, str(tmp_path / "folded"), [0.5, 0.5], lora="dense", base=str(pair[0]))
+    merge(experts, str(tmp_path / "same"), [0.5, 0.5])
+    merge(experts, str(tmp_path / "folded"), [0.5, 0.5], lora="dense", base=str(pair[0]))
     shutil.copy(pair[1] / "tokenizer.json", adapters[1])
     for ways in ({}, {"lora": "dense", "base": str(pair[0])}):
         with pytest.raises(
             RSoupError, match=r"lora0 and .*lora1 .*'<blue>' is number 8 and number 7: rows of adapters"
         ):
-            merge_adapters(experts, str(tmp_path / "out"), [0.5, 0.5], **ways)  # type: ignore[arg-type]
+            merge(experts, str(tmp_path / "out"), [0.5, 0.5], **ways)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
 
 
 def test_adapters_and_their_base(pair: list[Path], adapters: list[Path], tmp_path: Path) -> None:
     experts = [str(folder) for folder in adapters]
     shutil.copy(expert(tmp_path / "fewer", ["<red>"]) / "tokenizer.json", pair[0])
-    merge_adapters(experts, str(tmp_path / "folded"), [0.5, 0.5], lora="dense", base=str(pair[0]))
+    merge(experts, str(tmp_path / "folded"), [0.5, 0.5], lora="dense", base=str(pair[0]))
     shutil.copy(pair[1] / "tokenizer.json", pair[0])
     with pytest.raises(
         RSoupError, match=r"a and .*lora0 do not have the same tokens, '<blue>' is number 7 and number 8"
     ):
-        merge_adapters(experts, str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(pair[0]))
+        merge(experts, str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(pair[0]))

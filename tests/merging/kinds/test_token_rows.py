@@ -116,12 +116,12 @@ def test_every_method_on_three_models_and_an_init_with_fewer_tokens(tmp_path: Pa
     experts = [expert(tmp_path / str(seed), tokens, seed=seed) for seed, tokens in enumerate(added)]
     init = expert(tmp_path / "init", [], seed=9) if METHODS[name].needs_init else None
     point = [0.2, 0.3, 0.5] if len(experts) == 3 else [0.2, 0.8]
-    merge([str(e) for e in experts], str(tmp_path / "out"), point, method_name=name, init=init and str(init))
+    merge([str(e) for e in experts], str(tmp_path / "out"), point, method=name, init=init and str(init))
     model, words = load(tmp_path / "out")
     numbers = words.get_vocab()
     aligned = [by_token(folder, numbers, len(numbers), experts) for folder in experts]
     ancestor = by_token(init, numbers, len(numbers), experts) if init else None
-    expected = merge_weights(aligned, point, method_name=name, init=ancestor)
+    expected = merge_weights(aligned, point, method=name, init=ancestor)
     torch.testing.assert_close(dict(model.state_dict()), expected, rtol=0, atol=1e-6)
 
 

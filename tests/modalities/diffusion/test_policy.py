@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import linear, write_weights
-from rsoup_lightning.merging.on_disk import merge, merge_adapters
+from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA
@@ -206,7 +206,7 @@ def test_exported_experts_are_merged_on_disk(tmp_path: Path) -> None:
 def test_exported_adapters_are_merged_on_disk(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 4)):
         policy(seed, **LORA).export(tmp_path / name)
-    merge_adapters([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "soup"), [0.25, 0.75])
+    merge([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "soup"), [0.25, 0.75])
     pipeline = Random().load()
     adapted = PeftModel.from_pretrained(pipeline.unet, tmp_path / "soup").merge_and_unload()
     made = policy(**LORA)

@@ -121,12 +121,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_soups_of_adapters_are_benchmarked(base: str, tmp_path: Path) -> None:
     """Each expert scores what a policy scores that begins at it; so does the adapter merged on disk."""
-    from rsoup_lightning.merging.on_disk import merge_adapters
+    from rsoup_lightning.merging.on_disk import merge
 
     folders = {name: str(adapter(tmp_path / name, seed)) for seed, name in enumerate(("early", "late"))}
     callback = SoupCallback(folders, points=[{"early": 1.0}, {"early": 0.25, "late": 0.75}, {"late": 1.0}])
     quiet_trainer(callbacks=[callback]).test(tuner(base), verbose=False)
-    merge_adapters(list(folders.values()), str(tmp_path / "soup"), [0.25, 0.75])
+    merge(list(folders.values()), str(tmp_path / "soup"), [0.25, 0.75])
     alone = [folders["early"], str(tmp_path / "soup"), folders["late"]]
     for point, folder in zip(callback.points, alone, strict=True):
         (result,) = quiet_trainer().test(tuner(base, init_weights=folder), verbose=False)
