@@ -15,7 +15,7 @@ from rsoup_lightning.rollout import Rollout
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reward made of one sample.
+    """What a reward made of one completion.
 
     Attributes:
         text: exactly what it read; None where it reads no text.
@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Shown:
     """One thing a policy produced, for people to look at.
 
     Attributes:
@@ -35,7 +35,7 @@ class Sample:
         text: what it answered, if that is text.
         series: named curves over the steps, if it moved.
         picture: an encoded picture (WebP) of what it saw or made; goes into a file of its own.
-        media: that file's name in the samples folder; filled when it is written.
+        media: that file's name in the run folder's shown/; filled when it is written.
         read: what each reward read of it and gave; filled when it is evaluated, not by the environment.
     """
 
@@ -69,7 +69,7 @@ class Environment(ABC):
 
     @abstractmethod
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
-        """Sample ``policy`` on a training batch, without gradient.
+        """Shown ``policy`` on a training batch, without gradient.
 
         Args:
             policy: the policy to sample.
@@ -86,8 +86,8 @@ class Environment(ABC):
         batch. ``context["id"] [B]`` identifies the entry of each row, so that scores pair up across λ.
         """
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
-        """The first ``count`` rows of an evaluation rollout as samples to look at, one each. Default: none at all."""
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
+        """The first ``count`` rows of an evaluation rollout for people to look at, one each. Default: none at all."""
         return []
 
     def film(self, policy: Policy, path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.environment import Environment, Reading, Sample
+from rsoup_lightning.environment import Environment, Reading, Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.front.metrics import SampleScores
 from rsoup_lightning.losses import equal_but_for_rounding
@@ -24,51 +24,49 @@ class Scores:
     """What one policy scored.
 
     Attributes:
-        rewards: ``{name: [S]}`` per sample, in the order of the evaluation entries.
-        samples: the first few things it produced.
+        rewards: ``{name: [S]}`` per completion, in the order of the evaluation entries.
+        shown: the first few things it produced.
         steps: how many steps (simulator steps, tokens) the evaluation took.
     """
 
     rewards: dict[str, Tensor]
-    samples: list[Sample]
+    shown: list[Shown]
     steps: int
 
 
 def score_batch(
     environment: Environment, rewards: Mapping[str, Reward], policy: Policy, batch: Any, *, show: int = 0
-) -> tuple[Tensor, dict[str, Tensor], Tensor, list[Sample]]:
+) -> tuple[Tensor, dict[str, Tensor], Tensor, list[Shown]]:
     """Play one evaluation batch.
 
     Args:
-        show: how many samples of each member to keep for people to look at.
+        show: how many completions of each member to keep for people to look at.
 
     Returns:
         ``ids [M, B]``, ``{reward: [M, B]}`` and the number of steps ``[M]`` for the M members of the policy, and
-        ``M * show`` samples, member after member, each with what every reward read of it and gave.
+        ``M * show`` of the completions, member after member, each with what every reward read of it and gave.
 
     Raises:
         RewardError: a reward's values cannot be used, or it tells of more or fewer texts than rows.
-        ConfigError: the environment gives more or fewer samples than rows.
+        ConfigError: the environment shows more or fewer things than rows.
     """
     rollout = environment.evaluate(policy, batch)
     members = policy.members
     checked = score(rewards, rollout, moment="evaluation")
     scores = {name: per_row(values).view(members, -1) for name, values in checked.items()}
     rows = len(rollout) // members
-    shown = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
-    index = shown.reshape(-1).to(rollout.mask.device)
+    first = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
+    index = first.reshape(-1).to(rollout.mask.device)
     picked = rollout.rows(index) if show else None
-    samples = environment.samples(picked, len(picked)) if picked else []
-    if picked and samples:
-        if len(samples) != len(picked):
-            culprit = f"{type(environment).__name__}.samples()"
-            raise ConfigError(
-                f"{culprit} gave {len(samples)} samples for {len(picked)} rows: give one per row, or none"
-            )
+    shown = environment.shown(picked, len(picked)) if picked else []
+    if picked and shown:
+        if len(shown) != len(picked):
+            culprit = f"{type(environment).__name__}.shown()"
+            raise ConfigError(f"{culprit} gave {len(shown)} for {len(picked)} rows: give one per row, or none")
         given = {name: values.reshape(-1)[index.to(values.device)].tolist() for name, values in scores.items()}
         readings = _readings(rewards, picked, given)
-        samples = [replace(sample, read=read) for sample, read in zip(samples, readings, strict=True)]
-    return rollout["id"].view(members, -1), scores, rollout.mask.reshape(members, -1).sum(1), samples
+        shown = [replace(each, read=read) for each, read in zip(shown, readings, strict=True)]
+    return rollout["id"].view(members, -1), scores, rollout.mask.reshape(members, -1).sum(1), shown
 
 
 def _readings(
@@ -118,22 +116,22 @@ def evaluate(
     """Score every member of ``policy`` on all ``batches`` (the process's share of them under DDP).
 
     Returns:
-        One :class:`Scores` per member, complete on every process. Samples come from the first batches.
+        One :class:`Scores` per member, complete on every process. What is shown comes from the first batches.
     """
     members = policy.members
     metrics = [{name: SampleScores() for name in rewards} for _ in range(members)]
-    samples: list[list[Sample]] = [[] for _ in range(members)]
+    shown: list[list[Shown]] = [[] for _ in range(members)]
     steps = torch.zeros(members, dtype=torch.long)
     for batch in batches:
-        ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=show - len(samples[0]))
+        ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=show - len(shown[0]))
         steps += taken.cpu()
         each = len(seen) // members
         for member, metric in enumerate(metrics):
-            samples[member] += seen[member * each : (member + 1) * each]
+            shown[member] += seen[member * each : (member + 1) * each]
             for name in rewards:
                 metric[name].update(ids[member], scores[name][member])
     return [
-        Scores({name: metric[name].gathered() for name in rewards}, samples[member], int(steps[member]))
+        Scores({name: metric[name].gathered() for name in rewards}, shown[member], int(steps[member]))
         for member, metric in enumerate(metrics)
     ]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsoup_lightning.environment import Reading, Sample
+from rsoup_lightning.environment import Reading, Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.evaluation import audit_lines, evaluate, reward_statistics, score_batch
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
@@ -21,7 +21,7 @@ def test_scores_are_per_sample_and_complete(point: PointFineTuner) -> None:
     rollout = point.environment.evaluate(point.policy, torch.arange(12))
     torch.testing.assert_close(scores.rewards["north"], point.rewards["north"](rollout).detach())
     assert scores.steps == 12
-    assert scores.samples == []
+    assert scores.shown == []
 
 
 @pytest.mark.parametrize("size", [1, 5, 12])
@@ -29,7 +29,7 @@ def test_what_is_shown_does_not_end_with_the_first_batch(size: int) -> None:
     batches = torch.arange(12).split(size)
     shown = evaluate(Towns(), {"north": Near(0, 1)}, Pair(), batches, show=3)
     for who, scores in enumerate(shown):
-        assert [sample.text for sample in scores.samples] == [f"{who} says {number * 10 + who}" for number in range(3)]
+        assert [each.text for each in scores.shown] == [f"{who} says {number * 10 + who}" for number in range(3)]
 
 
 class Towns(Plane):
@@ -45,9 +45,9 @@ class Towns(Plane):
         rollout.texts.update(question=questions, answer=answers, reference=[""] * len(questions))
         return rollout
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         texts = rollout.texts
-        return [Sample(*row) for row in zip(texts["question"][:count], texts["answer"][:count], strict=True)]
+        return [Shown(*row) for row in zip(texts["question"][:count], texts["answer"][:count], strict=True)]
 
 
 class Pair(PointPolicy):
@@ -63,19 +63,19 @@ class Last(TextReward):
         return [float(exchange.answer.split()[-1]) for exchange in exchanges]
 
 
-def test_samples_tell_what_rewards_read_and_gave() -> None:
+def test_shown_tells_what_rewards_read_and_gave() -> None:
     rewards = {"last": Last("Q: {question}\nA: {answer}"), "north": Near(0, 1)}
     policy, batch = Pair(), torch.tensor([3, 5, 7])
-    _, scores, _, samples = score_batch(Towns(), rewards, policy, batch, show=2)
-    assert [(sample.title, sample.text) for sample in samples] == [
+    _, scores, _, shown = score_batch(Towns(), rewards, policy, batch, show=2)
+    assert [(each.title, each.text) for each in shown] == [
         (f"Where is {number}?", f"{who} says {number * 10 + who}") for who in (0, 1) for number in (3, 5)
     ]
-    for index, sample in enumerate(samples):
+    for index, each in enumerate(shown):
         member, row = divmod(index, 2)
-        exchange = Exchange(sample.title, sample.text)
+        exchange = Exchange(each.title, each.text)
         (rated,) = rewards["last"].rate([exchange])  # type: ignore[attr-defined]
-        assert sample.read == {
-            "last": Reading(f"Q: {sample.title}\nA: {sample.text}", rated),
+        assert each.read == {
+            "last": Reading(f"Q: {each.title}\nA: {each.text}", rated),
             "north": Reading(None, float(scores["north"][member, row])),
         }
 
@@ -99,12 +99,12 @@ def test_inputs_of_another_number_than_rows_are_named() -> None:
         score_batch(Towns(), rewards, PointPolicy(), torch.arange(3), show=2)
 
 
-def test_samples_of_another_number_than_rows_are_named() -> None:
+def test_shown_of_another_number_than_rows_are_named() -> None:
     class Summary(Towns):
-        def samples(self, rollout: Rollout, count: int) -> list[Sample]:
-            return [Sample("all at once")]
+        def shown(self, rollout: Rollout, count: int) -> list[Shown]:
+            return [Shown("all at once")]
 
-    with pytest.raises(ConfigError, match=r"Summary\.samples\(\) gave 1 samples for 2 rows"):
+    with pytest.raises(ConfigError, match=r"Summary\.shown\(\) gave 1 for 2 rows"):
         score_batch(Summary(), {"north": Near(0, 1)}, PointPolicy(), torch.arange(3), show=2)
 
 
@@ -118,7 +118,7 @@ def test_audit_lines_hold_whole_texts_and_stay_on_their_lines() -> None:
     assert not set(lines[0]) & set("\n\x1b")
 
 
-def test_statistics_are_those_of_the_samples(point: PointFineTuner) -> None:
+def test_statistics_are_those_of_the_completions(point: PointFineTuner) -> None:
     found = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, completions=50, seed=1)
     # Squared distance from the goal of N((0, 0), 0.1²): mean -(1 + 2 × 0.01), deviation about 2 × 0.1.
     mean, deviation = found["east"]

@@ -51,7 +51,7 @@ def small(tmp_path: Path) -> str:
         "batch_size": 4,
         "batches_per_epoch": 1,
     }
-    recipe = {"model": model, "trainer": {"accelerator": "cpu", "max_epochs": 1}, "soup": {"samples": 1}}
+    recipe = {"model": model, "trainer": {"accelerator": "cpu", "max_epochs": 1}, "soup": {"shown": 1}}
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return str(path)

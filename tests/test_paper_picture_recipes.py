@@ -99,7 +99,7 @@ def small(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     base = {"name": folder(tmp_path / "coca", tiny_coca(config), config), "weights": None}
     model: dict[str, Any] = {"base": {"init_args": base}, "data": {"init_args": FILES[name](tmp_path)}}
     sizes = {"batch_size": 2, "batches_per_epoch": 1, "max_new_tokens": 4, "beams": 2}
-    soup = {"grid": 2, "samples": 1}
+    soup = {"grid": 2, "shown": 1}
     trainer = {"accelerator": "cpu", "max_epochs": 1}
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump({"model": {**model, **sizes}, "trainer": trainer, "soup": soup}))
@@ -128,8 +128,8 @@ def test_a_small_soup(name: str, small: str, tmp_path: Path) -> None:
     record = front(run)
     assert record["experts"] == EXPERTS[name]
     assert all(math.isfinite(value) for point in record["points"] for value in point["scores"].values())
-    shown = json.loads((run / "samples" / "000.json").read_text())["samples"][0]
-    assert Image.open(run / "samples" / shown["media"]).format == "WEBP"
+    shown = json.loads((run / "shown" / "000.json").read_text())["shown"][0]
+    assert Image.open(run / "shown" / shown["media"]).format == "WEBP"
     page = (run / "report.html").read_text()
     assert "data:image/webp;base64," in page and shown["title"] in page
 

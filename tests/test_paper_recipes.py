@@ -124,7 +124,7 @@ def small(name: str, folders: dict[str, str], folder: Path) -> str:
             "max_new_tokens": 6,
         },
         "trainer": {"accelerator": "cpu", "max_epochs": 1},
-        "soup": {"grid": 3, "samples": 1},
+        "soup": {"grid": 3, "shown": 1},
     }
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(recipe))

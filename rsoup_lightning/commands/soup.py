@@ -46,11 +46,11 @@ def soup_command(arguments: list[str]) -> int:
                     progress.say(f"note: {name} {change} since this run began; it may not end as an uninterrupted one")
                 records.append(Experiment(recipe, seed, run_dir.resolve().name, folder, progress).run())
                 stages.append(folder.stages)
-                write_report(path, records[-1], samples=path / "samples", seeds=stages[-1:])
+                write_report(path, records[-1], shown=path / "shown", seeds=stages[-1:])
         if several:
             records = [combine_seeds(records)]
             write_json(run_dir / "front.json", records[0])
-            write_report(run_dir, records[0], samples=run_dir / f"seed-{seeds[0]}" / "samples", seeds=stages)
+            write_report(run_dir, records[0], shown=run_dir / f"seed-{seeds[0]}" / "shown", seeds=stages)
         progress.say(_closing(run_dir, records[0]))
     return 0
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import CoefficientError, FrontError, UnknownNameError
 from rsoup_lightning.front import geometry as fronts
 from rsoup_lightning.front.collapse import collapsed
@@ -34,14 +34,14 @@ class Point:
         coefficients: λ per expert, or None where it is no merge of experts.
         preference: μ it was trained on, or None where it was not trained on one.
         scores: ``{reward: [S]}`` per-sample scores.
-        samples: things it produced, to look at.
+        shown: things it produced, to look at.
     """
 
     kind: Kind
     coefficients: dict[str, float] | None
     preference: dict[str, float] | None
     scores: dict[str, Array]
-    samples: list[Sample] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
 
     def record(self) -> Record:
         """As an entry of ``points`` in front.json."""

@@ -1,6 +1,6 @@
 """The interactive pictures of the report: the front's views, the spider map and the map of λ. A click tells the point.
 
-Every trace of points carries their indices in the record as ``customdata``: the page's script looks up samples by them.
+Every trace of points carries their indices in the record as ``customdata``, by which the page finds what to show.
 """
 
 from __future__ import annotations

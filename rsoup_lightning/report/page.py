@@ -13,26 +13,26 @@ from typing import Any
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
 from rsoup_lightning.front.record import Record, Stages, check_record
-from rsoup_lightning.report.shown import REWRITE, read_samples
+from rsoup_lightning.report.shown import REWRITE, read_shown
 from rsoup_lightning.report.strips import strips
 from rsoup_lightning.report.tables import cost_table, delimited, points_table
 from rsoup_lightning.report.view import headline, of_kind, point_label
 
-AUDITED = 5  # samples of which the report shows what the rewards read
+AUDITED = 5  # completions of which the report shows what the rewards read
 
 
-def write_report(folder: Path, record: Record, *, samples: Path, seeds: Sequence[Stages] = ()) -> None:
+def write_report(folder: Path, record: Record, *, shown: Path, seeds: Sequence[Stages] = ()) -> None:
     """Write front.png and report.html into ``folder``.
 
     Args:
         folder: where to.
         record: the content of front.json.
-        samples: folder of the samples of each point, by its index.
+        shown: folder of what each point's policy produced, by its index.
         seeds: what was recorded of the stages of each seed, for the learning curves; without it there are none.
 
     Raises:
         FrontError: the record is no whole front.
-        RunFolderError: a file of samples is damaged, or a picture that it names is missing.
+        RunFolderError: a file of what was shown is damaged, or a picture that it names is missing.
     """
     check_record(record, f"the front of {folder}")
     from rsoup_lightning.report.picture import (
@@ -40,11 +40,11 @@ def write_report(folder: Path, record: Record, *, samples: Path, seeds: Sequence
     )
 
     write_picture(folder / "front.png", record)
-    _write_page(folder / "report.html", folder.name, record, samples, seeds)
+    _write_page(folder / "report.html", folder.name, record, shown, seeds)
 
 
-def _write_page(path: Path, title: str, record: Record, samples: Path, seeds: Sequence[Stages]) -> None:
-    shown = [_read_samples(samples, index) for index in range(len(record["points"]))]
+def _write_page(path: Path, title: str, record: Record, shown: Path, seeds: Sequence[Stages]) -> None:
+    entries = [_read(shown, index) for index in range(len(record["points"]))]
     compared = _baseline(record)
     page = Template((Path(__file__).parent / "page.html.in").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
@@ -52,16 +52,16 @@ def _write_page(path: Path, title: str, record: Record, samples: Path, seeds: Se
         figures=_figures(record),
         cost=cost_table(record),
         points=_options(record),
-        beside=_beside(record, shown, compared),
-        audit=_audit(point_label(record["points"][compared]), shown[compared]["samples"]),
-        strips=strips(record, [entry["samples"] for entry in shown]),
-        films=_films(record, shown),
+        beside=_beside(record, entries, compared),
+        audit=_audit(point_label(record["points"][compared]), entries[compared]["shown"]),
+        strips=strips(record, [entry["shown"] for entry in entries]),
+        films=_films(record, entries),
         learning=_learning(record, seeds),
         table=points_table(record),
         csv=_data_uri("text/csv", delimited(record, ",").encode()),
         json=_data_uri("application/json", json.dumps(record, indent=1).encode()),
         summary=html.escape(json.dumps(record["summary"], indent=1)),
-        samples=_script([entry["samples"] for entry in shown]),
+        shown=_script([entry["shown"] for entry in entries]),
         labels=_script([point_label(point) for point in record["points"]]),
         tabs=_script(delimited(record, "\t")),
     )
@@ -92,15 +92,15 @@ def _learning(record: Record, seeds: Sequence[Stages]) -> str:
     )
 
 
-def _read_samples(folder: Path, index: int) -> Record:
-    entry = read_samples(folder, index)
-    for sample in entry["samples"]:
-        sample["media"] = _image(folder, sample["media"])
+def _read(folder: Path, index: int) -> Record:
+    entry = read_shown(folder, index)
+    for each in entry["shown"]:
+        each["media"] = _image(folder, each["media"])
     return {**entry, "film": _image(folder, entry["film"])}
 
 
 def _image(folder: Path, name: str) -> str:
-    """A picture of the samples as a data URI; nothing without a name."""
+    """A picture in the folder as a data URI; nothing without a name."""
     if not name:
         return ""
     try:
@@ -133,14 +133,14 @@ def _options(record: Record, chosen: int | None = None) -> str:
     )
 
 
-def _texts(sample: Record) -> dict[str, Record]:
+def _texts(shown: Record) -> dict[str, Record]:
     """The readings of the rewards that read text."""
-    return {name: reading for name, reading in sample["read"].items() if reading["text"] is not None}
+    return {name: reading for name, reading in shown["read"].items() if reading["text"] is not None}
 
 
-def _beside(record: Record, shown: Sequence[Record], compared: int) -> str:
+def _beside(record: Record, entries: Sequence[Record], compared: int) -> str:
     """The choice of what completions are compared with; nothing where there is no text to compare."""
-    if not any(_texts(sample) for entry in shown for sample in entry["samples"]):
+    if not any(_texts(each) for entry in entries for each in entry["shown"]):
         return ""
     return (
         f"<label>beside <select id=baseline autocomplete=off>{_options(record, compared)}</select></label> "
@@ -148,13 +148,13 @@ def _beside(record: Record, shown: Sequence[Record], compared: int) -> str:
     )
 
 
-def _audit(name: str, samples: Sequence[Record]) -> str:
-    """The first samples of a point as rewards read them; nothing where no reward reads text."""
+def _audit(name: str, shown: Sequence[Record]) -> str:
+    """The first completions of a point as rewards read them; nothing where no reward reads text."""
     rows = [
-        f"<tr><td>{html.escape(sample['title'])}</td><td class=short>{html.escape(reward)}</td>"
+        f"<tr><td>{html.escape(each['title'])}</td><td class=short>{html.escape(reward)}</td>"
         f"<td>{html.escape(reading['text'])}</td><td class=short>{reading['score']:.3g}</td></tr>"
-        for sample in samples[:AUDITED]
-        for reward, reading in _texts(sample).items()
+        for each in shown[:AUDITED]
+        for reward, reading in _texts(each).items()
     ]
     if not rows:
         return ""
@@ -165,8 +165,8 @@ def _audit(name: str, samples: Sequence[Record]) -> str:
     )
 
 
-def _films(record: Record, shown: Sequence[Record]) -> str:
-    pairs = [(point_label(point), entry["film"]) for point, entry in zip(record["points"], shown, strict=True)]
+def _films(record: Record, entries: Sequence[Record]) -> str:
+    pairs = [(point_label(point), entry["film"]) for point, entry in zip(record["points"], entries, strict=True)]
     figures = "".join(
         f'<figure><img src="{film}" alt="{html.escape(name)}"><figcaption>{html.escape(name)}</figcaption></figure>'
         for name, film in pairs

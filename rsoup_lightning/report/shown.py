@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import read_json, write_bytes, write_json
 from rsoup_lightning.front.results import Point
@@ -17,8 +17,8 @@ from rsoup_lightning.front.results import Point
 REWRITE = "delete front.json of that run, and the command that wrote it evaluates again"
 
 
-def write_samples(folder: Path, points: Sequence[Point], films: Mapping[int, str]) -> None:
-    """Write one JSON file per point, by its index, and the pictures that its samples show.
+def write_shown(folder: Path, points: Sequence[Point], films: Mapping[int, str]) -> None:
+    """Write one JSON file per point, by its index, and the pictures among what it shows.
 
     Args:
         folder: where to.
@@ -26,20 +26,20 @@ def write_samples(folder: Path, points: Sequence[Point], films: Mapping[int, str
         films: by the index of their point, the names of films that lie in the folder already.
     """
     for index, point in enumerate(points):
-        samples = [as_json(sample, folder) for sample in point.samples]
-        write_json(folder / f"{index:03d}.json", {"samples": samples, "film": films.get(index, "")})
+        shown = [as_json(each, folder) for each in point.shown]
+        write_json(folder / f"{index:03d}.json", {"shown": shown, "film": films.get(index, "")})
 
 
-def read_samples(folder: Path, index: int) -> dict[str, Any]:
-    """``samples`` and the name of a ``film`` of a point, as written; none where there is no file.
+def read_shown(folder: Path, index: int) -> dict[str, Any]:
+    """What is ``shown`` of a point, and the name of its ``film``, as written; none where there is no file.
 
     Raises:
         RunFolderError: the file is damaged.
     """
     file = folder / f"{index:03d}.json"
-    entry = read_json(file, REWRITE) if file.exists() else {"samples": [], "film": ""}
-    if not (_has(entry, film=str, samples=list) and all(map(_is_sample, entry["samples"]))):
-        raise RunFolderError(f"{file} is no whole file of samples: {REWRITE}")
+    entry = read_json(file, REWRITE) if file.exists() else {"shown": [], "film": ""}
+    if not (_has(entry, film=str, shown=list) and all(map(_is_shown, entry["shown"]))):
+        raise RunFolderError(f"{file} is not a whole file of what was shown: {REWRITE}")
     return entry
 
 
@@ -52,14 +52,14 @@ def worth_filming(points: Sequence[Point], experts: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(nearest))
 
 
-def as_json(sample: Sample, folder: Path) -> dict[str, Any]:
-    """A sample as plain values; its picture goes to a file, which equal pictures share.
+def as_json(shown: Shown, folder: Path) -> dict[str, Any]:
+    """One of them as plain values; its picture goes to a file, which equal pictures share.
 
     Where a curve is not finite, as of a simulation that diverged, it has a gap: None.
     """
-    values = asdict(sample)
+    values = asdict(shown)
     values["series"] = {
-        name: [value if isfinite(value) else None for value in curve] for name, curve in sample.series.items()
+        name: [value if isfinite(value) else None for value in curve] for name, curve in shown.series.items()
     }
     if picture := values.pop("picture"):
         values["media"] = f"{sha256(picture).hexdigest()[:16]}.webp"
@@ -67,7 +67,7 @@ def as_json(sample: Sample, folder: Path) -> dict[str, Any]:
     return values
 
 
-def _is_sample(value: Any) -> bool:
+def _is_shown(value: Any) -> bool:
     return _has(value, title=str, text=str, media=str, series=dict, read=dict) and all(
         _has(reading, text=str | None, score=int | float) for reading in value["read"].values()
     )

@@ -9,17 +9,17 @@ from rsoup_lightning.front.record import Record
 from rsoup_lightning.report import view
 
 
-def strips(record: Record, samples: Sequence[Sequence[Record]]) -> str:
+def strips(record: Record, shown: Sequence[Sequence[Record]]) -> str:
     """A table with a row per prompt and a column per point; nothing where policies draw no pictures of their own.
 
-    The pictures come from the samples that the page holds already: each ``img`` says in ``data-at`` which is its.
+    The pictures come from what the page holds already: each ``img`` says in ``data-at`` which is its.
 
     Args:
         record: the content of front.json.
-        samples: those of each point, with their pictures in ``media``.
+        shown: what each point's policy produced, with its pictures in ``media``.
     """
     order = [*view.of_kind(record, "init"), *_by_coefficients(record), *view.of_kind(record, "morl")]
-    rows = [_row(number, [samples[point] for point in order], order) for number in range(len(samples[order[0]]))]
+    rows = [_row(number, [shown[point] for point in order], order) for number in range(len(shown[order[0]]))]
     if not any(rows):
         return ""
     names = [view.short_label(record["points"][point]) for point in order]
@@ -36,13 +36,11 @@ def _by_coefficients(record: Record) -> list[int]:
 
 
 def _row(number: int, columns: Sequence[Sequence[Record]], order: Sequence[int]) -> str:
-    """A prompt and what each point drew; empty where there is no such sample, or all show the same picture."""
-    shown = [samples[number] for samples in columns if number < len(samples)]
-    if len(shown) < len(columns) or any(
-        sample["title"] != shown[0]["title"] or not sample["media"] for sample in shown
-    ):
+    """A prompt and what each point drew; empty where one drew nothing, or all show the same picture."""
+    row = [shown[number] for shown in columns if number < len(shown)]
+    if len(row) < len(columns) or any(each["title"] != row[0]["title"] or not each["media"] for each in row):
         return ""
-    if len({sample["media"] for sample in shown}) == 1:
+    if len({each["media"] for each in row}) == 1:
         return ""  # what all of them saw, not what they drew
     pictures = "".join(f'<td><img data-at="{point},{number}" alt=""></td>' for point in order)
-    return f"<tr><td>{html.escape(shown[0]['title'])}</td>{pictures}</tr>"
+    return f"<tr><td>{html.escape(row[0]['title'])}</td>{pictures}</tr>"

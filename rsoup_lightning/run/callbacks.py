@@ -59,7 +59,7 @@ def benchmark_soups(
         experts: E weights that fit the policy.
         coefficients: the points λ, each of E numbers.
         batches: evaluation batches (each process its share, under DDP).
-        show: how many samples per λ to keep.
+        show: how many completions per λ to keep for people to look at.
     """
     soups = module.policy.soups(experts)
     if soups is not None:
@@ -161,7 +161,7 @@ def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Score
     weights = dict(zip(experts, coefficients, strict=True))
     kind: Kind = "expert" if 1.0 in coefficients else "soup"
     preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
-    return Point(kind, weights, preference, as_numpy(scores.rewards), scores.samples)
+    return Point(kind, weights, preference, as_numpy(scores.rewards), scores.shown)
 
 
 def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:

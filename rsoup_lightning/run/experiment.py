@@ -19,7 +19,7 @@ from rsoup_lightning.front.results import Kind, Point, front_record
 from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.report.shown import worth_filming, write_samples
+from rsoup_lightning.report.shown import worth_filming, write_shown
 from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.logs import Place, close
@@ -69,7 +69,7 @@ class Experiment:
         self.module.to(self.device)
 
     def run(self) -> Record:
-        """All stages; returns the content of front.json, which is written with the samples.
+        """All stages; returns the content of front.json, which is written with what policies produced.
 
         Raises:
             RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
@@ -89,8 +89,8 @@ class Experiment:
             training_cost=self._cost(),
             guards=[name for name, reward in self.module.rewards.items() if reward.guard],
         )
-        samples = self.folder.path / "samples"
-        write_samples(samples, points, self._films(samples, points) if self.settings.films else {})
+        shown = self.folder.path / "shown"
+        write_shown(shown, points, self._films(shown, points) if self.settings.films else {})
         write_json(file, record)
         self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
         return record
@@ -179,7 +179,7 @@ class Experiment:
             raise RunFolderError(f"{file} holds no mean and deviation of each reward: {cure}") from error
 
     def _sweep(self) -> list[Point]:
-        """Evaluate every λ, init and the MORL baselines on the same samples, all in one go."""
+        """Evaluate every λ, init and the MORL baselines on the same prompts or seeds, all in one go."""
         lattice = grid(len(self.experts), self.settings.grid, self.settings.kind)
         stages = list(self.stages())
         experts = [stage for stage in stages if stage.family == "experts"]
@@ -189,13 +189,13 @@ class Experiment:
         rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
         batches = self.module.environment.eval_batches()
-        scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.samples)
+        scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.shown)
         of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
         points = [soup_point(self.experts, c, s) for c, s in zip(lattice, of_lattice, strict=True)]
         for stage, score in zip(others, of_others, strict=True):
             kind: Kind = "init" if stage.family == "init" else "morl"
             trained = stage.preference if stage.epochs else None
-            points.append(Point(kind, None, trained, as_numpy(score.rewards), score.samples))
+            points.append(Point(kind, None, trained, as_numpy(score.rewards), score.shown))
         return points
 
     def _check_init(self, stages: Iterable[Stage]) -> None:

@@ -22,7 +22,7 @@ class SoupSettings:
         kind: which points of the simplex to evaluate.
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
         reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
-        samples: how many samples per point the report shows.
+        shown: how many completions per point the report shows.
         films: whether to draw animations where the environment can.
     """
 
@@ -34,7 +34,7 @@ class SoupSettings:
     kind: GridKind = "simplex"
     morl: list[dict[str, float]] = field(default_factory=list)
     reference_point: dict[str, float] | None = None
-    samples: int = 1
+    shown: int = 1
     films: bool = True
 
 

@@ -96,7 +96,7 @@ def test_the_entry_that_is_wrong_is_named(tmp_path: Path, change: Any, reason: s
         check_record(front, "f.json")
     assert "\n" not in str(caught.value) and str(caught.value).startswith("f.json is no whole front: ")
     with pytest.raises(FrontError, match=reason):
-        write_report(tmp_path, front, samples=tmp_path)
+        write_report(tmp_path, front, shown=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

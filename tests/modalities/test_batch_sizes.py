@@ -129,7 +129,7 @@ def test_a_front_is_the_same_for_every_evaluation_batch_size(modality: Callable[
     for size in SIZES[1:]:
         for one, other in zip(fronts[1], fronts[size], strict=True):
             assert one.steps == other.steps
-            assert [sample.title for sample in one.samples] == [sample.title for sample in other.samples]
+            assert [each.title for each in one.shown] == [each.title for each in other.shown]
             for name in rewards:
                 assert len(one.rewards[name].unique()) > 1
                 # Images are floats of convolutions, which round by their batch; the others are equal to the last bit.

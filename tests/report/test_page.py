@@ -1,4 +1,4 @@
-"""The report as a browser's reader would take it: one file, nothing fetched, every point and sample in it."""
+"""The report as a browser's reader would take it: one file, nothing fetched, every point and what is shown of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rsoup_lightning.environment import Reading, Sample
+from rsoup_lightning.environment import Reading, Shown
 from rsoup_lightning.errors import FrontError, RunFolderError
 from rsoup_lightning.files import write_json
 from rsoup_lightning.front.results import Point, front_record, record_of
@@ -28,7 +28,7 @@ from tests.report.demo import demo_record
 from tests.report.test_curves import stages
 
 PUBLISHED = Path(__file__).parent.parent / "front" / "published"
-NASTY = "a </script><!--<script> <b>bold</b>\n\"quoted\" 'too' $title ${samples} & &lt; 5 € {x}"
+NASTY = "a </script><!--<script> <b>bold</b>\n\"quoted\" 'too' $title ${shown} & &lt; 5 € {x}"
 
 
 def _run(folder: Path, rewards: tuple[str, ...]) -> dict:
@@ -36,10 +36,10 @@ def _run(folder: Path, rewards: tuple[str, ...]) -> dict:
     for index, name in enumerate(rewards):
         scores = {other: np.full(4, float(name == other)) for other in rewards}
         points.append(Point("expert", {other: float(name == other) for other in rewards}, {name: 1.0}, scores))
-        sample = Sample("seed 1", "</script><b>bold</b>", {"speed": [1.0, 2.0]})
-        write_json(folder / "samples" / f"{index:03d}.json", {"samples": [as_json(sample, folder)], "film": ""})
+        each = Shown("seed 1", "</script><b>bold</b>", {"speed": [1.0, 2.0]})
+        write_json(folder / "shown" / f"{index:03d}.json", {"shown": [as_json(each, folder)], "film": ""})
     record = front_record("demo", rewards, points, reference_point=None, training_cost={"soup": 1, "morl": 0})
-    write_report(folder, record, samples=folder / "samples")
+    write_report(folder, record, shown=folder / "shown")
     return record
 
 
@@ -55,7 +55,7 @@ def test_self_contained_with_every_point(tmp_path: Path, rewards: tuple[str, ...
     page = (tmp_path / "report.html").read_text()
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="?https?:', page)
     assert all(point_label(point) in page for point in record["points"])
-    assert _const(page, "samples")[0][0]["series"] == {"speed": [1.0, 2.0]}  # type: ignore[index]
+    assert _const(page, "shown")[0][0]["series"] == {"speed": [1.0, 2.0]}  # type: ignore[index]
     assert "</script><b>" not in page
     assert not re.search(r"\$[a-z]+\b", page.split("<script>")[0])
     with Image.open(tmp_path / "front.png") as image:
@@ -64,15 +64,15 @@ def test_self_contained_with_every_point(tmp_path: Path, rewards: tuple[str, ...
 
 def test_films_stand_side_by_side(tmp_path: Path) -> None:
     record = _run(tmp_path, ("a", "b"))
-    Image.new("RGB", (8, 8)).save(tmp_path / "samples" / "film.webp")
-    write_json(tmp_path / "samples" / "000.json", {"samples": [], "film": "film.webp"})
-    write_report(tmp_path, record, samples=tmp_path / "samples")
+    Image.new("RGB", (8, 8)).save(tmp_path / "shown" / "film.webp")
+    write_json(tmp_path / "shown" / "000.json", {"shown": [], "film": "film.webp"})
+    write_report(tmp_path, record, shown=tmp_path / "shown")
     assert 'img src="data:image/webp;base64,' in (tmp_path / "report.html").read_text()
 
 
 def test_the_front_can_be_taken_away(tmp_path: Path) -> None:
     record = demo_record(2)
-    write_report(tmp_path, record, samples=tmp_path)
+    write_report(tmp_path, record, shown=tmp_path)
     page = (tmp_path / "report.html").read_text()
     links = dict(re.findall(r'download="(front\.\w+)" href="data:[\w/]+;base64,([^"]+)"', page))
     assert json.loads(base64.b64decode(links["front.json"])) == record
@@ -82,7 +82,7 @@ def test_the_front_can_be_taken_away(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rewards", [2, 3, 4])
 def test_the_script_library_is_there_once_however_many_pictures(tmp_path: Path, rewards: int) -> None:
-    write_report(tmp_path, demo_record(rewards, steps=3), samples=tmp_path)
+    write_report(tmp_path, demo_record(rewards, steps=3), shown=tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert page.count("plotly.js v") == 1
     pictures = {"front"} | ({"spider"} if rewards > 2 else set()) | ({"ternary"} if rewards == 3 else set())
@@ -100,25 +100,23 @@ def test_published_fronts_as_a_report(tmp_path: Path, name: str, rewards: tuple[
     points = json.loads((PUBLISHED / f"{name}.json").read_text())["points"]
     scores = {reward: [point[reward] for point in points] for reward in points[0] if reward != "lambda"}
     record = record_of(name, rewards, [(point["lambda"], 1 - point["lambda"]) for point in points], scores)
-    write_report(tmp_path, record, samples=tmp_path)
+    write_report(tmp_path, record, shown=tmp_path)
     page = html.unescape((tmp_path / "report.html").read_text())
     assert f"<p>{name} · {figures}</p>" in page
     assert all(f"<th>{reward}</th>" in page for reward in scores)
 
 
-def _exchange(question: str, answer: str) -> Sample:
+def _exchange(question: str, answer: str) -> Shown:
     """A completion, one reward that read it with its question and one that read no text."""
-    return Sample(
-        question, answer, read={"kind": Reading(f"{question}\n{answer}", 0.12345), "brief": Reading(None, -7)}
-    )
+    return Shown(question, answer, read={"kind": Reading(f"{question}\n{answer}", 0.12345), "brief": Reading(None, -7)})
 
 
-def _text_run(folder: Path, samples: dict[int, list[Sample]]) -> dict:
-    """A report of the demo front, with these samples by point."""
+def _text_run(folder: Path, shown: dict[int, list[Shown]]) -> dict:
+    """A report of the demo front, with these things shown by point."""
     record = demo_record(2, steps=3)
-    for index, found in samples.items():
-        write_json(folder / f"{index:03d}.json", {"samples": [as_json(sample, folder) for sample in found], "film": ""})
-    write_report(folder, record, samples=folder)
+    for index, found in shown.items():
+        write_json(folder / f"{index:03d}.json", {"shown": [as_json(each, folder) for each in found], "film": ""})
+    write_report(folder, record, shown=folder)
     return record
 
 
@@ -167,7 +165,7 @@ class _Elements(HTMLParser):
 def test_the_audit_shows_exactly_what_rewards_read(tmp_path: Path) -> None:
     record = _text_run(tmp_path, {4: [_exchange(f"{n} {NASTY}", NASTY) for n in range(8)], 0: [_exchange("no", "no")]})
     assert record["points"][-1]["kind"] == "init" and record["points"][4]["kind"] == "morl"
-    assert _Elements((tmp_path / "report.html").read_text()).audits == 0  # init has no samples in this folder
+    assert _Elements((tmp_path / "report.html").read_text()).audits == 0  # init has nothing shown in this folder
     _text_run(tmp_path, {5: [_exchange(f"{n} {NASTY}", NASTY) for n in range(8)]})
     elements = _Elements((tmp_path / "report.html").read_text())
     head, *rows = elements.audit
@@ -180,9 +178,9 @@ def test_any_completion_reaches_the_script_as_it_is_and_ends_nothing(tmp_path: P
     for folder, answer in ((simple, "fine"), (nasty, NASTY)):
         _text_run(folder, {0: [_exchange("q", answer)]})
     page = (nasty / "report.html").read_text()
-    (sample,) = _const(page, "samples")[0]  # type: ignore[index]
-    assert sample == as_json(_exchange("q", NASTY), tmp_path)
-    assert "<!--" not in page.split("const samples")[1]  # with <script> after it, </script> would not end the script
+    (each,) = _const(page, "shown")[0]  # type: ignore[index]
+    assert each == as_json(_exchange("q", NASTY), tmp_path)
+    assert "<!--" not in page.split("const shown")[1]  # with <script> after it, </script> would not end the script
     scripts = [_Elements((folder / "report.html").read_text()).scripts for folder in (simple, nasty)]
     assert scripts[0] == scripts[1]
 
@@ -194,14 +192,14 @@ def test_every_point_can_be_chosen_and_compared_with_init_or_the_first_expert(tm
     assert elements.options == {"point": ["none yet", *labels], "baseline": labels}
     assert elements.chosen["baseline"] == "5"
     record["points"] = [point for point in record["points"] if point["kind"] != "init"]
-    write_report(tmp_path, record, samples=tmp_path)
+    write_report(tmp_path, record, shown=tmp_path)
     elements = _Elements((tmp_path / "report.html").read_text())
     first = record["points"][int(elements.chosen["baseline"])]
     assert first["kind"] == "expert" and first["coefficients"]["reward_a"] == 1
 
 
 def test_no_comparison_where_no_reward_reads_text(tmp_path: Path) -> None:
-    moved = Sample("seed 3", "1000 steps", {"speed": [1.0]}, read={"risky": Reading(None, 2.0)})
+    moved = Shown("seed 3", "1000 steps", {"speed": [1.0]}, read={"risky": Reading(None, 2.0)})
     record = _text_run(tmp_path, {index: [moved] for index in range(6)})
     elements = _Elements((tmp_path / "report.html").read_text())
     assert elements.audits == 0
@@ -209,29 +207,29 @@ def test_no_comparison_where_no_reward_reads_text(tmp_path: Path) -> None:
 
 
 def test_a_policy_that_diverged_is_shown_with_gaps(tmp_path: Path) -> None:
-    _text_run(tmp_path, {0: [Sample("seed 3", "2 steps", {"speed": [float("inf"), 1.0, float("nan")]})]})
+    _text_run(tmp_path, {0: [Shown("seed 3", "2 steps", {"speed": [float("inf"), 1.0, float("nan")]})]})
     page = (tmp_path / "report.html").read_text()
-    assert _const(page, "samples")[0][0]["series"] == {"speed": [None, 1.0, None]}  # type: ignore[index]
-    assert "NaN" not in page.split("const samples")[1].split("const box")[0]
+    assert _const(page, "shown")[0][0]["series"] == {"speed": [None, 1.0, None]}  # type: ignore[index]
+    assert "NaN" not in page.split("const shown")[1].split("const box")[0]
 
 
-def test_samples_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
-    _text_run(tmp_path, {0: [Sample("dog", picture=b"dog")]})
+def test_shown_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
+    _text_run(tmp_path, {0: [Shown("dog", picture=b"dog")]})
     (picture,) = tmp_path.glob("*.webp")
     before = (tmp_path / "report.html").read_text()
     picture.unlink()
     with pytest.raises(RunFolderError, match=rf"cannot read the picture .*{picture.name}.*delete front\.json"):
-        write_report(tmp_path, demo_record(2, steps=3), samples=tmp_path)
-    (tmp_path / "000.json").write_text('{"samples": [')
+        write_report(tmp_path, demo_record(2, steps=3), shown=tmp_path)
+    (tmp_path / "000.json").write_text('{"shown": [')
     with pytest.raises(RunFolderError, match=r"000\.json"):
-        write_report(tmp_path, demo_record(2, steps=3), samples=tmp_path)
+        write_report(tmp_path, demo_record(2, steps=3), shown=tmp_path)
     assert (tmp_path / "report.html").read_text() == before
 
 
 def test_learning_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
     record = _text_run(tmp_path, {})
     assert 'id="learning"' not in (tmp_path / "report.html").read_text()
-    write_report(tmp_path, record, samples=tmp_path, seeds=[stages()])
+    write_report(tmp_path, record, shown=tmp_path, seeds=[stages()])
     page = (tmp_path / "report.html").read_text()
     assert page.index('id="front"') < page.index('id="learning"')
     assert "<script src" not in page
@@ -241,7 +239,7 @@ def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
     record = demo_record(2, steps=3)
     record["points"][1]["scores"]["reward_a"] = float("nan")
     with pytest.raises(FrontError, match=r"points\[1\]\.scores\.reward_a is nan, not a finite number"):
-        write_report(tmp_path, record, samples=tmp_path)
+        write_report(tmp_path, record, shown=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rsoup_lightning.environment import Reading, Sample
+from rsoup_lightning.environment import Reading, Shown
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.front.results import Point
-from rsoup_lightning.report.shown import read_samples, worth_filming, write_samples
+from rsoup_lightning.report.shown import read_shown, worth_filming, write_shown
 
 
-def point(samples: list[Sample] | None = None, **coefficients: float) -> Point:
-    return Point("soup", coefficients or None, None, {"a": np.zeros(2)}, samples or [])
+def point(shown: list[Shown] | None = None, **coefficients: float) -> Point:
+    return Point("soup", coefficients or None, None, {"a": np.zeros(2)}, shown or [])
 
 
 def test_pictures_go_to_files_that_equal_ones_share(tmp_path: Path) -> None:
     read = {"bleu": Reading("a dog | a dog", 1.0)}
-    one, other = Sample("dog", "a dog", picture=b"dog", read=read), Sample("cat", "a dog", picture=b"cat")
-    write_samples(tmp_path, [point([one, other]), point([Sample("dog", "dogs", picture=b"dog")]), point()], {1: "film"})
+    one, other = Shown("dog", "a dog", picture=b"dog", read=read), Shown("cat", "a dog", picture=b"cat")
+    write_shown(tmp_path, [point([one, other]), point([Shown("dog", "dogs", picture=b"dog")]), point()], {1: "film"})
     assert {path.name for path in tmp_path.iterdir()} == {
         *("000.json", "001.json", "002.json"),
         *(f"{sha256(content).hexdigest()[:16]}.webp" for content in (b"dog", b"cat")),
     }
     first, second, third = (json.loads((tmp_path / f"00{index}.json").read_text()) for index in range(3))
-    assert first["film"] == "" and second["film"] == "film" and third == {"samples": [], "film": ""}
-    shown = first["samples"][0]
+    assert first["film"] == "" and second["film"] == "film" and third == {"shown": [], "film": ""}
+    shown = first["shown"][0]
     assert (tmp_path / shown["media"]).read_bytes() == b"dog"
-    assert shown["media"] == second["samples"][0]["media"] != first["samples"][1]["media"]
+    assert shown["media"] == second["shown"][0]["media"] != first["shown"][1]["media"]
     assert shown == {
         "title": "dog",
         "text": "a dog",
@@ -40,43 +40,43 @@ def test_pictures_go_to_files_that_equal_ones_share(tmp_path: Path) -> None:
     }
 
 
-def test_samples_without_picture_have_no_media(tmp_path: Path) -> None:
-    write_samples(tmp_path, [point([Sample("seed 3", series={"speed": [1.0, 2.0]})])], {})
-    (shown,) = json.loads((tmp_path / "000.json").read_text())["samples"]
+def test_shown_without_picture_have_no_media(tmp_path: Path) -> None:
+    write_shown(tmp_path, [point([Shown("seed 3", series={"speed": [1.0, 2.0]})])], {})
+    (shown,) = json.loads((tmp_path / "000.json").read_text())["shown"]
     assert shown["media"] == "" and shown["series"] == {"speed": [1.0, 2.0]} and "picture" not in shown
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_curve_that_is_not_finite_has_gaps(tmp_path: Path) -> None:
     diverged = {"speed": [1.0, float("nan"), float("-inf"), 2.0]}
-    write_samples(tmp_path, [point([Sample("seed 3", series=diverged)])], {})
-    (shown,) = read_samples(tmp_path, 0)["samples"]
+    write_shown(tmp_path, [point([Shown("seed 3", series=diverged)])], {})
+    (shown,) = read_shown(tmp_path, 0)["shown"]
     assert shown["series"] == {"speed": [1.0, None, None, 2.0]}
-    assert read_samples(tmp_path, 1) == {"samples": [], "film": ""}
+    assert read_shown(tmp_path, 1) == {"shown": [], "film": ""}
 
 
 @pytest.mark.parametrize(
     "change",
     [
         lambda entry: entry.pop("film"),
-        lambda entry: entry.update(samples=None),
-        lambda entry: entry["samples"].append(3),
-        lambda entry: entry["samples"][0].pop("read"),
-        lambda entry: entry["samples"][0].update(media=None),
-        lambda entry: entry["samples"][0].update(read={"bleu": {"text": "x"}}),
-        lambda entry: entry["samples"][0].update(read={"bleu": {"text": 3, "score": 1.0}}),
+        lambda entry: entry.update(shown=None),
+        lambda entry: entry["shown"].append(3),
+        lambda entry: entry["shown"][0].pop("read"),
+        lambda entry: entry["shown"][0].update(media=None),
+        lambda entry: entry["shown"][0].update(read={"bleu": {"text": "x"}}),
+        lambda entry: entry["shown"][0].update(read={"bleu": {"text": 3, "score": 1.0}}),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, change: Any) -> None:
-    write_samples(tmp_path, [point([Sample("dog", "a dog", read={"bleu": Reading(None, 1.0)})])], {})
+    write_shown(tmp_path, [point([Shown("dog", "a dog", read={"bleu": Reading(None, 1.0)})])], {})
     file = tmp_path / "000.json"
     entry = json.loads(file.read_text())
-    assert read_samples(tmp_path, 0) == entry
+    assert read_shown(tmp_path, 0) == entry
     change(entry)
     for content in (json.dumps(entry), file.read_text()[:40], "[]"):
         file.write_text(content)
         with pytest.raises(RunFolderError, match=r"000\.json.*delete front\.json"):
-            read_samples(tmp_path, 0)
+            read_shown(tmp_path, 0)
 
 
 def test_films_are_of_both_ends_and_the_middle() -> None:

@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_run_folder_is_complete(run: Path) -> None:
-    for name in ("config.yaml", "run.json", "front.json", "front.png", "report.html", "samples/000.json"):
+    for name in ("config.yaml", "run.json", "front.json", "front.png", "report.html", "shown/000.json"):
         assert (run / name).stat().st_size > 0, name
     stages = json.loads((run / "run.json").read_text())["stages"]
     assert list(stages) == ["init", "experts/east", "experts/north", "morl/0", "sweep"]

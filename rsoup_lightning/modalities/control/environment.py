@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from rsoup_lightning.environment import Environment, Sample
+from rsoup_lightning.environment import Environment, Shown
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.film import film_episode
@@ -222,7 +222,7 @@ class SimulatorEnvironment(Environment):
             raise SimulationError(f"{self.env_id!r} gave an observation that is NaN or infinite")
         return observations
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         return [self._curves(rollout.rows(torch.tensor([row], device=rollout.mask.device))) for row in range(count)]
 
     def film(self, policy: Policy, path: Path) -> bool:
@@ -233,7 +233,7 @@ class SimulatorEnvironment(Environment):
     def player(self, rows: Rows) -> Acting:
         return Acting(rows, self.observation_shape, self.decide, partial(make_single, self.env_id, self.options))
 
-    def _curves(self, rollout: Rollout) -> Sample:
+    def _curves(self, rollout: Rollout) -> Shown:
         """One episode as curves of about a hundred points."""
         length = int(rollout.counted)
         stride = max(1, length // CURVE_POINTS)
@@ -248,7 +248,7 @@ class SimulatorEnvironment(Environment):
         if "x_velocity" in rollout:
             series["velocity (m/s)"] = rollout["x_velocity"][0]
         thinned = {name: [round(x, 4) for x in values[:length:stride].tolist()] for name, values in series.items()}
-        return Sample(title=f"seed {int(rollout['id'][0])}", text=f"{length} steps", series=thinned)
+        return Shown(title=f"seed {int(rollout['id'][0])}", text=f"{length} steps", series=thinned)
 
     def close(self) -> None:
         if self._simulator is not None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.data import PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
@@ -66,9 +66,9 @@ class PromptEnvironment(DataEnvironment):
         noise: Noise = lambda: own().repeat(policy.members, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
         return self._play(drawing, drawing.draw, "eval", batch.repeat(policy.members), noise)
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         rows = zip(rollout.texts["prompt"][:count], rollout["images"][:count], strict=True)
-        return [Sample(title=prompt, picture=encoded(shrunk(as_picture(image)))) for prompt, image in rows]
+        return [Shown(title=prompt, picture=encoded(shrunk(as_picture(image)))) for prompt, image in rows]
 
     def _play(self, policy: ImagePolicy, draw: Draw, split: Split, entries: Tensor, noise: Noise) -> Rollout:
         """Draw the entries ``[B]``, by their numbers."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
@@ -83,8 +83,8 @@ class TextEnvironment(DataEnvironment):
         # The same noise for every member, so that completions differ by what λ changes and not by chance.
         return self._play(policy, "eval", batch.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
-        return [Sample(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
+        return [Shown(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Any) -> Rollout:
         """Complete the entries ``numbers [N]``, each ``copies`` times, next to each other."""

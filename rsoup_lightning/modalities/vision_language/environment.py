@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from rsoup_lightning.environment import Sample
+from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment
@@ -80,17 +80,17 @@ class PictureEnvironment(DataEnvironment):
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         return self._play(policy, "eval", batch, True, self.beams)
 
-    def samples(self, rollout: Rollout, count: int) -> list[Sample]:
-        return [self._sample(rollout, row) for row in range(count)]
+    def shown(self, rollout: Rollout, count: int) -> list[Shown]:
+        return [self._shown(rollout, row) for row in range(count)]
 
-    def _sample(self, rollout: Rollout, row: int) -> Sample:
+    def _shown(self, rollout: Rollout, row: int) -> Shown:
         item, answer = self._items("eval")[int(rollout["id"][row])], rollout.texts["answer"][row]
         picture = shrunk(self.data.picture(item.picture))
         if item.box is not None:
             picture = with_boxes(picture, item.box, read_box(answer, self.data.bins))
         wanted = item.references[0] if item.references else ""
         title = f"{item.question} ({wanted})" if item.question and wanted else item.question or wanted or item.picture
-        return Sample(title=title, text=answer, picture=encoded(picture))
+        return Shown(title=title, text=answer, picture=encoded(picture))
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, greedy: bool, beams: int) -> Rollout:
         """Answer the items ``numbers [B]``: sampled, the most likely token each time, or searched for."""

@@ -130,18 +130,18 @@ def test_without_a_step_limit_there_is_one_and_it_is_said(caplog: pytest.LogCapt
     assert len(caplog.records) == 1
 
 
-def test_samples_of_choices_are_the_choices() -> None:
+def test_shown_choices_are_the_choices() -> None:
     environment = SimulatorEnvironment("tests.modalities.control.own:Anything-v0", options={"action": "one of three"})
     rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0, 1]))
-    assert environment.samples(rollout, 1)[0].series == {"action": rollout["applied"][0, :, 0].tolist()}
+    assert environment.shown(rollout, 1)[0].series == {"action": rollout["applied"][0, :, 0].tolist()}
 
 
-def test_samples_are_curves() -> None:
+def test_shown_are_curves() -> None:
     environment, policy = _pair(options={"max_episode_steps": 50})
     rollout = environment.evaluate(policy, next(iter(environment.eval_batches())))
-    sample = environment.samples(rollout, 2)[1]
-    assert sample.text == "50 steps"
-    np.testing.assert_allclose(sample.series["velocity (m/s)"], rollout["x_velocity"][1], atol=1e-4)
+    each = environment.shown(rollout, 2)[1]
+    assert each.text == "50 steps"
+    np.testing.assert_allclose(each.series["velocity (m/s)"], rollout["x_velocity"][1], atol=1e-4)
 
 
 def test_what_a_simulator_cannot_do() -> None:

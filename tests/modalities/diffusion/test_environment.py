@@ -59,10 +59,10 @@ def test_evaluation_noise_belongs_to_the_entry() -> None:
     assert some["id"].tolist() == [4, 2]
 
 
-def test_samples_show_images() -> None:
+def test_shown_are_images() -> None:
     made = environment()
     rollout = made.evaluate(policy(1), torch.arange(6))
-    first, second = made.samples(rollout, 2)
+    first, second = made.shown(rollout, 2)
     assert (first.title, first.text) == ("a red square", "") and second.title == "a green square"
     shown = Image.open(io.BytesIO(second.picture)).convert("RGB")
     assert shown.tobytes() == as_picture(rollout["images"][1]).tobytes()

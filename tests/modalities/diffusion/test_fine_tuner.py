@@ -38,7 +38,7 @@ model:
   batch_size: 8
   batches_per_epoch: 2
 trainer: {accelerator: cpu, max_epochs: 2}
-soup: {normalise: 1, grid: 3, samples: 2, films: false}
+soup: {normalise: 1, grid: 3, shown: 2, films: false}
 """
 
 
@@ -128,7 +128,7 @@ def test_a_soup_is_scored_on_the_same_noise(lora: AttentionLoRA | None) -> None:
     points = [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]
     scores = benchmark_soups(module, experts, points, module.environment.eval_batches(), show=2)
     assert [len(each.rewards["red"]) for each in scores] == [6, 6, 6]
-    assert [each.samples[1].title for each in scores] == ["a green square"] * 3
+    assert [each.shown[1].title for each in scores] == ["a green square"] * 3
     module.policy.load_weights(experts[0])
     alone = Bright(0)(module.environment.evaluate(module.policy, torch.arange(6)))
     if lora is None:
@@ -141,7 +141,7 @@ def test_the_whole_experiment(tmp_path: Path) -> None:
     rsoup("soup", "-c", str(tmp_path / "tiny.yaml"), "--run_dir", str(tmp_path / "run"))
     record = front(tmp_path / "run")
     assert record["experts"] == ["red", "blue"] and len(record["points"]) == 4
-    assert len(list((tmp_path / "run" / "samples").glob("*.webp"))) >= 6
+    assert len(list((tmp_path / "run" / "shown").glob("*.webp"))) >= 6
     for name in ("init", "experts/red", "experts/blue"):
         StableDiffusionPipeline.from_pretrained(tmp_path / "run" / name)
 

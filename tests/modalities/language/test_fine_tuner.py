@@ -34,7 +34,7 @@ model:
   batches_per_epoch: 3
   max_new_tokens: 8
 trainer: {{accelerator: cpu, max_epochs: {epochs}}}
-soup: {{normalise: 2, grid: 3, samples: 2, films: false, morl: [{{early: 0.5, late: 0.5}}]}}
+soup: {{normalise: 2, grid: 3, shown: 2, films: false, morl: [{{early: 0.5, late: 0.5}}]}}
 """
 ALGORITHMS = {
     "ppo": "{class_path: PPO, init_args: {epochs: 2, minibatch_size: 0, discount: 1.0}}",
@@ -84,12 +84,12 @@ def test_rewards_were_put_on_one_scale(run: Path) -> None:
     assert all(deviation > 0 for _, deviation in statistics.values())
 
 
-def test_samples_show_what_rewards_read(run: Path) -> None:
-    shown = [json.loads(file.read_text())["samples"] for file in sorted((run / "samples").glob("*.json"))]
-    assert len(shown) == len(front(run)["points"]) and all(len(samples) == 2 for samples in shown)
-    assert len({samples[0]["title"] for samples in shown}) == 1
-    for samples in shown:
-        assert samples[0]["read"]["early"]["text"] == samples[0]["text"]
+def test_shown_what_rewards_read(run: Path) -> None:
+    shown = [json.loads(file.read_text())["shown"] for file in sorted((run / "shown").glob("*.json"))]
+    assert len(shown) == len(front(run)["points"]) and all(len(rows) == 2 for rows in shown)
+    assert len({rows[0]["title"] for rows in shown}) == 1
+    for rows in shown:
+        assert rows[0]["read"]["early"]["text"] == rows[0]["text"]
     assert "What the rewards read" in (run / "report.html").read_text()
 
 

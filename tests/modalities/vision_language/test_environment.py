@@ -87,22 +87,22 @@ def test_one_beam_evaluates_greedily_and_more_find_what_is_likelier() -> None:
     assert (likelihood[1] >= likelihood[0] - 1e-5).all() and (likelihood[1] > likelihood[0] + 1e-3).any()
 
 
-def test_samples_are_answers_beside_their_pictures() -> None:
+def test_shown_are_answers_beside_their_pictures() -> None:
     made = policy(DATA)
     place = environment(DATA, made)
     rollout = place.evaluate(made, torch.arange(6))
-    first, second, *_ = place.samples(rollout, 3)
+    first, second, *_ = place.shown(rollout, 3)
     assert (first.title, second.title) == ("a red square", f"{QUESTIONS[1]} (a green square)")
     assert first.text == rollout.texts["answer"][0]
     shown = Image.open(io.BytesIO(second.picture))
     assert shown.convert("RGB").tobytes() == DATA.picture("eval/green").tobytes()
 
 
-def test_samples_without_reference_are_called_by_what_is_known() -> None:
+def test_shown_without_reference_are_called_by_what_is_known() -> None:
     data = Squares(wordless=COLOURS)
     made = policy(DATA)
     place = environment(data, made)
-    titles = [sample.title for sample in place.samples(place.evaluate(made, torch.arange(2)), 2)]
+    titles = [each.title for each in place.shown(place.evaluate(made, torch.arange(2)), 2)]
     assert titles == ["eval/red", QUESTIONS[1]]
 
 
@@ -116,8 +116,8 @@ def test_boxes_go_with_the_rollout_and_onto_the_picture() -> None:
     place = environment(Boxed(), made)
     rollout = place.evaluate(made, torch.arange(4))
     assert rollout["box"].tolist() == [[0.0, 0.0, 0.5, 1.0]] * 4
-    (sample,) = place.samples(rollout, 1)
-    shown = Image.open(io.BytesIO(sample.picture)).convert("RGB")
+    (each,) = place.shown(rollout, 1)
+    shown = Image.open(io.BytesIO(each.picture)).convert("RGB")
     red, green, blue = shown.getpixel((1, 100))  # type: ignore[misc]
     assert shown.size == (200, 200) and green > red + 60 and green > blue + 60
 

@@ -39,7 +39,7 @@ model:
   max_new_tokens: 4
   beams: 2
 trainer: {accelerator: cpu, max_epochs: 1}
-soup: {normalise: 2, grid: 3, samples: 2, films: false}
+soup: {normalise: 2, grid: 3, shown: 2, films: false}
 """
 
 
@@ -74,16 +74,16 @@ def test_fluency_stands_beside_every_point_and_has_no_expert(run: Path) -> None:
     assert all(point["scores"]["fluency"] < 0 for point in record["points"])
 
 
-def test_samples_show_the_picture_that_all_points_share(run: Path) -> None:
-    shown = [json.loads(file.read_text())["samples"] for file in sorted((run / "samples").glob("*.json"))]
-    assert len(shown) == 4 and all(len(samples) == 2 for samples in shown)
+def test_shown_the_picture_that_all_points_share(run: Path) -> None:
+    shown = [json.loads(file.read_text())["shown"] for file in sorted((run / "shown").glob("*.json"))]
+    assert len(shown) == 4 and all(len(rows) == 2 for rows in shown)
     for number in range(2):
-        assert len({samples[number]["title"] for samples in shown}) == 1
-        (media,) = {samples[number]["media"] for samples in shown}
-        with Image.open(run / "samples" / media) as picture:
+        assert len({rows[number]["title"] for rows in shown}) == 1
+        (media,) = {rows[number]["media"] for rows in shown}
+        with Image.open(run / "shown" / media) as picture:
             assert picture.size == (20, 20)
-    for samples in shown:
-        assert samples[0]["read"]["bleu1"]["text"].startswith(samples[0]["text"] + " | a red square")
+    for rows in shown:
+        assert rows[0]["read"]["bleu1"]["text"].startswith(rows[0]["text"] + " | a red square")
     report = (run / "report.html").read_text()
     assert "data:image/webp;base64," in report
 
