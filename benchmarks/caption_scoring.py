@@ -24,7 +24,7 @@ from timing import Rounds, in_turns, report
 
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References, bleu, cider_d, rouge_l
 
-IMAGES, REFERENCES, SAMPLES, EPOCHS, VOCABULARY, ROUNDS = 250, 5, 5, 4, 5000, 5
+IMAGES, REFERENCES, COMPLETIONS, EPOCHS, VOCABULARY, ROUNDS = 250, 5, 5, 4, 5000, 5
 
 
 def make(seed: int = 0) -> tuple[list[list[str]], list[list[str]]]:
@@ -42,7 +42,7 @@ def make(seed: int = 0) -> tuple[list[list[str]], list[list[str]]]:
 
     captions = [draw(12) for _ in range(IMAGES)]
     references = [[change(caption) for _ in range(REFERENCES)] for caption in captions]
-    return references, [[change(caption) for _ in range(EPOCHS * SAMPLES)] for caption in captions]
+    return references, [[change(caption) for _ in range(EPOCHS * COMPLETIONS)] for caption in captions]
 
 
 def prepare_all(references: list[list[str]]) -> tuple[list[References], DocumentFrequencies]:
@@ -51,10 +51,10 @@ def prepare_all(references: list[list[str]]) -> tuple[list[References], Document
     return known, DocumentFrequencies.of(known)
 
 
-def score(known: list[References], frequencies: DocumentFrequencies, samples: list[list[str]]) -> np.ndarray:
-    """``[images · samples, 6]`` BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, image by image."""
+def score(known: list[References], frequencies: DocumentFrequencies, completions: list[list[str]]) -> np.ndarray:
+    """``[images · completions, 6]`` BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, image by image."""
     rows = []
-    for references, texts in zip(known, samples, strict=True):
+    for references, texts in zip(known, completions, strict=True):
         for text in texts:
             caption = Caption(text.split())
             rows.append(
@@ -63,11 +63,11 @@ def score(known: list[References], frequencies: DocumentFrequencies, samples: li
     return np.array(rows)
 
 
-def peer_score(references: list[list[str]], samples: list[list[str]]) -> np.ndarray:
+def peer_score(references: list[list[str]], completions: list[list[str]]) -> np.ndarray:
     """The same of pycocoevalcap."""
     known = dict(enumerate(references))
     calls = []
-    for texts in zip(*samples, strict=True):
+    for texts in zip(*completions, strict=True):
         candidates = {image: [text] for image, text in enumerate(texts)}
         bleus = Bleu(4).compute_score(known, candidates, verbose=0)[1]
         others = [metric.compute_score(known, candidates)[1] for metric in (Rouge(), Cider())]
@@ -84,20 +84,22 @@ def rate(function: Callable[[], np.ndarray]) -> float:
 
 def main() -> None:
     rounds = Rounds.asked(ROUNDS).share(1 / 3)
-    references, samples = make()
-    first = [texts[:SAMPLES] for texts in samples]
+    references, completions = make()
+    first = [texts[:COMPLETIONS] for texts in completions]
     known, frequencies = prepare_all(references)
-    worst = np.abs(score(known, frequencies, samples) - peer_score(references, samples)).max()
-    print(f"{IMAGES * len(samples[0])} captions, {REFERENCES} references each; scores differ by at most {worst:.1e}")
+    worst = np.abs(score(known, frequencies, completions) - peer_score(references, completions)).max()
+    print(
+        f"{IMAGES * len(completions[0])} captions, {REFERENCES} references each; scores differ by at most {worst:.1e}"
+    )
     assert worst < 1e-6
 
     def against_peer(name: str, ours: Callable[[], np.ndarray], texts: list[list[str]]) -> dict[str, float]:
         print(f"captions per second, {name}:")
         return in_turns(lambda: rate(ours), lambda: rate(lambda: peer_score(references, texts)), rounds)
 
-    result = against_peer("preparation included", lambda: score(*prepare_all(references), samples), samples)
+    result = against_peer("preparation included", lambda: score(*prepare_all(references), completions), completions)
     early = against_peer("the first epoch alone", lambda: score(*prepare_all(references), first), first)
-    late = against_peer("all prepared", lambda: score(known, frequencies, samples), samples)
+    late = against_peer("all prepared", lambda: score(known, frequencies, completions), completions)
     report("caption_scoring", "captions/s", result, first_epoch_ratio=early["ratio"], prepared_ratio=late["ratio"])
 
 

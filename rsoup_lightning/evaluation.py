@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Environment, Reading, Shown
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.front.metrics import SampleScores
+from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.losses import equal_but_for_rounding
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
@@ -119,7 +119,7 @@ def evaluate(
         One :class:`Scores` per member, complete on every process. What is shown comes from the first batches.
     """
     members = policy.members
-    metrics = [{name: SampleScores() for name in rewards} for _ in range(members)]
+    metrics = [{name: CompletionScores() for name in rewards} for _ in range(members)]
     shown: list[list[Shown]] = [[] for _ in range(members)]
     steps = torch.zeros(members, dtype=torch.long)
     for batch in batches:

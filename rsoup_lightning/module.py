@@ -20,7 +20,7 @@ from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit_lines, score_batch
 from rsoup_lightning.files import user_path
-from rsoup_lightning.front.metrics import SampleScores
+from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, check_normalisation, objectives, scalarise, score, standardise
@@ -110,7 +110,7 @@ class RewardFineTuner(L.LightningModule):
         self.seed = seed
         self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
         self.register_buffer("steps_taken", torch.tensor(0))
-        self.evaluation_scores = nn.ModuleList(SampleScores() for _ in self.rewards)
+        self.evaluation_scores = nn.ModuleList(CompletionScores() for _ in self.rewards)
         if init_weights is not None:
             place = {init_weights: user_path(init_weights)}
             self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
@@ -212,7 +212,7 @@ class RewardFineTuner(L.LightningModule):
     def _evaluation_step(self, split: str, batch: Any) -> None:
         ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
         for name, metric in zip(self.rewards, self.evaluation_scores, strict=True):
-            assert isinstance(metric, SampleScores)
+            assert isinstance(metric, CompletionScores)
             metric.update(ids[0], scores[name][0])
             self.log(f"{split}/{name}", metric, on_epoch=True, on_step=False, batch_size=ids.shape[1])
 

@@ -36,7 +36,7 @@ def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> di
         moment: when this is, for the error: "training step 17".
 
     Raises:
-        RewardError: wrong shape, or a value that is NaN or infinite; names the reward, the step and the sample.
+        RewardError: wrong shape, or a value that is NaN or infinite; names the reward, the step and the completion.
     """
     scores = {}
     for name, reward in rewards.items():
@@ -52,9 +52,9 @@ def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> di
         if len(bad):
             row = int(bad[0, 0])
             where = f", its step {int(bad[0, 1])}" if values.dim() == 2 else ""
-            value, sample = values[tuple(bad[0])].item(), _identify(rollout, row)
+            value, completion = values[tuple(bad[0])].item(), _identify(rollout, row)
             raise RewardError(
-                f"reward {name!r} is {value} at {moment}, sample {sample}{where}: "
+                f"reward {name!r} is {value} at {moment}, completion {completion}{where}: "
                 f"nothing was updated with it, and what was saved before is intact"
             )
         scores[name] = values

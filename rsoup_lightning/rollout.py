@@ -21,7 +21,7 @@ class Rollout:
         mask: ``[B, T]`` bool, true where a step counts (false: padding, or the reset between two episodes).
         steps: per-step payload, each ``[B, T, ...]`` (actions, observations, tokens, advantages).
         signals: per-step payload that only rewards read, each ``[B, T, ...]``; single steps leave it behind.
-        context: per-row payload, each ``[B, ...]`` (prompts, last observations, sample identifiers).
+        context: per-row payload, each ``[B, ...]`` (prompts, last observations, identifiers).
         terminated: ``[B, T]`` bool, no reward can follow this step. Default: the last counted step of each row.
         truncated: ``[B, T]`` bool, the episode was cut here although more would have followed. Default: nowhere.
         texts: anything per row that is no tensor, each a list of B entries (prompts and completions as strings).

@@ -53,7 +53,7 @@ def test_training_is_a_function_of_the_seed() -> None:
 def test_not_finite_reward_stops_before_any_update() -> None:
     module = PointFineTuner()
     module.rewards["east"] = Near(float("nan"), 0)
-    with pytest.raises(RewardError, match="'east' is nan at training step 0, sample 0"):
+    with pytest.raises(RewardError, match="'east' is nan at training step 0, completion 0"):
         quiet_trainer(max_epochs=1).fit(module)
     assert module.policy.place.tolist() == [0.0, 0.0]
 

@@ -35,10 +35,10 @@ def test_uncounted_steps_score_nothing() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_not_finite_names_reward_step_and_sample(bad: float) -> None:
-    with pytest.raises(RewardError, match=r"'quality' is (nan|inf) at training step 17, sample 1"):
+def test_not_finite_names_reward_step_and_completion(bad: float) -> None:
+    with pytest.raises(RewardError, match=r"'quality' is (nan|inf) at training step 17, completion 1"):
         score({"quality": Fixed(torch.tensor([0.0, bad]))}, ROLLOUT, moment="training step 17")
-    with pytest.raises(RewardError, match="sample 1, its step 2"):
+    with pytest.raises(RewardError, match="completion 1, its step 2"):
         score({"q": Fixed(torch.tensor([[0.0, 0, bad], [0, 0, bad]]))}, ROLLOUT, moment="evaluation")
 
 

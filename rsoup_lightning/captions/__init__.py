@@ -1,4 +1,4 @@
-"""Metrics of captions: functions of one sample here, without PyTorch; classes for a corpus in ``captions.metrics``."""
+"""Metrics of captions: functions of one caption here, without PyTorch; classes for a corpus in ``captions.metrics``."""
 
 from rsoup_lightning.captions.bleu import BleuCounts, bleu, bleu_counts, bleu_of
 from rsoup_lightning.captions.caption import Caption, References, prepare, read

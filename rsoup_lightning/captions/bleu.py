@@ -12,7 +12,7 @@ _TINY, _SMALL = 1e-15, 1e-9  # pycocoevalcap's, so that an order without any mat
 
 
 class BleuCounts(NamedTuple):
-    """What BLEU is made of; counts of several samples add up to those of their corpus.
+    """What BLEU is made of; counts of several captions add up to those of their corpus.
 
     Attributes:
         correct: for each order from 1 to 4, the n-grams that are in a reference, each at most as often as there.
@@ -28,7 +28,7 @@ class BleuCounts(NamedTuple):
 
 
 def bleu_counts(candidate: Caption, references: References) -> BleuCounts:
-    """The counts of one sample."""
+    """The counts of one caption."""
     length = len(candidate.words)
     correct, total = [], []
     for order, (counts, known) in enumerate(zip(candidate.ngrams, references.kept(occurrences), strict=True)):
@@ -41,7 +41,7 @@ def bleu_counts(candidate: Caption, references: References) -> BleuCounts:
 
 
 def bleu_of(counts: BleuCounts) -> list[float]:
-    """BLEU-1 to BLEU-4 of the counts of a sample or a corpus, smoothed as pycocoevalcap does."""
+    """BLEU-1 to BLEU-4 of the counts of a caption or a corpus, smoothed as pycocoevalcap does."""
     ratio = (counts.length + _TINY) / (counts.reference_length + _SMALL)
     brevity = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
     product, values = 1.0, []
@@ -52,7 +52,7 @@ def bleu_of(counts: BleuCounts) -> list[float]:
 
 
 def bleu(candidate: Caption, references: References) -> list[float]:
-    """BLEU-1 to BLEU-4 of one sample, each from 0 to 1; equal to pycocoevalcap's per-sample scores.
+    """BLEU-1 to BLEU-4 of one caption, each from 0 to 1; equal to pycocoevalcap's score per captions.
 
     An empty caption scores 0. A caption of fewer than n words has no n-gram, and a BLEU-n that is small, but not 0.
 

@@ -42,22 +42,19 @@ class Caption:
 
 
 class References:
-    """The reference captions of one sample, and what metrics make of them; see :func:`prepare`.
+    """The reference captions of one item, and what metrics make of them; see :func:`prepare`.
 
     Args:
         captions: at least one, and at least one with words.
-        sample: what errors call the sample.
+        item: what errors call the item.
 
     Raises:
         RewardError: there is no reference with a word.
     """
 
-    def __init__(self, captions: Sequence[Caption], sample: str = "a sample") -> None:
+    def __init__(self, captions: Sequence[Caption], item: str = "an item") -> None:
         if not any(caption.words for caption in captions):
-            raise RewardError(
-                f"reference-free sample: {sample} has no reference caption with a word in it: "
-                "give it one, or leave the sample out"
-            )
+            raise RewardError(f"{item} has no reference caption with a word in it: give it one, or leave it out")
         self.captions = tuple(captions)
         self._kept: dict[tuple[Any, ...], Any] = {}
 
@@ -75,17 +72,17 @@ def read(text: str) -> Caption:
     return Caption(tokenise(text))
 
 
-def prepare(texts: Sequence[str], sample: str = "a sample") -> References:
-    """The references of one sample, worth keeping while several captions are scored against them.
+def prepare(texts: Sequence[str], item: str = "an item") -> References:
+    """The references of one item, worth keeping while several captions are scored against them.
 
     Args:
         texts: the reference captions.
-        sample: what errors call the sample.
+        item: what errors call the item.
 
     Raises:
         RewardError: there is no reference with a word.
     """
-    return References([read(text) for text in texts], sample)
+    return References([read(text) for text in texts], item)
 
 
 def occurrences(references: References) -> list[dict[str, tuple[int, ...]]]:

@@ -12,7 +12,7 @@ _SIGMA = 6.0  # words
 
 
 def cider(candidate: Caption, references: References, frequencies: DocumentFrequencies) -> float:
-    """CIDEr of one sample, from 0 to 1 (paper, eq. 2 and 3): the mean cosine over references and n from 1 to 4.
+    """CIDEr of one caption, from 0 to 1 (paper, eq. 2 and 3): the mean cosine over references and n from 1 to 4.
 
     As in the paper, without the factor of 10 that :func:`cider_d` has; other than there, words are not stemmed.
 
@@ -26,7 +26,7 @@ def cider(candidate: Caption, references: References, frequencies: DocumentFrequ
 
 
 def cider_d(candidate: Caption, references: References, frequencies: DocumentFrequencies) -> float:
-    """CIDEr-D of one sample, from 0 to 10 (paper, eq. 4 and 5).
+    """CIDEr-D of one caption, from 0 to 10 (paper, eq. 4 and 5).
 
     The cosines are clipped, so that repeating words does not pay, and multiplied by exp(-Δ² / 2σ²), where Δ is the
     difference of the lengths and σ is 6 words; their mean is multiplied by 10. Words are not stemmed. What

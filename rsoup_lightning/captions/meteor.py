@@ -18,7 +18,7 @@ Synonyms = Callable[[str], Collection[str]]
 
 
 def meteor(candidate: Caption, references: References, synonyms: Synonyms | None = None) -> float:
-    """METEOR of one sample, from 0 to 1, the largest over its references. An empty caption scores 0.
+    """METEOR of one caption, from 0 to 1, the largest over its references. An empty caption scores 0.
 
     Equal to nltk's with the same stages. As there, words are matched one by one from the caption's end, each to the
     last free place in the reference: not always the alignment with the fewest chunks, which the paper asks for.

@@ -20,7 +20,7 @@ from rsoup_lightning.errors import ConfigError, RewardError
 
 
 class BleuMetric(Metric):
-    """BLEU of a corpus: the counts of all samples together, not the mean of theirs; see :func:`bleu_counts`.
+    """BLEU of a corpus: the counts of all captions together, not the mean of theirs; see :func:`bleu_counts`.
 
     Args:
         order: from 1 to 4, the words of the longest n-grams.
@@ -46,8 +46,8 @@ class BleuMetric(Metric):
         self.add_state("counts", torch.zeros(2 * ORDERS + 2, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        """Add samples: a caption each, and its references."""
-        for candidate, known in _samples(candidates, references):
+        """Add captions, each with its references."""
+        for candidate, known in _read_all(candidates, references):
             correct, total, length, reference_length = bleu_counts(candidate, known)
             self.counts += self.counts.new_tensor([*correct, *total, length, reference_length])
 
@@ -59,7 +59,7 @@ class BleuMetric(Metric):
 
 
 class _Mean(Metric):
-    """The mean of the samples' scores. Subclasses write :meth:`score`."""
+    """The mean of the captions' scores. Subclasses write :meth:`score`."""
 
     full_state_update = False
     higher_is_better = True
@@ -73,16 +73,16 @@ class _Mean(Metric):
 
     @abstractmethod
     def score(self, candidate: Caption, references: References) -> float:
-        """Of one sample."""
+        """Of one caption."""
 
     def update(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        """Add samples: a caption each, and its references."""
-        scores = [self.score(candidate, known) for candidate, known in _samples(candidates, references)]
+        """Add captions, each with its references."""
+        scores = [self.score(candidate, known) for candidate, known in _read_all(candidates, references)]
         self.total += sum(scores)
         self.count += len(scores)
 
     def compute(self) -> Tensor:
-        """Scalar mean over the samples."""
+        """Scalar mean over the captions."""
         return self.total / self.count
 
 
@@ -132,7 +132,7 @@ class CiderDMetric(CiderMetric):
         return cider_d(candidate, references, self.frequencies)
 
 
-def _samples(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Iterator[tuple[Caption, References]]:
+def _read_all(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Iterator[tuple[Caption, References]]:
     """Each caption with its references.
 
     Raises:
@@ -141,4 +141,4 @@ def _samples(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> 
     if len(candidates) != len(references):
         raise RewardError(f"{len(candidates)} captions came with references for {len(references)}")
     for index, (candidate, texts) in enumerate(zip(candidates, references, strict=True)):
-        yield read(candidate), prepare(texts, f"sample {index}, captioned {candidate!r:.80},")
+        yield read(candidate), prepare(texts, f"caption {index}, {candidate!r:.80},")

@@ -18,7 +18,7 @@ class _Rows(NamedTuple):
 
 
 def rouge_l(candidate: Caption, references: References) -> float:
-    """ROUGE-L of one sample, from 0 to 1; equal to pycocoevalcap's per-sample score. An empty caption scores 0.
+    """ROUGE-L of one caption, from 0 to 1; equal to pycocoevalcap's score per caption. An empty caption scores 0.
 
     Precision and recall are the largest over the references, each for itself; their F-measure has a β of 1.2.
 

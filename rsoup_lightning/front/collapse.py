@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 OUTLIERS = 0.05
-"""The share of init's own samples that count as bad."""
+"""The share of init's own completions that count as bad."""
 
 
 def collapsed(scores: Mapping[str, ArrayLike], init: Mapping[str, ArrayLike], guards: Iterable[str]) -> list[str]:
     """The guards by which a policy is no longer what it was.
 
-    Training moves guards on purpose, and with enough samples each such change is significant; a collapse is one that
-    leaves the range in which init's samples lie: more than half of the policy's are worse than 95 % of init's. A guard
+    Training moves guards on purpose, and with enough completions each such change is significant. A collapse leaves
+    the range in which init's completions lie: more than half of the policy's are worse than 95 % of init's. A guard
     that only says yes (1) or no (0) has no such range: by it, the policy has lost more than half of init's yeses, and
     not by chance (two standard errors of their difference).
 
     Args:
-        scores: ``{reward: [S]}`` per-sample scores of the policy.
+        scores: ``{reward: [S]}`` scores of the policy's completions.
         init: ``{reward: [S]}`` those of the initialisation.
         guards: names of rewards that are only watched.
 

@@ -1,6 +1,6 @@
 """Pure arithmetic on fronts. Every reward is maximised. Hypervolume and dominance come from moocore.
 
-Notation: P points, R rewards, E experts, S samples (paired: sample s has the same prompt or seed at every point).
+Notation: P points, R rewards, E experts, S completions (paired: number s has the same prompt or seed at every point).
 Functions of points raise FrontError where scores are not finite.
 """
 
@@ -98,7 +98,7 @@ class LMC:
 
     Attributes:
         gaps: ``[P, R]`` score minus chord; not negative where LMC holds.
-        ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without several samples.
+        ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without several completions.
         interior: ``[P]`` bool, points with at least two non-zero coefficients: only they can fail.
     """
 
@@ -140,10 +140,10 @@ def linear_mode_connectivity(
     resamples: int = 1000,
     seed: int = 0,
 ) -> LMC:
-    """LMC at each λ (Ramé et al. 2023, Definition 1), with paired bootstrap intervals where samples are given.
+    """LMC at each λ (Ramé et al. 2023, Definition 1), with paired bootstrap intervals where scores are per completion.
 
     Args:
-        scores: ``[P, R]`` means or ``[P, R, S]`` samples of the merged weights.
+        scores: ``[P, R]`` means of the merged weights, or ``[P, R, S]`` scores per completion.
         experts: ``[E, R]`` or ``[E, R, S]`` likewise, paired with ``scores``.
         coefficients: ``[P, E]`` λ of each point.
         resamples: of the bootstrap.

@@ -1,4 +1,4 @@
-"""torchmetrics classes of fronts, and the per-sample scores every evaluation collects."""
+"""torchmetrics classes of fronts, and the scores per completion that every evaluation collects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torchmetrics import Metric
 from rsoup_lightning.front import geometry as fronts
 
 
-class SampleScores(Metric):
-    """Collects one score per sample; computes their mean. Safe under DDP: samples seen twice count once.
+class CompletionScores(Metric):
+    """Collects one score per completion; computes their mean. Safe under DDP: completions seen twice count once.
 
-    >>> metric = SampleScores()
+    >>> metric = CompletionScores()
     >>> metric.update(torch.tensor([7, 8]), torch.tensor([1.0, 3.0]))
     >>> metric.update(torch.tensor([7]), torch.tensor([1.0]))
     >>> metric.compute().item()
@@ -33,16 +33,16 @@ class SampleScores(Metric):
         self.add_state("scores", [], dist_reduce_fx="cat")
 
     def update(self, ids: Tensor, scores: Tensor) -> None:
-        """Add samples: ``ids [B]`` integers that identify them, ``scores [B]``."""
+        """Add completions: ``ids [B]`` integers that identify them, ``scores [B]``."""
         self.ids.append(ids)
         self.scores.append(scores.detach().float())
 
     def compute(self) -> Tensor:
-        """Scalar mean over the distinct samples."""
+        """Scalar mean over the distinct completions."""
         return self.ordered(self._cat(self.ids), self._cat(self.scores)).mean()
 
     def gathered(self) -> Tensor:
-        """``[S]`` the score of every distinct sample of all processes, in the order of their ids."""
+        """``[S]`` the score of every distinct completion of all processes, in the order of their ids."""
         with self.sync_context(should_sync=self._to_sync, dist_sync_fn=self.dist_sync_fn):
             return self.ordered(self._cat(self.ids), self._cat(self.scores))
 

@@ -161,7 +161,7 @@ def _window(places: Array, best: int) -> NDArray[np.bool_] | None:
 
 def _smoothers(around: Array, noise: Array) -> Array:
     """``[R, C, P]`` matrices from scores to terms: least squares weighted by 1/noise², per reward."""
-    floor = noise.max(0) / 10  # a score that happens to be constant on the samples is not known exactly
+    floor = noise.max(0) / 10  # a score that happens to be constant on the completions is not known exactly
     certainty = 1 / np.where(floor > 0, np.maximum(noise, floor), 1.0)
     terms = scheffe_terms(around)
     return np.stack([np.linalg.pinv(terms * column[:, None]) * column for column in certainty.T])

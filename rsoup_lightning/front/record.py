@@ -66,7 +66,7 @@ def check_record(record: Any, name: str = "this record") -> Record:
 def _check_point(point: _Entry, rewards: list[str], experts: list[str], measured: Iterable[str]) -> None:
     kind = point["kind"].require(_KIND).value
     point["method"].require(_TEXT)
-    point["samples"].require(_COUNT)
+    point["completions"].require(_COUNT)
     point["collapsed"].require(_TEXTS)
     if point["coefficients"].value is not None or kind in ("expert", "soup"):
         point["coefficients"].each(_FINITE, experts)

@@ -1,6 +1,6 @@
 """What an experiment found: evaluated points, their summary, and the content of ``front.json``.
 
-Notation: R rewards, E experts, S evaluation samples (paired: the same prompts or seeds for every point).
+Notation: R rewards, E experts, S completions of the evaluation (paired: the same prompts or seeds for every point).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Point:
         kind: what it is.
         coefficients: λ per expert, or None where it is no merge of experts.
         preference: μ it was trained on, or None where it was not trained on one.
-        scores: ``{reward: [S]}`` per-sample scores.
+        scores: ``{reward: [S]}`` scores per completion.
         shown: things it produced, to look at.
     """
 
@@ -50,7 +50,7 @@ class Point:
             "coefficients": self.coefficients,
             "preference": self.preference,
             **estimates(self.scores, bootstrap_interval),
-            "samples": len(next(iter(self.scores.values()))),
+            "completions": len(next(iter(self.scores.values()))),
             "method": "linear",
         }
 
@@ -96,7 +96,7 @@ def record_of(
 ) -> Record:
     """The record of a front whose mean scores are already known: published ones, or somebody's own sweep.
 
-    Means have no samples behind them: nothing has an interval, and LMC is counted on the means alone.
+    Means have no completions behind them: nothing has an interval, and LMC is counted on the means alone.
 
     Args:
         task: what to call it.
@@ -143,18 +143,18 @@ def summarise(
     baselines = [point for point in points if point.kind == "morl"]
     # The experts are what MORL trains for one-hot μ: both families have them, and so the same corners.
     families = {"soup": soups, "experts": corners, "morl": corners + baselines if baselines else []}
-    samples = {kind: _stack(members, experts) for kind, members in families.items()}
-    means = {kind: values.mean(-1) for kind, values in samples.items() if len(values)}
+    scores = {kind: _stack(members, experts) for kind, members in families.items()}
+    means = {kind: values.mean(-1) for kind, values in scores.items() if len(values)}
     everything = _stack(points, experts).mean(-1)
     nadir = everything.min(0) if reference_point is None else np.array([reference_point[name] for name in experts])
     lmc = fronts.linear_mode_connectivity(
-        samples["soup"],
-        samples["experts"],
+        scores["soup"],
+        scores["experts"],
         [[(point.coefficients or {}).get(name, 0.0) for name in experts] for point in soups],
         resamples=RESAMPLES,
     )
     fronts_of = {kind: means[kind] for kind in ("soup", "morl") if kind in means}
-    draws = {kind: _or_none(_hypervolumes, samples[kind], samples["experts"]) for kind in fronts_of}
+    draws = {kind: _or_none(_hypervolumes, scores[kind], scores["experts"]) for kind in fronts_of}
     return {
         "reference_point": dict(zip(experts, nadir.tolist(), strict=True)),
         "hypervolume": {kind: fronts.hypervolume(values, nadir) for kind, values in fronts_of.items()},
@@ -176,15 +176,15 @@ def summarise(
 
 
 def _stack(points: Sequence[Point], rewards: Sequence[str]) -> Array:
-    """``[P, R, S]`` samples of points."""
+    """``[P, R, S]`` scores of points."""
     return np.array([[point.scores[name] for name in rewards] for point in points], dtype=float)
 
 
-def _hypervolumes(samples: Array, experts: Array) -> Array | None:
+def _hypervolumes(scores: Array, experts: Array) -> Array | None:
     """Normalised hypervolumes over resampled evaluation entries, the experts' box included; None for one entry."""
-    if samples.shape[-1] < 2:
+    if scores.shape[-1] < 2:
         return None
-    points, corners = (bootstrap_means(values, resamples=RESAMPLES) for values in (samples, experts))
+    points, corners = (bootstrap_means(values, resamples=RESAMPLES) for values in (scores, experts))
     return np.array([fronts.normalised_hypervolume(points[..., i], corners[..., i]) for i in range(RESAMPLES)])
 
 

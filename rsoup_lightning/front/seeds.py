@@ -27,7 +27,7 @@ def combine_seeds(records: Sequence[Record]) -> Record:
                 **versions[0],
                 **estimates(scores, student_interval),
                 "per_seed": scores,
-                "samples": sum(version["samples"] for version in versions),
+                "completions": sum(version["completions"] for version in versions),
                 "collapsed": sorted({name for version in versions for name in version["collapsed"]}),
             }
         )

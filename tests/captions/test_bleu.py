@@ -33,13 +33,13 @@ def test_empty_and_short_captions() -> None:
 def test_equal_to_pycocoevalcap() -> None:
     peer = pytest.importorskip("pycocoevalcap.bleu.bleu").Bleu(4)
     candidates, references = pairs(1000)
-    corpus, samples = peer.compute_score(
+    corpus, each = peer.compute_score(
         dict(enumerate(references)), {index: [text] for index, text in enumerate(candidates)}, verbose=0
     )
     known = [References([Caption(text.split()) for text in texts]) for texts in references]
     captions = [Caption(text.split()) for text in candidates]
     ours = np.array([bleu(*pair) for pair in zip(captions, known, strict=True)])
-    np.testing.assert_allclose(ours.T, samples, atol=1e-9)
+    np.testing.assert_allclose(ours.T, each, atol=1e-9)
     counts = [bleu_counts(*pair) for pair in zip(captions, known, strict=True)]
     correct, total = (np.sum([getattr(one, field) for one in counts], axis=0) for field in ("correct", "total"))
     length, reference_length = (sum(getattr(one, field) for one in counts) for field in ("length", "reference_length"))

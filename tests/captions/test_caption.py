@@ -17,8 +17,8 @@ def test_ngrams_are_counted_by_length() -> None:
 
 
 @pytest.mark.parametrize("texts", [[], ["", "?"]])
-def test_reference_free_samples_are_refused(texts: list[str]) -> None:
-    with pytest.raises(RewardError, match=r"reference-free sample: image 7\.png has no reference"):
+def test_items_without_references_are_refused(texts: list[str]) -> None:
+    with pytest.raises(RewardError, match=r"image 7\.png has no reference"):
         prepare(texts, "image 7.png")
 
 

@@ -70,10 +70,10 @@ def test_cider_is_the_mean_of_dense_cosines() -> None:
 def test_cider_d_is_what_pycocoevalcap_calls_cider() -> None:
     peer = pytest.importorskip("pycocoevalcap.cider.cider").Cider()
     candidates, references = pairs(1000)
-    mean, samples = peer.compute_score(
+    mean, each = peer.compute_score(
         dict(enumerate(references)), {index: [text] for index, text in enumerate(candidates)}
     )
     captions, known, frequencies = _prepared(1000)
     ours = [cider_d(caption, one, frequencies) for caption, one in zip(captions, known, strict=True)]
-    np.testing.assert_allclose(ours, samples, atol=1e-9)
+    np.testing.assert_allclose(ours, each, atol=1e-9)
     assert np.mean(ours) == pytest.approx(mean, abs=1e-9)

@@ -46,7 +46,7 @@ def test_bleu_is_of_the_corpus(order: int) -> None:
 
 
 @pytest.mark.parametrize("index", range(5))
-def test_merged_states_are_those_of_all_samples(index: int) -> None:
+def test_merged_states_are_those_of_all_captions(index: int) -> None:
     def make() -> Metric:
         return [*(metric for metric, _ in _metrics()), BleuMetric()][index]
 
@@ -64,7 +64,7 @@ def test_merged_states_are_those_of_all_samples(index: int) -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(RewardError, match="2 captions came with references for 1"):
         RougeLMetric().update(["a", "b"], [["a"]])
-    with pytest.raises(RewardError, match="reference-free sample: sample 1, captioned 'b',"):
+    with pytest.raises(RewardError, match="caption 1, 'b', has no reference"):
         RougeLMetric().update(["a", "b"], [["a"], []])
     with pytest.raises(ConfigError, match="BLEU-5"):
         BleuMetric(5)

@@ -9,7 +9,7 @@ from rsoup_lightning.front.seeds import combine_seeds
 INIT = {"real": np.arange(100.0), "share": np.arange(100) % 2}
 
 
-def test_half_of_the_samples_must_be_outliers_of_init() -> None:
+def test_half_of_the_completions_must_be_outliers_of_init() -> None:
     worse = np.where(np.arange(100) < 51, -1.0, 99.0)
     assert collapsed({"real": worse}, INIT, ["real"]) == ["real"]
     assert collapsed({"real": np.roll(worse, 1)[::-1]}, INIT, ["real"]) == ["real"]  # whichever they are

@@ -36,7 +36,7 @@ def test_lmc_share() -> None:
 
 
 def test_sample_scores_are_ordered_and_counted_once() -> None:
-    metric = metrics.SampleScores()
+    metric = metrics.CompletionScores()
     metric.update(torch.tensor([5, 3]), torch.tensor([50.0, 30.0]))
     metric.update(torch.tensor([4, 5]), torch.tensor([40.0, 50.0]))
     assert metric.gathered().tolist() == [30.0, 40.0, 50.0]

@@ -8,13 +8,13 @@ from rsoup_lightning.front.results import Point, Record, front_record
 from rsoup_lightning.simplex import simplex
 
 
-def demo_record(rewards: int, *, steps: int = 5, samples: int = 20) -> Record:
+def demo_record(rewards: int, *, steps: int = 5, completions: int = 20) -> Record:
     """Concave rewards in λ: expert i is best on reward i, soups lie above the chord, init is worst of all."""
     names = [f"reward_{letter}" for letter in "abcdef"[:rewards]]
     generator = np.random.default_rng(0)
 
     def scores(weights: tuple[float, ...], shift: float = 0.0) -> dict[str, np.ndarray]:
-        noise = generator.normal(0, 0.05, samples)
+        noise = generator.normal(0, 0.05, completions)
         own = zip(names, weights, strict=True)
         return {name: np.sqrt(max(weight, 0.0)) - max(weight - 1, 0.0) + shift + noise for name, weight in own}
 

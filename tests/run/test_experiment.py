@@ -68,7 +68,7 @@ def test_the_front_is_what_the_maths_says(run: Path) -> None:
         assert point["scores"]["east"] == pytest.approx(expected, abs=1e-5)
         low, high = point["ci95"]["east"]
         assert low <= point["scores"]["east"] <= high
-        assert point["samples"] == 12
+        assert point["completions"] == 12
     assert record["summary"]["lmc"]["holds"] == record["summary"]["lmc"]["of"] == 3
     assert record["summary"]["training_cost"] == {"soup": (2 + 3 + 3) * 320, "morl": (2 + 3 + 3 + 3) * 320}
 
@@ -231,7 +231,7 @@ def test_not_finite_reward_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     )
     (tmp_path / "late.yaml").write_text(POINT_RECIPE.replace("tests.conftest:Point", "late:Late"))
     done = rsoup("soup", "-c", "late.yaml", "--run_dir", "run", cwd=tmp_path, status=2, PYTHONPATH=str(tmp_path))
-    assert "reward 'north' is nan at training step 15, sample 0" in done.stderr
+    assert "reward 'north' is nan at training step 15, completion 0" in done.stderr
     checkpoint = torch.load(tmp_path / "run" / "init" / "last.ckpt", weights_only=True)
     assert checkpoint["epoch"] == 0
     assert checkpoint["state_dict"]["policy.place"].isfinite().all()

@@ -40,8 +40,8 @@ class CaptionReward(PictureReward):
         for item in (item for split in splits for item in data.items(split)):
             if not any(text.strip() for text in item.references):
                 raise RewardError(
-                    f"reference-free sample: nothing is said of {item.picture}{item.question and f' ({item.question})'}"
-                    f", and {type(self).__name__} needs a reference: give it one, or leave the item out"
+                    f"{item.picture}{item.question and f' ({item.question})'} has no reference caption, and "
+                    f"{type(self).__name__} needs one: give it one, or leave the item out"
                 )
 
     def ratings(self, rollout: Rollout) -> list[float]:
@@ -175,4 +175,4 @@ class BoxHit(PictureReward):
 @cache
 def _references(texts: tuple[str, ...]) -> References:
     """Prepared once for all completions and epochs."""
-    return captions.prepare(texts, sample=repr(texts[0]) if texts else "an item")
+    return captions.prepare(texts, item=repr(texts[0]) if texts else "an item")

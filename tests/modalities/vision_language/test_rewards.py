@@ -72,15 +72,15 @@ def test_a_picture_is_one_document_however_much_is_asked_of_it() -> None:
 
 @pytest.mark.parametrize("reward", [Bleu(), RougeL(), Meteor(), CiderD()])
 @pytest.mark.parametrize("said", [(), (" ",)])
-def test_a_sample_without_reference_is_named_at_the_start(reward: CaptionReward, said: tuple[str, ...]) -> None:
-    with pytest.raises(RewardError, match=rf"nothing is said of two \(which\?\), and {type(reward).__name__} needs"):
+def test_an_item_without_reference_is_named_at_the_start(reward: CaptionReward, said: tuple[str, ...]) -> None:
+    with pytest.raises(RewardError, match=rf"two \(which\?\) has no reference caption, and {type(reward).__name__}"):
         reward.prepare(Given([Item("one", ("red",)), Item("two", said, "which?")]))
 
 
-def test_a_sample_without_reference_cannot_be_scored() -> None:
-    with pytest.raises(RewardError, match="reference-free sample: '!' has no reference caption with a word"):
+def test_an_item_without_reference_cannot_be_scored() -> None:
+    with pytest.raises(RewardError, match=r"^'!' has no reference caption with a word"):
         RougeL()(rollout("red", references=("!",)))
-    with pytest.raises(RewardError, match="reference-free sample"):
+    with pytest.raises(RewardError, match="an item has no reference caption"):
         RougeL()(rollout("red", references=()))
 
 

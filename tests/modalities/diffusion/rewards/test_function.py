@@ -58,7 +58,7 @@ def test_no_numbers_at_all() -> None:
 
 
 def test_nan_is_an_error() -> None:
-    with pytest.raises(RewardError, match="reward 'mine' is nan at evaluation, sample 1"):
+    with pytest.raises(RewardError, match="reward 'mine' is nan at evaluation, completion 1"):
         score({"mine": ImageFunction(f"{HERE}:not_a_number")}, ROLLOUT, moment="evaluation")
 
 
