@@ -96,13 +96,9 @@ class RewardFineTuner(L.LightningModule):
         self.environment = environment
         self.policy = policy
         self.rewards = dict(rewards)
-        wanted = objectives(self.rewards)
-        uniform = dict.fromkeys(wanted, 1 / max(len(wanted), 1))
-        self.preference = check_preference(preference or uniform, list(self.rewards))
         self.algorithm = algorithm or PPO()
         self.optimizer = optimizer
         self.kl = kl or KLPenalty()
-        self.normalisation = check_normalisation(normalisation or {}, self.rewards)
         self.reward_scale = reward_scale
         self.micro_batch_size = micro_batch_size
         self.decay_learning_rate = decay_learning_rate
@@ -111,9 +107,30 @@ class RewardFineTuner(L.LightningModule):
         self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(CompletionScores() for _ in self.rewards)
+        wanted = objectives(self.rewards)
+        self.prepare(preference or dict.fromkeys(wanted, 1 / max(len(wanted), 1)), normalisation, init_weights)
+
+    def prepare(
+        self,
+        preference: Mapping[str, float],
+        normalisation: Mapping[str, tuple[float, float]] | None = None,
+        init_weights: str | None = None,
+    ) -> None:
+        """Turn to another training, so that one model in memory serves a whole run; the arguments are the class's.
+
+        Raises:
+            UnknownNameError: a reward that is not there.
+            CoefficientError: a preference off the simplex.
+            WeightsError: weights that cannot be read, or are another policy's.
+        """
+        self.preference = check_preference(preference, list(self.rewards))
+        self.normalisation = check_normalisation(normalisation or {}, self.rewards)
         if init_weights is not None:
             place = {init_weights: user_path(init_weights)}
             self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
+        self.zero_grad()
+        self.kl_coefficient.fill_(self.kl.coefficient)
+        self.steps_taken.zero_()
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 

@@ -92,6 +92,7 @@ class Policy(nn.Module, ABC):
 
     def freeze_reference(self) -> None:
         """Keep the present weights as the reference policy of KL penalties."""
+        self._reference = ()  # of an earlier training: a copy would hold a copy of it
         self._reference = (deepcopy(self).eval().requires_grad_(False),)
 
     def reference_log_probs(self, rollout: Rollout) -> Tensor:

@@ -93,4 +93,4 @@ def test_a_small_soup(small: str, tmp_path: Path) -> None:
 )
 def test_it_names_what_is_missing(small: str, option: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        Recipe.resolve(*parsed("-c", small, f"--model.{option}"))
+        Recipe.resolve(*parsed("-c", small, f"--model.{option}")).fine_tuner(0)

@@ -137,4 +137,4 @@ def test_a_small_soup(name: str, small: str, tmp_path: Path) -> None:
 @each
 def test_it_names_what_is_missing(name: str) -> None:
     with pytest.raises(ConfigError, match=r"there is no file absent/weights\.pt"):
-        Recipe.resolve(*parsed(name, "--model.base.init_args.weights=absent/weights.pt"))
+        Recipe.resolve(*parsed(name, "--model.base.init_args.weights=absent/weights.pt")).fine_tuner(0)

@@ -159,16 +159,17 @@ def test_the_papers_settings(name: str) -> None:
 @each
 def test_a_small_epoch(name: str, folders: dict[str, str], tmp_path: Path) -> None:
     recipe = Recipe.resolve(*arguments(name, "-c", small(name, folders, tmp_path)))
-    trainer, module = recipe.build()
-    trainer.fit(module)
+    module = recipe.fine_tuner(0)
+    experts = recipe.check(module)
+    recipe.trainer().fit(module)
     trained = {key: weight for key, weight in module.policy.weights().items() if "lora_B" in key}
     assert trained and all(weight.any() for weight in trained.values())
     rollout = module.environment.rollout(module.policy, 0)
     questions = {KEPT[name](i)[2] for i in range(8)}
     assert set(rollout.texts["question"]) < questions
     scores = score(module.rewards, rollout, moment="a test")
-    assert all(scores[expert].shape == (2,) and scores[expert].isfinite().all() for expert in recipe.experts)
-    for expert, read in zip(recipe.experts, READ[name], strict=True):
+    assert all(scores[expert].shape == (2,) and scores[expert].isfinite().all() for expert in experts)
+    for expert, read in zip(experts, READ[name], strict=True):
         texts = zip(rollout.texts["question"], rollout.texts["answer"], strict=True)
         assert module.rewards[expert].inputs(rollout) == [read.format(q=q, a=a) for q, a in texts]
 

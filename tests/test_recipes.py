@@ -68,8 +68,9 @@ def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setenv("RSOUP_CACHE", str(tmp_path))  # what is pre-trained so briefly is not worth keeping
             config = parser.parse_args(["-c", str(path), *(f"--model.{option}" for option in BRIEFLY[kind(base)])])
         recipe = Recipe.resolve(task, parser, config)
-        assert len(recipe.experts) > 1
-        recipe.build()[1].configure_optimizers()
+        module = recipe.fine_tuner(0)
+        assert len(recipe.check(module)) > 1
+        module.configure_optimizers()
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=recipe_name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 from torch import Tensor
@@ -50,23 +49,34 @@ class Experiment:
 
     Args:
         recipe: what to run.
+        experts: the rewards that get an expert.
         seed: of everything random.
         name: of the run, all its seeds included.
         folder: the run folder, already claimed for this recipe and seed.
         progress: where to show how it goes.
+        module: the fine-tuner as the recipe builds it for this seed: the one model of all stages.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, name: str, folder: RunFolder, progress: RunProgress) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        experts: Sequence[str],
+        seed: int,
+        name: str,
+        folder: RunFolder,
+        progress: RunProgress,
+        module: RewardFineTuner,
+    ) -> None:
         self.recipe = recipe
         self.settings = recipe.settings
-        self.experts = recipe.experts
+        self.module = module
+        self.experts = experts
         self.seed = seed
         self.name = name
         self.folder = folder
         self.progress = progress
-        trainer, self.module = self._build()
-        self.device = trainer.strategy.root_device
-        self.module.to(self.device)
+        self.device = recipe.trainer().strategy.root_device
+        self._built = {name: tensor.clone() for name, tensor in module.policy.weights().items()}
 
     def run(self) -> Record:
         """All stages; returns the content of front.json, which is written with what policies produced.
@@ -113,36 +123,36 @@ class Experiment:
             self.progress.skip(stage.epochs)
             return
         checkpoint = StageCheckpoint(path / "last.ckpt")
-        module = self._fit(stage, checkpoint)
-        write_weights(path, module.policy.weights())
-        module.policy.export(path)
+        self._fit(stage, checkpoint)
+        write_weights(path, self.module.policy.weights())
+        self.module.policy.export(path)
         self.folder.finish(
             stage.name,
             {
                 "preference": stage.preference,
                 "seconds": round(checkpoint.seconds, 1),
                 "init": sha256(stage.init / FILE_NAME) if stage.init else None,
-                "steps": int(module.steps_taken),
-                "unit": module.environment.unit,
+                "steps": int(self.module.steps_taken),
+                "unit": self.module.environment.unit,
                 "history": checkpoint.history,
             },
         )
         checkpoint.remove()
 
-    def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> RewardFineTuner:
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> None:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
-        start: dict[str, Any] = {}
-        if stage.init:
-            start = {"init_weights": str(stage.init / FILE_NAME), "normalisation": self._normalisation(stage.init)}
-        place = Place(self.folder.path, self.name, self.folder.id, stage.name) if stage.epochs else None
-        trainer, module = self._build(place, stage.epochs, preference=stage.preference, **start)
+        normalisation = self._normalisation(stage.init) if stage.init else None
+        L.seed_everything(self.seed, verbose=False)
+        self.module.prepare(stage.preference, normalisation, str(stage.init / FILE_NAME) if stage.init else None)
         if not stage.epochs:
-            return module
+            return
+        place = Place(self.folder.path, self.name, self.folder.id, stage.name)
+        trainer = self.recipe.trainer(place, stage.epochs)
         progress = ProgressCallback(self.progress)
         trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, progress, checkpoint]  # type: ignore
         try:
             with of_lightning():
-                trainer.fit(module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
+                trainer.fit(self.module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
         except SystemExit as stop:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from stop
         finally:
@@ -152,7 +162,6 @@ class Experiment:
                 f"{stage.name} ended at epoch {trainer.current_epoch} of {stage.epochs}: "
                 "remove the callback that stops it"
             )
-        return module
 
     def _normalisation(self, init: Path) -> dict[str, tuple[float, float]] | None:
         """Mean and deviation of every reward on completions of init, measured once and kept beside its weights."""
@@ -160,7 +169,8 @@ class Experiment:
             return None
         file = init / "normalisation.json"
         if not file.exists():
-            module = self._build(init_weights=str(init / FILE_NAME))[1].to(self.device)
+            module = self.module.to(self.device)
+            module.prepare(module.preference, init_weights=str(init / FILE_NAME))
             statistics = reward_statistics(
                 module.environment,
                 module.rewards,
@@ -188,6 +198,8 @@ class Experiment:
         weights = [self._weights(stage.name) for stage in experts + others]
         rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
+        self.module.to(self.device)
+        self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self.module.environment.eval_batches()
         scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.shown)
         of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
@@ -230,10 +242,6 @@ class Experiment:
             steps[stage.family] += self.folder.stage(stage.name)["steps"]
         soup = steps["init"] + steps["experts"]
         return {"soup": soup, "morl": soup + steps["morl"] if self.settings.morl else 0}
-
-    def _build(self, place: Place | None = None, epochs: int = 1, **model: Any) -> tuple[L.Trainer, RewardFineTuner]:
-        L.seed_everything(self.seed, verbose=False)
-        return self.recipe.build(place, epochs, {"seed": self.seed, **model})
 
 
 def _written(preference: Mapping[str, float]) -> str:

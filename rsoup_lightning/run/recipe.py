@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from rsoup_lightning import registry
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.run.logs import Place
@@ -27,72 +28,101 @@ class Recipe:
 
     Attributes:
         task: name for front.json.
-        parser: builds trainer and module from ``config``.
+        parser: of ``config``.
         config: the resolved recipe.
         settings: what to do around the trainings.
-        experts: the rewards that get an expert.
-        device: where it trains, such as "cpu" or "cuda:0".
+        make: builds the fine-tuner; None: ``config`` does.
     """
 
     task: str
     parser: LightningArgumentParser
     config: Namespace
     settings: SoupSettings
-    experts: tuple[str, ...] = ()
-    device: str = ""
+    make: Callable[[], RewardFineTuner] | None = None
 
     @classmethod
-    def resolve(cls, task: str, parser: LightningArgumentParser, config: Namespace) -> Recipe:
-        """Check a parsed recipe against the module it describes.
+    def resolve(
+        cls,
+        task: str,
+        parser: LightningArgumentParser,
+        config: Namespace,
+        make: Callable[[], RewardFineTuner] | None = None,
+    ) -> Recipe:
+        """Check a parsed recipe, as far as that goes without the module it describes; see :meth:`check`.
 
         Raises:
-            RSoupError: whatever would stop the run later: names, preferences, an environment that is not there.
+            ConfigError: names the setting.
         """
         check_values(parser, config)
-        settings = SoupSettings(**config.soup.as_dict())
-        trainer = config.trainer
-        settle_soup_trainer(trainer)
-        draft = cls(task, parser, config, settings)
-        made, module = draft.build(Place(Path(), "", "", "init"))
-        callbacks = made.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
-        check_soup_callbacks(callbacks, logs=bool(made.loggers), validates=trainer.limit_val_batches != 0)
-        check_interval(trainer, module.train_dataloader())
-        experts = check_settings(settings, list(module.rewards), objectives(module.rewards))
-        return replace(draft, experts=tuple(experts), device=str(made.strategy.root_device))
+        settle_soup_trainer(config.trainer)
+        return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make)
 
-    def build(
-        self, place: Place | None = None, epochs: int = 1, model: Mapping[str, Any] | None = None
-    ) -> tuple[L.Trainer, RewardFineTuner]:
-        """A trainer and a module.
+    def check(self, module: RewardFineTuner) -> list[str]:
+        """The rewards that get an expert, after a check of the recipe against its module.
+
+        Raises:
+            RSoupError: whatever would stop the run later: names, preferences, callbacks.
+        """
+        trainer = self.trainer(Place(Path(), "", "", "init"))
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        validates = self.config.trainer.limit_val_batches != 0
+        check_soup_callbacks(callbacks, logs=bool(trainer.loggers), validates=validates)
+        check_interval(self.config.trainer, module.train_dataloader())
+        return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
+
+    def fine_tuner(self, seed: int) -> RewardFineTuner:
+        """The fine-tuner, built anew.
+
+        Raises:
+            RSoupError: it cannot be built: an environment or a model that is not there.
+        """
+        L.seed_everything(seed, verbose=False)
+        if self.make is None:
+            model = self.config.model.clone()
+            model.seed = seed
+            module: RewardFineTuner = _built("model", registry.fine_tuner(self.task), model)
+        else:
+            module = self.make()
+            module.seed = seed
+        return module
+
+    def trainer(self, place: Place | None = None, epochs: int = 1) -> L.Trainer:
+        """A trainer.
 
         Args:
-            place: where the trainer logs; None: it logs nothing, and has no callbacks.
-            epochs: of the trainer.
-            model: arguments of the module to override.
+            place: where it logs; None: it logs nothing, and has no callbacks.
+            epochs: how many it trains for.
+
+        Raises:
+            RSoupError: it cannot be built.
         """
-        stage = self.config.clone()
-        stage.trainer = place.trainer(stage.trainer) if place else stage.trainer
-        stage.trainer.update(Namespace() if place else Namespace(**SILENT))
-        stage.trainer.max_epochs = epochs
-        for key, value in (model or {}).items():
-            stage.model[key] = value
-        with ours(MisconfigurationException, ModuleNotFoundError):
-            made = self.parser.instantiate(stage)
-        return made.trainer, made.model
+        settings = self.config.trainer.clone()
+        settings = place.trainer(settings) if place else settings
+        settings.update(Namespace() if place else Namespace(**SILENT))
+        settings.max_epochs = epochs
+        made: L.Trainer = _built("trainer", L.Trainer, settings)
+        return made
 
     @property
     def epochs(self) -> int:
         """Training epochs of each expert and MORL baseline."""
         return self.config.trainer.max_epochs
 
-    @property
-    def all_epochs(self) -> int:
-        """Training epochs of a whole run."""
-        return self.settings.init_epochs + self.epochs * (len(self.experts) + len(self.settings.morl))
+    def all_epochs(self, experts: int) -> int:
+        """Training epochs of a whole run with so many experts."""
+        return self.settings.init_epochs + self.epochs * (experts + len(self.settings.morl))
 
     def resolved(self, **changes: Any) -> dict[str, Any]:
         """The configuration as plain values, for a run folder."""
         return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **changes}
+
+
+def _built(key: str, kind: type, settings: Namespace) -> Any:
+    """What stands under one key of a resolved recipe; the parser of the whole builds all that it has."""
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, key, fail_untyped=False)
+    with ours(MisconfigurationException, ModuleNotFoundError):
+        return parser.instantiate(Namespace({key: settings}))[key]
 
 
 def recipe_parser(model_class: type) -> LightningArgumentParser:
