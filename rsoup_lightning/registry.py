@@ -55,10 +55,10 @@ class Task:
             raise UnknownNameError(f"reward of task {self.name!r}", name, self.rewards)
         entry = self.rewards[name]
         path, arguments = (entry, {}) if isinstance(entry, str) else entry
-        return load(path)(**arguments)
+        return imported(path)(**arguments)
 
 
-def load(path: str) -> Any:
+def imported(path: str) -> Any:
     """Import ``module:attribute`` (or ``module.attribute``).
 
     Raises:
@@ -116,9 +116,9 @@ def fine_tuner(name: str) -> type:
     That of a task is bound to it: its attribute ``task`` is where rewards given by name alone are looked up.
     """
     if name not in names() and set(name) & set(".:"):
-        return load(name)
+        return imported(name)
     task = get(name)
-    found = load(task.fine_tuner)
+    found = imported(task.fine_tuner)
     if not isinstance(found, type):  # the caller says so
         return found
     return type(found.__name__, (found,), {"__module__": found.__module__, "__doc__": found.__doc__, "task": task})

@@ -44,7 +44,7 @@ def test_unknown_names_suggest() -> None:
 @pytest.mark.parametrize("path", ["no_such_module:Thing", "tests.conftest:Nothing", "math."])
 def test_what_cannot_be_imported(path: str) -> None:
     with pytest.raises(ConfigError, match="cannot import"):
-        registry.load(path)
+        registry.imported(path)
 
 
 TASK = registry.Task("good", "fine", "tests.conftest:PointFineTuner")

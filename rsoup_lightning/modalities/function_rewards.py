@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.registry import load
+from rsoup_lightning.registry import imported
 
 
 class RatingFunction:
@@ -24,7 +24,7 @@ class RatingFunction:
 
     def __init__(self, function: str, each: str) -> None:
         self.function, self.each = function, each
-        self._call = load(function)
+        self._call = imported(function)
         if not callable(self._call):
             raise ConfigError(f"{function!r} is no function but {self._call!r:.60}")
 

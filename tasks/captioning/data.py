@@ -9,7 +9,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, Split
 from tasks.pictures.files import field, of_splits, read_annotations
-from tasks.pictures.split import PictureFolder, check_apart
+from tasks.pictures.split import PictureFolder, check_disjoint
 
 
 class KarpathyCaptions(PictureFolder):
@@ -41,7 +41,7 @@ class KarpathyCaptions(PictureFolder):
         train_size: int | None = None,
     ) -> None:
         super().__init__(images, eval_size, train_size)
-        check_apart(train_splits, eval_splits)
+        check_disjoint(train_splits, eval_splits)
         self.annotations = user_path(annotations)
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}
 

@@ -15,7 +15,7 @@ from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene, Thing
 from tasks.grounding.plain_pickle import read_plain_pickle
 from tasks.pictures.files import field, of_splits, read_annotations
-from tasks.pictures.split import PictureFolder, check_apart
+from tasks.pictures.split import PictureFolder, check_disjoint
 
 ROUNDING = 1.0
 """Pixels by which a box may stand out of its picture, as COCO's rounding makes some do; they are cut off."""
@@ -90,7 +90,7 @@ class RefCocoFiles(PictureFolder):
         train_size: int | None = None,
     ) -> None:
         super().__init__(images, eval_size, train_size)
-        check_apart(train_splits, eval_splits)
+        check_disjoint(train_splits, eval_splits)
         self.refs = user_path(refs)
         self.instances = user_path(instances)
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}

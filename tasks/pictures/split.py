@@ -68,7 +68,7 @@ def check_sizes(**sizes: int | None) -> None:
             raise ConfigError(f"{name} is {size}: at least 1 is needed")
 
 
-def check_apart(train_splits: Sequence[str], eval_splits: Sequence[str]) -> None:
+def check_disjoint(train_splits: Sequence[str], eval_splits: Sequence[str]) -> None:
     """Checks that nothing is trained on and evaluated on.
 
     Raises:

@@ -30,7 +30,7 @@ SIZE = "vocab_size"
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class EmbeddingRows:
     """One expert's tensor by tokens.
 
     Attributes:
@@ -70,7 +70,7 @@ class MatchedFile(LaidOutFile):
         matched: of each such tensor, the expert's own rows, and those of all experts.
     """
 
-    def __init__(self, file: WeightFile, matched: Mapping[str, tuple[Rows, Sequence[Rows]]]) -> None:
+    def __init__(self, file: WeightFile, matched: Mapping[str, tuple[EmbeddingRows, Sequence[EmbeddingRows]]]) -> None:
         self._file = file
         self._matched = {name: rows for name, rows in matched.items() if name in file.tensors}
         shapes = {name: own.shape for name, (own, _) in self._matched.items()}
@@ -88,7 +88,7 @@ class MatchedFile(LaidOutFile):
         pass
 
 
-def _filled(own: Rows, everybody: Sequence[Rows], begin: int, end: int) -> Tensor:
+def _filled(own: EmbeddingRows, everybody: Sequence[EmbeddingRows], begin: int, end: int) -> Tensor:
     """Rows ``begin`` to ``end`` of the merged model in one expert, ``[end - begin, width]``."""
     places = own.places[begin:end]
     result = torch.zeros(end - begin, own.width, dtype=own.tensor.dtype)
@@ -129,7 +129,10 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
     numbering = number([vocabularies[label] for label in experts], counts)
     places = [numbering.places(vocabularies[label], count) for label, count in zip(experts, counts, strict=True)]
     rows = {
-        name: [Rows(_at(expert, name), side, where) for expert, where in zip(experts.values(), places, strict=True)]
+        name: [
+            EmbeddingRows(_at(expert, name), side, where)
+            for expert, where in zip(experts.values(), places, strict=True)
+        ]
         for name, side in found.items()
     }
     result = {}

@@ -8,7 +8,7 @@ from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.modalities.data import Item, Split
-from tasks.pictures.split import PictureFolder, check_apart
+from tasks.pictures.split import PictureFolder, check_disjoint
 
 
 class Numbered(PictureFolder):
@@ -41,9 +41,9 @@ def test_splits_that_are_empty_or_share_a_picture() -> None:
     with pytest.raises(ConfigError, match="eval_size is 0"):
         Numbered(range(3), [3], eval_size=0)
     with pytest.raises(ConfigError, match="split val is in train_splits and in eval_splits"):
-        check_apart(["train", "val"], ["val"])
+        check_disjoint(["train", "val"], ["val"])
     with pytest.raises(ConfigError, match="at least one name"):
-        check_apart(["train"], [])
+        check_disjoint(["train"], [])
 
 
 def test_pictures(tmp_path: Path) -> None:
