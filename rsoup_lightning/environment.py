@@ -69,7 +69,7 @@ class Environment(ABC):
 
     @abstractmethod
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
-        """Shown ``policy`` on a training batch, without gradient.
+        """Sample ``policy`` on a training batch, without gradient.
 
         Args:
             policy: the policy to sample.

@@ -59,8 +59,9 @@ class RewardFineTuner(L.LightningModule):
         algorithm: how rewards become gradients.
         optimizer: builds the optimiser of the trainable parameters.
         kl: penalty on leaving the reference policy, which is the policy at the start of the training.
-        normalisation: reward name to the mean and deviation of its usual scores: the algorithm sees them with mean 0
-            and deviation 1, so that they mix on one scale. What is logged stays as it is. ``rsoup soup`` measures it.
+        normalisation: reward name to the mean and standard deviation of its usual scores. The algorithm sees them with
+            mean 0 and standard deviation 1, so that they mix on one scale; logs keep them as they are. ``rsoup soup``
+            measures it.
         reward_scale: factor on the reward that the algorithm sees (not on what is logged).
         micro_batch_size: rows whose gradient is computed at a time and accumulated, to bound memory; 0: a whole
             minibatch.

@@ -69,28 +69,30 @@ def objectives(rewards: Mapping[str, Reward]) -> list[str]:
 def check_normalisation(
     statistics: Mapping[str, tuple[float, float]], rewards: Mapping[str, Reward]
 ) -> dict[str, tuple[float, float]]:
-    """``statistics`` as they are, if they are means and positive deviations of known rewards.
+    """``statistics`` as they are, if they are means and positive standard deviations of known rewards.
 
     Raises:
         UnknownNameError: a reward that is not there.
-        RewardError: a deviation that is not positive: a reward without spread has no scale.
+        RewardError: a standard deviation that is not positive: a reward without spread has no scale.
     """
-    for name, (mean, deviation) in statistics.items():
+    for name, (mean, spread) in statistics.items():
         if name not in rewards:
             raise UnknownNameError("reward", name, rewards)
-        if not (deviation > 0 and mean == mean):
-            raise RewardError(f"the normalisation of {name!r} is {mean}, {deviation}: a deviation must be positive")
+        if not (spread > 0 and mean == mean):
+            raise RewardError(
+                f"the normalisation of {name!r} is {mean}, {spread}: a standard deviation must be positive"
+            )
     return dict(statistics)
 
 
 def standardise(scores: Mapping[str, Tensor], statistics: Mapping[str, tuple[float, float]]) -> dict[str, Tensor]:
-    """``{name: [B] or [B, T]}`` less their mean, over their deviation, for the names in ``statistics``.
+    """``{name: [B] or [B, T]}`` less their mean, over their standard deviation, for the names in ``statistics``.
 
     Rewards per step are divided only: their mean is that of a whole row.
     """
 
-    def scaled(values: Tensor, mean: float, deviation: float) -> Tensor:
-        return (values - mean) / deviation if values.dim() == 1 else values / deviation
+    def scaled(values: Tensor, mean: float, spread: float) -> Tensor:
+        return (values - mean) / spread if values.dim() == 1 else values / spread
 
     return {
         name: scaled(values, *statistics[name]) if name in statistics else values for name, values in scores.items()

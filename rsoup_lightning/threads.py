@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch on one thread inside the block, where other threads have the processor's cores to themselves."""
+    """Torch on one thread inside the block, where other threads need the CPU's cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

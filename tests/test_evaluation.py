@@ -120,9 +120,9 @@ def test_audit_lines_hold_whole_texts_and_stay_on_their_lines() -> None:
 
 def test_statistics_are_those_of_the_completions(point: PointFineTuner) -> None:
     found = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, completions=50, seed=1)
-    # Squared distance from the goal of N((0, 0), 0.1²): mean -(1 + 2 × 0.01), deviation about 2 × 0.1.
-    mean, deviation = found["east"]
-    assert mean == pytest.approx(-1.02, abs=0.02) and deviation == pytest.approx(0.2, abs=0.02)
+    # Squared distance from the goal of N((0, 0), 0.1²): mean -(1 + 2 × 0.01), standard deviation about 2 × 0.1.
+    mean, spread = found["east"]
+    assert mean == pytest.approx(-1.02, abs=0.02) and spread == pytest.approx(0.2, abs=0.02)
     again = reward_statistics(point.environment, point.rewards, point.policy, rollouts=10, completions=50, seed=1)
     assert again == found
 

@@ -69,7 +69,7 @@ def test_normalised_rewards_have_mean_0_and_deviation_1() -> None:
 
 
 def test_normalisation_of_what_has_no_scale() -> None:
-    with pytest.raises(RewardError, match="deviation must be positive"):
+    with pytest.raises(RewardError, match="standard deviation must be positive"):
         check_normalisation({"east": (0.0, 0.0)}, {"east": Near(1, 0)})
     with pytest.raises(UnknownNameError, match="did you mean 'east'"):
         check_normalisation({"eats": (0.0, 1.0)}, {"east": Near(1, 0)})

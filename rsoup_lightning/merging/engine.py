@@ -164,7 +164,7 @@ def stream(
     write: Callable[[str, int, Tensor], None],
     advance: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Merge experts that lie on disk piece by piece, one at a time per processor core.
+    """Merge experts that lie on disk piece by piece, one at a time per CPU core.
 
     Pieces are slices where the method is elementwise, so that memory does not grow with the model; else whole tensors.
 

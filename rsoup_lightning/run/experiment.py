@@ -164,7 +164,7 @@ class Experiment:
             )
 
     def _normalisation(self, init: Path) -> dict[str, tuple[float, float]] | None:
-        """Mean and deviation of every reward on completions of init, measured once and kept beside its weights."""
+        """Mean and standard deviation of every reward on init's completions, measured once and kept beside init."""
         if not self.settings.normalise:
             return None
         file = init / "normalisation.json"
@@ -184,9 +184,9 @@ class Experiment:
         cure = "delete it, and it is measured again"
         statistics = read_json(file, cure)
         try:
-            return {name: (float(mean), float(deviation)) for name, (mean, deviation) in statistics.items()}
+            return {name: (float(mean), float(spread)) for name, (mean, spread) in statistics.items()}
         except (AttributeError, TypeError, ValueError) as error:
-            raise RunFolderError(f"{file} holds no mean and deviation of each reward: {cure}") from error
+            raise RunFolderError(f"{file} holds no mean and standard deviation of each reward: {cure}") from error
 
     def _sweep(self) -> list[Point]:
         """Evaluate every λ, init and the MORL baselines on the same prompts or seeds, all in one go."""

@@ -16,8 +16,8 @@ class SoupSettings:
         experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
         init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
         init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
-        normalise: so many training rollouts of init measure each reward's mean and deviation, which the trainings of
-            experts and MORL then put on one scale; 0 leaves rewards as they are.
+        normalise: so many training rollouts of init measure each reward's mean and standard deviation, by which
+            experts and MORL then see all rewards on one scale; 0 leaves rewards as they are.
         grid: values of λ per edge of the simplex, both ends included.
         kind: which points of the simplex to evaluate.
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.

@@ -209,8 +209,8 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
 
 
 def log_density(values: Tensor, means: Tensor, sigmas: Tensor) -> Tensor:
-    """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of standard
-    deviations ``sigmas [B]``."""
+    """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of
+    standard deviations ``sigmas [B]``."""
     scaled = ((values - means) / _wide(sigmas, values.dim())).flatten(1)
     constant = sigmas.log() + 0.5 * math.log(2 * math.pi)
     return -0.5 * scaled.square().sum(1) - scaled.shape[1] * constant

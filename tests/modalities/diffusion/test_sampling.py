@@ -72,8 +72,8 @@ def test_the_log_probability_of_a_chain_is_that_of_independent_normals() -> None
         predicted = denoise(before, torch.full((3,), number))
         still = torch.zeros(SHAPE, dtype=torch.float64)
         mean = theirs.step(predicted, time, before, eta=1.0, variance_noise=still).prev_sample
-        deviation = theirs._get_variance(time, time - 1000 // 9) ** 0.5
-        expected[:, number] = Normal(mean, deviation.double()).log_prob(after).flatten(1).sum(1)
+        sigma = theirs._get_variance(time, time - 1000 // 9) ** 0.5
+        expected[:, number] = Normal(mean, sigma.double()).log_prob(after).flatten(1).sum(1)
     assert torch.allclose(chain.log_probs.double(), expected, rtol=1e-5, atol=1e-5)
     assert torch.allclose(chain.log_probs.sum(1).double(), expected.sum(1), rtol=1e-5)
 

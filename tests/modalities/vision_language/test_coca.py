@@ -73,7 +73,8 @@ def test_a_folder_of_open_clip(pooled: tuple[str, Any]) -> None:
     assert loaded.context == 16
     pixels = loaded.preprocess(Image.new("RGB", (50, 40), (255, 0, 0)))
     assert pixels.shape == (3, 32, 32)
-    assert torch.allclose(pixels.amax((1, 2)), torch.tensor([2.0, -2.0, -2.0]))  # of the folder's mean and deviation
+    # The folder's mean and standard deviation.
+    assert torch.allclose(pixels.amax((1, 2)), torch.tensor([2.0, -2.0, -2.0]))
     tokens = torch.tensor([[loaded.vocabulary.start, *loaded.vocabulary.encode("a red square")]])
     with torch.no_grad():
         ours = following_logits(loaded.model, picture_features(loaded.model, pixels[None]), tokens)
