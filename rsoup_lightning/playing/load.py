@@ -13,6 +13,8 @@ from torch import Tensor
 from rsoup_lightning import registry
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import read_json, user_path
+from rsoup_lightning.merging.adapters.adapter import read_adapter
+from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.playing.front import Front
@@ -52,19 +54,12 @@ def load(
         places, recipe = {PICKED: folder}, folder / RECIPE
     else:
         front = Front.load(folder)
-        _, experts = experts_folder(folder, seed)
-        rewards, places = front.rewards, {name: experts / name for name in front.experts}
-        recipe = experts.parent / "config.yaml"
-    module = make() if make else _built(recipe)
-    module.to(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
-    weights = read_experts(places, module.policy, module.policy.weights())
-    return Soup(
-        module.policy,
-        {name: _on(module.device, expert) for name, expert in weights.items()},
-        module.environment.player,
-        rewards,
-        front,
-    )
+        _, trained = experts_folder(folder, seed)
+        rewards, places = front.rewards, {name: trained / name for name in front.experts}
+        recipe = trained.parent / "config.yaml"
+    module = make() if make else _built(recipe, _rank(folder))
+    experts = read_experts(places, module.policy, module.policy.weights())
+    return Soup(module.policy, experts, module.environment.player, rewards, front, device)
 
 
 def _picked(file: Path) -> Mapping[str, float]:
@@ -77,21 +72,31 @@ def _picked(file: Path) -> Mapping[str, float]:
     return preference
 
 
-def _built(file: Path) -> RewardFineTuner:
-    """The fine-tuner of a resolved recipe, without its rewards, which may be large models."""
+def _rank(folder: Path) -> int:
+    """Of the adapter in a folder, where there is one; a picked one has all the ranks of those it was picked of."""
+    if not is_adapter(folder):
+        return 0
+    return max(factors.rank for factors in read_adapter(folder).modules.values())
+
+
+def _built(file: Path, rank: int) -> RewardFineTuner:
+    """The fine-tuner of a resolved recipe, without its rewards, which may be large models.
+
+    Args:
+        file: the recipe.
+        rank: of its LoRA; 0: as it says.
+    """
     recipe = read_recipe(file)
     unscored = {"none": {"class_path": f"{__name__}.{Unscored.__name__}"}}
     idle = {"init_weights": None, "preference": None, "rewards": unscored}
     given: dict[str, Any] = recipe.get("model") or {}
     given |= {name: value for name, value in idle.items() if given.get(name)}
+    if rank and given.get("lora"):
+        given["lora"] |= {"rank": rank, "alpha": rank}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(registry.fine_tuner(str(recipe.get("task"))), "model")
     with ours(ModuleNotFoundError):
         return parser.instantiate(parser.parse_object({"model": given})).model
-
-
-def _on(device: torch.device, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in weights.items()}
 
 
 class Unscored(Reward):

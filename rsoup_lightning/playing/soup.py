@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError, UnknownNameError
 from rsoup_lightning.merging import linear
@@ -23,10 +26,11 @@ class Soup:
 
     Args:
         policy: plays the experts; it is the soup's alone from now on.
-        experts: name to weights, on the policy's device.
+        experts: name to weights.
         player: makes what plays rows for a user, as ``Environment.player`` does.
         rewards: names of the rewards that a preference weighs.
         front: what was measured of these experts, if anything.
+        device: where to play; default: a GPU where there is one.
 
     Attributes:
         experts: their names, in the order of coefficients.
@@ -41,11 +45,45 @@ class Soup:
         player: Callable[[Rows], Any],
         rewards: Sequence[str] = (),
         front: Front | None = None,
+        device: str | torch.device | None = None,
     ) -> None:
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
-        self._policy, self._weights, self._player = policy.eval(), list(experts.values()), player
+        self._policy, self._player = policy.eval().to(place), player
+        self._weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
         self._soups = policy.soups(self._weights)
         self._in_policy: Coefficients | None = None  # where experts are merged into it
+
+    @classmethod
+    def from_adapters(
+        cls,
+        base: str | Path,
+        adapters: Mapping[str, str | Path],
+        *,
+        device: str | torch.device | None = None,
+        **settings: Any,
+    ) -> Soup:
+        """The soup of LoRA adapters of one language model that somebody already has.
+
+        >>> soup = Soup.from_adapters("org/model", {"kind": "lora1", "brief": "lora2"})  # doctest: +SKIP
+        >>> soup.at(kind=0.5, brief=0.5).generate(["What is a soup?"])  # doctest: +SKIP
+
+        Args:
+            base: their base, a hub name or folder.
+            adapters: what to call each expert, and its folder as PEFT writes it; ranks and layers may differ.
+            device: where to play; default: a GPU where there is one.
+            **settings: how prompts are answered: ``template``, ``temperature``, ``max_new_tokens`` ...; see
+                :func:`modalities.language.adapted.adapted`.
+
+        Raises:
+            ConfigError: the base cannot be loaded.
+            MergeError: adapters that do not fit the base or each other, or are no plain LoRA.
+            WeightsError: an adapter is missing or damaged.
+        """
+        from rsoup_lightning.modalities.language.adapted import adapted  # which only language models need
+
+        policy, environment, experts = adapted(base, adapters, **settings)
+        return cls(policy, experts, environment.player, device=device)
 
     def __repr__(self) -> str:
         return f"Soup({', '.join(self.experts)})"

@@ -101,7 +101,9 @@ def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen) ->
     from rsoup_lightning.merging.on_disk import merge  # these bring in torch
 
     places, weights = list(experts.values()), list(chosen.coefficients.values())
-    if all(map(is_adapter, places)) or all(map(is_pipeline, places)):
-        merge(places, output, weights)  # of adapters, averaged factors would be another policy
+    if all(map(is_adapter, places)):  # whose averaged factors would be another policy
+        merge(places, output, weights)
         return
+    if all(map(is_pipeline, places)):
+        merge(places, output, weights)
     write_weights(output, linear([read_weights(place) for place in places], weights, names=list(experts)))

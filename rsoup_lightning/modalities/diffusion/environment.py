@@ -13,10 +13,11 @@ from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.data import PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
+from rsoup_lightning.modalities.diffusion.playing import Drawing
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
 from rsoup_lightning.modalities.pictures import encoded, shrunk
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.policy import Policy, Rows
 from rsoup_lightning.rollout import Rollout
 
 Draw = Callable[[Tensor, Noise], Chain]
@@ -61,10 +62,23 @@ class PromptEnvironment(DataEnvironment):
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         drawing = _drawing(policy)
-        own = noise_of(batch, drawing.pipeline.latent_shape)
+        own = noise_of(evaluation_generators(batch), drawing.pipeline.latent_shape)
         # The same noise for every member, so that images differ by what λ changes and not by chance.
         noise: Noise = lambda: own().repeat(policy.members, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
         return self._play(drawing, drawing.draw, "eval", batch.repeat(policy.members), noise)
+
+    def player(self, rows: Rows) -> Drawing:
+        return Drawing(rows, self._pictures)
+
+    @torch.no_grad()
+    def _pictures(
+        self, policy: Policy, prompts: Sequence[str], generators: Sequence[torch.Generator]
+    ) -> list[Image.Image]:
+        drawing = _drawing(policy)
+        own, copies = noise_of(generators, drawing.pipeline.latent_shape), len(prompts) // len(generators)
+        noise: Noise = lambda: own().repeat(copies, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
+        _, images = _images(drawing, drawing.draw, prompts, torch.arange(len(prompts)), noise)
+        return [as_picture(image) for image in images]
 
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         rows = zip(rollout.texts["prompt"][:count], rollout["images"][:count], strict=True)
@@ -73,12 +87,13 @@ class PromptEnvironment(DataEnvironment):
     def _play(self, policy: ImagePolicy, draw: Draw, split: Split, entries: Tensor, noise: Noise) -> Rollout:
         """Draw the entries ``[B]``, by their numbers."""
         prompts = [self._prompts(split)[entry] for entry in entries.tolist()]
-        numbers = policy.pipeline.prompts.numbers(prompts)
-        chain = draw(numbers, noise)
-        images = policy.pipeline.decode(chain.latents[:, -1])
-        _check(images, entries, prompts)
+        chain, images = _images(policy, draw, prompts, entries, noise)
         log_probs, mask, steps = _taken(chain, policy)
-        context = {"images": images, "prompt_number": numbers, "id": entries.to(images.device)}
+        context = {
+            "images": images,
+            "prompt_number": policy.pipeline.prompts.numbers(prompts),
+            "id": entries.to(images.device),
+        }
         return Rollout(log_probs, mask, steps, context=context, texts={"prompt": prompts})
 
     def _checked_prompts(self, split: Split) -> Sequence[str]:
@@ -96,15 +111,24 @@ class PromptEnvironment(DataEnvironment):
         return prompts
 
 
-def noise_of(entries: Tensor, shape: Sequence[int]) -> Noise:
-    """Noise ``[B, C, H, W]`` of the ``shape`` C, H, W: that of a row depends on its entry and on nothing else."""
-    generators = evaluation_generators(entries)
+def noise_of(generators: Sequence[torch.Generator], shape: Sequence[int]) -> Noise:
+    """Noise ``[B, C, H, W]`` of the ``shape`` C, H, W: that of a row depends on its generator and on nothing else."""
     return lambda: torch.stack([torch.randn(*shape, generator=generator) for generator in generators])
 
 
 def as_picture(image: Tensor) -> Image.Image:
     """``image [3, height, width]`` from 0 to 1 as Pillow's."""
     return Image.fromarray((image * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+
+
+def _images(
+    policy: ImagePolicy, draw: Draw, prompts: Sequence[str], entries: Tensor, noise: Noise
+) -> tuple[Chain, Tensor]:
+    """A chain for each of the prompts, of the entries ``[B]``, and the images ``[B, 3, height, width]`` at its end."""
+    chain = draw(policy.pipeline.prompts.numbers(prompts), noise)
+    images = policy.pipeline.decode(chain.latents[:, -1])
+    _check(images, entries, prompts)
+    return chain, images
 
 
 def _drawing(policy: Policy) -> ImagePolicy:

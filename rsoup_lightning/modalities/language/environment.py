@@ -15,10 +15,12 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
+from rsoup_lightning.modalities.language.base import end_tokens
+from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.policy import TextPolicy
-from rsoup_lightning.modalities.language.sampling import Completions, gumbel, sample_completions
+from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.policy import Policy, Rows
 from rsoup_lightning.rollout import Rollout
 
 
@@ -71,6 +73,14 @@ class TextEnvironment(DataEnvironment):
         self.asking = Asking(tokenizer, template, self.ends, vocabulary)
         self._entries = cache(self._checked_entries)
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, data: PromptData, **settings: Any) -> TextEnvironment:
+        """Of a causal language model of transformers: where its texts end, and how much it reads, is known of it."""
+        config = model.config.get_text_config()
+        context = getattr(config, "max_position_embeddings", None)
+        known = {"ends": end_tokens(model, tokenizer), "context": context, "vocabulary": config.vocab_size}
+        return cls(data, tokenizer, **known, **settings)
+
     def count(self, split: Split) -> int:
         return len(self._entries(split))
 
@@ -86,34 +96,55 @@ class TextEnvironment(DataEnvironment):
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         return [Shown(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
 
-    def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Any) -> Rollout:
+    def player(self, rows: Rows) -> Writing:
+        return Writing(rows, self._answers, self.max_new_tokens)
+
+    @torch.no_grad()
+    def _answers(self, policy: Policy, entries: Sequence[Entry], noise: Noise | None, limit: int) -> list[str]:
+        for entry in entries:
+            self._check(entry, "that was given", limit)
+        prompts = self.asking.prompts(entries)
+        return self._said(self._complete(policy, prompts, None, noise, limit))
+
+    def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Noise | None) -> Rollout:
         """Complete the entries ``numbers [N]``, each ``copies`` times, next to each other."""
+        entries = [self._entries(split)[number] for number in numbers.tolist()]
+        prompts, index = self.asking.prompts(entries), torch.arange(len(entries)).repeat_interleave(copies)
+        completions = self._complete(policy, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
+        index = index.to(completions.tokens.device)
+        rollout = self._rollout([entries[place] for place in index.tolist()], prompts, index, completions, numbers)
+        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _complete(
+        self, policy: Policy, prompts: PromptTokens, copies: Tensor | None, noise: Noise | None, limit: int
+    ) -> Completions:
+        """Sample completions, see :func:`sample_completions`."""
         if not isinstance(policy, TextPolicy):
             raise ConfigError(f"prompts need a language policy, not {type(policy).__name__}")
-        entries = [self._entries(split)[number] for number in numbers.tolist()]
         with policy.playing() as model:
             device = next(model.parameters()).device
-            prompts = self.asking.prompts(entries).to(device)
-            index = torch.arange(len(entries), device=device).repeat_interleave(copies)
-            completions = sample_completions(
+            return sample_completions(
                 model,
-                prompts,
-                index if copies > 1 else None,
-                limit=self.max_new_tokens,
+                prompts.to(device),
+                None if copies is None else copies.to(device),
+                limit=limit,
                 ends=[*self.ends, *self.stops],
                 padding=FILLER,
                 temperature=policy.temperature,
                 noise=noise,
             )
-        rollout = self._rollout([entries[place] for place in index.tolist()], prompts, index, completions, numbers)
-        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _said(self, completions: Completions) -> list[str]:
+        """The answers, without their end tokens."""
+        said = completions.mask & ~torch.isin(completions.tokens, completions.tokens.new_tensor(self.ends))
+        written = [tokens[row].tolist() for tokens, row in zip(completions.tokens, said, strict=True)]
+        answers: list[str] = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        return answers
 
     def _rollout(
         self, entries: Sequence[Entry], prompts: PromptTokens, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
-        said = completions.mask & ~torch.isin(completions.tokens, completions.tokens.new_tensor(self.ends))
-        written = [tokens[row].tolist() for tokens, row in zip(completions.tokens, said, strict=True)]
-        answers = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        prompts = prompts.to(index.device)
         return Rollout(
             log_probs=completions.log_probs,
             mask=completions.mask,
@@ -126,7 +157,7 @@ class TextEnvironment(DataEnvironment):
             texts={
                 "question": [entry.question for entry in entries],
                 "prompt": [entry.prompt or entry.question for entry in entries],
-                "answer": answers,
+                "answer": self._said(completions),
                 "reference": [entry.reference for entry in entries],
             },
         )
@@ -140,24 +171,28 @@ class TextEnvironment(DataEnvironment):
         entries = self.data.entries(split)
         if not entries:
             raise ConfigError(f"{type(self.data).__name__} has no entries to {split} on: check its settings")
-        room = math.inf if self.context is None else self.context - self.max_new_tokens
         for number, entry in enumerate(entries):
-            written = self.asking.written(entry)
-            if written.strip() and len(written) < room:  # a token has one character at least
-                continue
-            length = len(self.asking.tokens(written))
-            if not length:
-                raise ConfigError(
-                    f"the prompt of {split} entry {number} is empty, and the tokenizer adds no start token: leave out "
-                    "such entries"
-                )
-            if length > room:
-                raise ConfigError(
-                    f"the prompt of {split} entry {number} has {length} tokens, and the model reads {self.context} "
-                    f"of which {self.max_new_tokens} are the completion's: shorten it in the data "
-                    f"({entry.question!r:.60})"
-                )
+            self._check(entry, f"of {split} entry {number}", self.max_new_tokens)
         return entries
+
+    def _check(self, entry: Entry, which: str, limit: int) -> None:
+        """Require that a prompt can be read, and leaves room for a completion of ``limit`` tokens.
+
+        Raises:
+            ConfigError: it is empty or too long; names it by ``which``.
+        """
+        room = math.inf if self.context is None else self.context - limit
+        written = self.asking.written(entry)
+        if written.strip() and len(written) < room:  # a token has one character at least
+            return
+        length = len(self.asking.tokens(written))
+        if not length:
+            raise ConfigError(f"the prompt {which} is empty, and the tokenizer adds no start token: leave it out")
+        if length > room:
+            raise ConfigError(
+                f"the prompt {which} has {length} tokens, and the model reads {self.context} of which {limit} are the "
+                f"completion's: shorten it ({entry.question!r:.60})"
+            )
 
     def _single_token(self, text: str) -> int:
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]

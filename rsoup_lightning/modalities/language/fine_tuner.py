@@ -8,7 +8,7 @@ from typing import Any
 from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.base import Precision, end_tokens, load_base
+from rsoup_lightning.modalities.language.base import Precision, load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA
@@ -57,19 +57,16 @@ class LanguageFineTuner(PretrainedFineTuner):
         **kwargs: Any,
     ) -> None:
         model, tokenizer = load_base(base, precision)
-        config = model.config.get_text_config()
-        environment = TextEnvironment(
-            data,
+        environment = TextEnvironment.of(
+            model,
             tokenizer,
+            data,
             template=template,
             batch_size=batch_size,
             batches_per_epoch=batches_per_epoch,
             max_new_tokens=max_new_tokens,
-            ends=end_tokens(model, tokenizer),
             stop=stop,
             eval_batch_size=eval_batch_size,
-            context=getattr(config, "max_position_embeddings", None),
-            vocabulary=config.vocab_size,
         )
         algorithm = algorithm or RLOO()
         super().__init__(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from rsoup_lightning.environment import Shown
@@ -16,11 +17,12 @@ from rsoup_lightning.modalities.data_environment import DataEnvironment
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.vision_language.boxes import read_box
-from rsoup_lightning.modalities.vision_language.decoding import Answers, beam_search, sample_answers
+from rsoup_lightning.modalities.vision_language.decoding import Answers, Follow, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
+from rsoup_lightning.modalities.vision_language.playing import Describing
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.policy import Policy, Rows
 from rsoup_lightning.rollout import Rollout
 
 
@@ -80,6 +82,19 @@ class PictureEnvironment(DataEnvironment):
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         return self._play(policy, "eval", batch, True, self.beams)
 
+    def player(self, rows: Rows) -> Describing:
+        return Describing(rows, self._answers)
+
+    @torch.no_grad()
+    def _answers(self, policy: Policy, pictures: Sequence[Image], questions: Sequence[str]) -> list[str]:
+        describing = _describing(policy)
+        prompts = [self.vocabulary.prompt(question) for question in questions]
+        for prompt, question in zip(prompts, questions, strict=True):
+            self._check_room(prompt, f"the question {question!r:.60}")
+        device = next(describing.parameters()).device
+        tokens = PromptTokens.of(prompts, self.vocabulary.padding).to(device)
+        return self._said(self._answer(describing, describing.follow_new(pictures), tokens, True, self.beams))
+
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         return [self._shown(rollout, row) for row in range(count)]
 
@@ -94,19 +109,27 @@ class PictureEnvironment(DataEnvironment):
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, greedy: bool, beams: int) -> Rollout:
         """Answer the items ``numbers [B]``: sampled, the most likely token each time, or searched for."""
-        if not isinstance(policy, VisionLanguagePolicy):
-            raise ConfigError(f"pictures need a vision-language policy, not {type(policy).__name__}")
+        policy = _describing(policy)
         items = [self._items(split)[number] for number in numbers.tolist()]
         prompts, pictures = self._asked(items, next(policy.parameters()).device)
-        follow = policy.follow(pictures)
-        ends = {"limit": self.max_new_tokens, "end": self.vocabulary.end, "padding": self.vocabulary.padding}
-        if beams > 1:
-            answers = beam_search(follow, prompts, beams=beams, **ends)
-        else:
-            answers = sample_answers(follow, prompts, temperature=policy.temperature, greedy=greedy, **ends)
+        answers = self._answer(policy, policy.follow(pictures), prompts, greedy, beams)
         rollout = self._rollout(items, numbers, prompts, pictures, answers)
         rollout = replace(rollout, log_probs=policy(rollout).log_probs * answers.mask)
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _answer(
+        self, policy: VisionLanguagePolicy, follow: Follow, prompts: PromptTokens, greedy: bool, beams: int
+    ) -> Answers:
+        """Sampled answers, those of the most likely token each time, or those that a search finds."""
+        ends = {"limit": self.max_new_tokens, "end": self.vocabulary.end, "padding": self.vocabulary.padding}
+        if beams > 1:
+            return beam_search(follow, prompts, beams=beams, **ends)
+        return sample_answers(follow, prompts, temperature=policy.temperature, greedy=greedy, **ends)
+
+    def _said(self, answers: Answers) -> list[str]:
+        """Answers as texts, without their end tokens."""
+        written = [tokens[mask].tolist() for tokens, mask in zip(answers.tokens, answers.mask, strict=True)]
+        return [self.vocabulary.decode([token for token in row if token != self.vocabulary.end]) for row in written]
 
     def _rollout(
         self, items: Sequence[Item], numbers: Tensor, prompts: PromptTokens, pictures: Tensor, answers: Answers
@@ -116,7 +139,6 @@ class PictureEnvironment(DataEnvironment):
         boxes = [item.box for item in items if item.box is not None]
         if len(boxes) == len(items):
             context["box"] = torch.tensor(boxes, device=pictures.device)
-        written = [tokens[mask].tolist() for tokens, mask in zip(answers.tokens, answers.mask, strict=True)]
         return Rollout(
             log_probs=torch.zeros_like(answers.mask, dtype=torch.float32),
             mask=answers.mask,
@@ -125,7 +147,7 @@ class PictureEnvironment(DataEnvironment):
             texts={
                 "question": [item.question for item in items],
                 "prompt": [item.question for item in items],
-                "answer": [self.vocabulary.decode([t for t in row if t != self.vocabulary.end]) for row in written],
+                "answer": self._said(answers),
                 "references": [item.references for item in items],
                 "reference": [item.references[0] if item.references else "" for item in items],
             },
@@ -147,19 +169,29 @@ class PictureEnvironment(DataEnvironment):
         items = [item for item in self.data.items(split) if item.picture not in self.unreadable]
         if not items:
             raise ConfigError(f"{type(self.data).__name__} has no items to {split} on: check its settings")
-        room = self.context - self.max_new_tokens
         for item in items:
-            if len(self.vocabulary.prompt(item.question)) > room:
-                raise ConfigError(
-                    f"the question {item.question!r:.60} on {item.picture} leaves no room: the model reads "
-                    f"{self.context} tokens, of which {self.max_new_tokens} are the answer's; shorten it in the data"
-                )
+            prompt = self.vocabulary.prompt(item.question)
+            self._check_room(prompt, f"the question {item.question!r:.60} on {item.picture}")
             if item.box is not None and not _inside(item.box):
                 raise ConfigError(
                     f"the box {item.box} of {item.question!r:.60} on {item.picture} is not inside the picture: left, "
                     "top, right and bottom edge must be fractions of it; correct it in the data or leave the item out"
                 )
         return items
+
+    def _check_room(self, prompt: Sequence[int], what: str) -> None:
+        """Require that tokens of a question leave room for an answer."""
+        if len(prompt) > self.context - self.max_new_tokens:
+            raise ConfigError(
+                f"{what} leaves no room: the model reads {self.context} tokens, of which {self.max_new_tokens} are the "
+                "answer's; shorten it"
+            )
+
+
+def _describing(policy: Policy) -> VisionLanguagePolicy:
+    if not isinstance(policy, VisionLanguagePolicy):
+        raise ConfigError(f"pictures need a vision-language policy, not {type(policy).__name__}")
+    return policy
 
 
 def picture_names(data: PictureData) -> list[str]:

@@ -78,6 +78,11 @@ class Features(Pictures):
         return torch.from_numpy(self._table[numbers.numpy()]).float()
 
 
+def as_kept(seen: Tensor) -> Tensor:
+    """Features ``[B, N, D]`` as tables have them."""
+    return seen.half()
+
+
 def features(
     captioner: Captioner,
     data: PictureData,
@@ -146,7 +151,7 @@ def _compute(
                     readable[number] = captioner.preprocess(picture)
             if not readable:
                 continue
-            seen = picture_features(model, torch.stack(list(readable.values())).to(device)).half().cpu().numpy()
+            seen = as_kept(picture_features(model, torch.stack(list(readable.values())).to(device))).cpu().numpy()
             if table is None:
                 table = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(names), *seen.shape[1:]))
             table[list(readable)] = seen

@@ -5,7 +5,10 @@ Notation: B rows, T tokens of an answer, V words of the vocabulary, N features o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -14,7 +17,7 @@ from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.modalities.vision_language.coca import Captioner, following_logits, picture_features, trained_names
 from rsoup_lightning.modalities.vision_language.decoding import Follow, answer_logits
-from rsoup_lightning.modalities.vision_language.features import Pictures
+from rsoup_lightning.modalities.vision_language.features import Pictures, as_kept
 from rsoup_lightning.policy import PolicyOutput
 from rsoup_lightning.rollout import Rollout
 
@@ -39,6 +42,7 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
         self.vocabulary = captioner.vocabulary
         self.temperature = temperature
         self.train_encoder = train_encoder
+        self._preprocess = captioner.preprocess
         self._pictures = pictures
         trained = trained_names(self.model, encoder=train_encoder)
         for name, parameter in self.model.named_parameters():
@@ -57,7 +61,17 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
     def follow(self, pictures: Tensor) -> Follow:
         """What goes on writing in sight of ``pictures [B]``, by their numbers; each is looked at once."""
         shown, places = self._pictures(pictures)
-        seen = picture_features(self.model, shown) if self.train_encoder else shown  # [G, N, D]
+        return self._in_sight_of(picture_features(self.model, shown) if self.train_encoder else shown, places)
+
+    def follow_new(self, pictures: Sequence[Image]) -> Follow:
+        """What goes on writing in sight of B pictures that are none of the data's."""
+        pixels = torch.stack([self._preprocess(picture.convert("RGB")) for picture in pictures])
+        seen = picture_features(self.model, pixels.to(next(self.parameters()).device))
+        seen = seen if self.train_encoder else as_kept(seen).float()
+        return self._in_sight_of(seen, torch.arange(len(seen), device=seen.device))
+
+    def _in_sight_of(self, seen: Tensor, places: Tensor) -> Follow:
+        """Goes on writing, row b in sight of features ``seen[places[b]]``; ``seen [G, N, D]``."""
         return lambda tokens, rows: following_logits(self.model, seen[places[rows]], tokens)
 
     def scored(self, rollout: Rollout) -> PolicyOutput:

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from rsoup_lightning import algorithms
+from rsoup_lightning import algorithms, load, pick
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
@@ -136,14 +137,21 @@ def test_a_soup_is_scored_on_the_same_noise(lora: AttentionLoRA | None) -> None:
     assert torch.allclose(scores[0].rewards["red"], alone, atol=1e-5)
 
 
-def test_the_whole_experiment(tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(RECIPE)
+@pytest.mark.parametrize("lora", ["null", "{rank: 2, alpha: 8}"], ids=["whole", "lora"])
+def test_the_whole_experiment(lora: str, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("steps: 3", f"steps: 3\n  lora: {lora}"))
     rsoup("soup", "-c", str(tmp_path / "tiny.yaml"), "--run_dir", str(tmp_path / "run"))
     record = front(tmp_path / "run")
     assert record["experts"] == ["red", "blue"] and len(record["points"]) == 4
     assert len(list((tmp_path / "run" / "shown").glob("*.webp"))) >= 6
     for name in ("init", "experts/red", "experts/blue"):
-        StableDiffusionPipeline.from_pretrained(tmp_path / "run" / name)
+        StableDiffusionPipeline.from_pretrained(tmp_path / "run" / name / ("" if lora == "null" else "pipeline"))
+    soup, prompts = load(tmp_path / "run"), ["a red square", "a blue square"]
+    chosen = pick(tmp_path / "run", tmp_path / "picked", preference={"red": 0.5, "blue": 0.5})
+    drawn = np.stack(soup.at(chosen.coefficients).draw(prompts, seed=[1, 2])).astype(int)
+    picked = np.stack(load(tmp_path / "picked").at().draw(prompts, seed=[1, 2])).astype(int)
+    assert np.abs(drawn - picked).max() <= 1  # of 255, by rounding
+    assert drawn.std() > 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import pytest
 import torch
 from peft import PeftModel
 
+from rsoup_lightning import load, pick
 from rsoup_lightning.merging import read_weights
+from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
 from rsoup_lightning.modalities.language import LanguageFineTuner
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
@@ -99,6 +101,19 @@ def test_experts_can_be_loaded_and_merged_by_others(run: Path, base: str, tmp_pa
     rsoup("merge", "--experts", *experts, "--coefficients", ".5", ".5", "--output", str(tmp_path / "soup"))
     rsoup("pick", str(run), "--preference", "{early: 0.6, late: 0.4}", "--output", str(tmp_path / "picked"))
     PeftModel.from_pretrained(llama(), tmp_path / "picked")
+
+
+def test_a_run_and_what_is_picked_of_it_write_as_they_were_evaluated(run: Path, tmp_path: Path) -> None:
+    soup, points = load(run), front(run)["points"]
+    for number, point in enumerate(points):
+        if point["coefficients"]:
+            shown = json.loads((run / "shown" / f"{number:03d}.json").read_text())["shown"]
+            seeds = [EVALUATION_SEED + entry for entry in range(len(shown))]
+            written = soup.at(point["coefficients"]).generate([each["title"] for each in shown], seed=seeds)
+            assert written == [each["text"] for each in shown]
+    chosen = pick(run, tmp_path / "picked", preference={"early": 0.6, "late": 0.4})
+    player, prompts = load(tmp_path / "picked").at(), ["the cat", "a dog on"]
+    assert player.generate(prompts) == soup.at(chosen.coefficients).generate(prompts)
 
 
 def test_checkpoints_hold_what_is_trained_only(base: str, tmp_path: Path) -> None:

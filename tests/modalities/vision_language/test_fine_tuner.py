@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from rsoup_lightning import load, pick
 from rsoup_lightning.algorithms import PPO, RLOO, SCST
 from rsoup_lightning.errors import ConfigError, PictureError, RewardError
 from rsoup_lightning.merging import read_weights
@@ -91,6 +92,21 @@ def test_shown_the_picture_that_all_points_share(run: Path) -> None:
 def test_experts_hold_the_text_side(run: Path) -> None:
     weights = read_weights(run / "experts" / "bleu1")
     assert {name.split(".")[1] for name in weights} == {"text", "text_decoder"}
+
+
+def test_a_run_and_what_is_picked_of_it_describe_as_they_were_evaluated(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RSOUP_CACHE", str(run.parent / "cache"))
+    soup, data = load(run), Squares()
+    items = data.items("eval")[:2]
+    asked = {"pictures": [data.picture(item.picture) for item in items], "questions": [i.question for i in items]}
+    for number, point in enumerate(front(run)["points"]):
+        if point["coefficients"]:
+            shown = json.loads((run / "shown" / f"{number:03d}.json").read_text())["shown"]
+            assert soup.at(point["coefficients"]).describe(**asked) == [each["text"] for each in shown]
+    chosen = pick(run, tmp_path / "picked", preference={"bleu1": 0.6, "cider": 0.4})
+    assert load(tmp_path / "picked").at().describe(**asked) == soup.at(chosen.coefficients).describe(**asked)
 
 
 def made(**changes: Any) -> VisionLanguageFineTuner:

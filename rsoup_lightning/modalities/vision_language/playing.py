@@ -1,0 +1,45 @@
+"""How soups of captioners are played: pictures and questions in, answers out.
+
+Notation: B rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from PIL.Image import Image
+
+from rsoup_lightning.modalities.playing import texts
+from rsoup_lightning.policy import Policy, Rows
+
+
+@dataclass(frozen=True)
+class Describing:
+    """Describes pictures as evaluation does: the best answer of the same search.
+
+    Attributes:
+        rows: which policy plays which of them.
+        answer: a policy's answers to questions on pictures.
+    """
+
+    rows: Rows = field(repr=False)
+    answer: Callable[[Policy, Sequence[Image], Sequence[str]], list[str]] = field(repr=False)
+
+    def describe(self, pictures: Sequence[Image], questions: Sequence[str] | None = None) -> list[str]:
+        """A caption of each of B pictures, or the answer to a question on it, whatever is asked beside it.
+
+        Args:
+            pictures: of Pillow.
+            questions: one for each; None: captions are wanted. Where the answer is a box, it is the text of one.
+
+        Raises:
+            ConfigError: a question is too long, or there are more or fewer of them.
+            CoefficientError: rows have a λ each, and there are more or fewer of these.
+        """
+        asked = [""] * len(pictures) if questions is None else texts(questions, "questions", len(pictures))
+
+        def answer(policy: Policy, numbers: list[int]) -> list[str]:
+            return self.answer(policy, [pictures[number] for number in numbers], [asked[number] for number in numbers])
+
+        return self.rows(len(pictures), answer)

@@ -1,0 +1,71 @@
+"""Soups that draw: each row as its policy alone, in evaluation, draws it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from rsoup_lightning import Soup
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.merging import linear
+from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
+from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
+from rsoup_lightning.modalities.diffusion.environment import as_picture
+from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from tests.modalities.diffusion.tiny import Colours, policy
+
+PROMPTS = [entry.question for entry in Colours().entries("eval")]
+SEEDS = [EVALUATION_SEED + number for number in range(len(PROMPTS))]
+POINTS = [{"first": 1.0}, {"first": 0.4, "second": 0.6}, {"second": 1.0}]
+
+
+def lora(seed: int) -> DiffusionPolicy:
+    return policy(seed, lora=AttentionLoRA(rank=2, alpha=4))
+
+
+def soup(make: Any) -> Soup:
+    experts = {name: dict(make(seed).weights()) for seed, name in ((3, "first"), (4, "second"))}
+    return Soup(make(0), experts, PromptEnvironment(Colours()).player)
+
+
+def evaluated(made: DiffusionPolicy) -> list[Image]:
+    images = PromptEnvironment(Colours()).evaluate(made, torch.arange(len(PROMPTS)))["images"]
+    return [as_picture(image) for image in images]
+
+
+def numbers(pictures: list[Image]) -> NDArray[np.int64]:
+    return np.stack([np.asarray(picture, int) for picture in pictures])
+
+
+@pytest.mark.parametrize("make", [lora, policy])
+def test_an_expert_draws_as_it_is_evaluated(make: Any) -> None:
+    made = soup(make)
+    for seed, name in ((3, "first"), (4, "second")):
+        drawn = made.at({name: 1.0}).draw(PROMPTS, seed=SEEDS)
+        assert np.abs(numbers(drawn) - numbers(evaluated(make(seed)))).max() <= 1  # of 255, by rounding
+    if make is policy:
+        mean = make(0)
+        mean.load_weights(linear([make(3).weights(), make(4).weights()], [0.4, 0.6]))
+        assert np.array_equal(numbers(made.at(POINTS[1]).draw(PROMPTS, seed=SEEDS)), numbers(evaluated(mean)))
+
+
+@pytest.mark.parametrize("make", [lora, policy])
+def test_a_row_does_not_depend_on_what_is_beside_it(make: Any) -> None:
+    made, points = soup(make), [POINTS[row % 3] for row in (0, 1, 2, 1, 0, 0)]
+    together = numbers(made.at(points).draw(PROMPTS, seed=7))
+    alone = numbers([made.at(p).draw([prompt], seed=7)[0] for p, prompt in zip(points, PROMPTS, strict=True)])
+    assert np.abs(together - alone).max() <= 1  # convolutions round by their batch
+    first, mean, second = numbers(made.at(POINTS).draw(["a red square"] * 3, seed=7))
+    assert min(np.abs(first - mean).max(), np.abs(mean - second).max()) > 1
+    again, other = numbers(made.at(first=1).draw(["a red square"] * 2, seed=[7, 8]))
+    assert np.abs(again - first).max() <= 1 < np.abs(other - first).max()
+
+
+def test_a_prompt_that_is_no_list() -> None:
+    with pytest.raises(ConfigError, match="prompts must be a list of texts, not 'a red square'"):
+        soup(lora).at(first=1).draw("a red square")

@@ -1,0 +1,131 @@
+"""Soups that write: each row as its policy alone, in evaluation, writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from rsoup_lightning import Soup
+from rsoup_lightning.errors import ConfigError, MergeError
+from rsoup_lightning.merging import linear, per_row
+from rsoup_lightning.modalities.data import Entry, PromptData, Split
+from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
+from rsoup_lightning.modalities.language import TextEnvironment
+from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from tests.modalities.language.test_adapters_of_peft import adapter
+from tests.modalities.language.test_policy import policy
+from tests.modalities.language.tiny import llama, saved, tokenizer
+
+PROMPTS = ["the cat", "a", "the big red dog sat on", "and the mat", "a road", "on"]
+POINTS = [{"first": 1.0}, {"first": 0.4, "second": 0.6}, {"second": 1.0}]
+
+
+class Asked(PromptData):
+    def entries(self, split: Split) -> list[Entry]:
+        return [Entry(prompt) for prompt in PROMPTS]
+
+
+def environment() -> TextEnvironment:
+    return TextEnvironment(Asked(), tokenizer(), max_new_tokens=8, context=64)
+
+
+def whole(seed: int) -> LanguagePolicy:
+    return LanguagePolicy(llama(seed))
+
+
+def soup(make: Any = policy) -> Soup:
+    experts = {name: dict(make(seed).weights()) for seed, name in ((3, "first"), (4, "second"))}
+    return Soup(make(0), experts, environment().player)
+
+
+def evaluated(made: Any) -> list[str]:
+    return environment().evaluate(made, torch.arange(len(PROMPTS))).texts["answer"]
+
+
+SEEDS = [EVALUATION_SEED + number for number in range(len(PROMPTS))]
+
+
+@pytest.mark.parametrize("make", [policy, whole], ids=["lora", "whole"])
+def test_an_expert_answers_as_it_is_evaluated(make: Any) -> None:
+    made = soup(make)
+    for seed, name in ((3, "first"), (4, "second")):
+        assert made.at({name: 1.0}).generate(PROMPTS, seed=SEEDS) == evaluated(make(seed))
+    mean = make(0)
+    if mean.lora is None:
+        mean.load_weights(linear([make(3).weights(), make(4).weights()], [0.4, 0.6]))
+        assert made.at(POINTS[1]).generate(PROMPTS, seed=SEEDS) == evaluated(mean)
+
+
+@pytest.mark.parametrize("make", [policy, whole], ids=["lora", "whole"])
+@pytest.mark.parametrize("greedy", [False, True])
+def test_a_row_does_not_depend_on_what_is_beside_it(make: Any, greedy: bool) -> None:
+    made, points = soup(make), [POINTS[row % 3] for row in (0, 1, 2, 1, 0, 0)]
+    together = made.at(points).generate(PROMPTS, seed=7, greedy=greedy)
+    alone = [
+        made.at(point).generate([prompt], seed=7, greedy=greedy)[0]
+        for point, prompt in zip(points, PROMPTS, strict=True)
+    ]
+    assert together == alone and len(set(alone)) == len(alone)
+    same = made.at(POINTS).generate(["a road"] * 3, seed=7, greedy=greedy)
+    assert len(set(same)) == 3, "λ makes no difference: nothing is told apart"
+
+
+def test_seeds_and_lengths() -> None:
+    player = soup().at(first=1.0)
+    assert player.generate(["the cat"], seed=1) != player.generate(["the cat"], seed=2)
+    assert player.generate(["the cat"] * 2, seed=[1, 2]) == [player.generate(["the cat"], seed=s)[0] for s in (1, 2)]
+    short = player.generate(["the cat"], max_new_tokens=2)[0]
+    assert player.generate(["the cat"])[0].startswith(short) and len(short) < 3
+    assert player.generate([]) == []
+
+
+def test_the_experts_are_put_side_by_side_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = soup()
+    monkeypatch.setattr(per_row._Stack, "__init__", lambda *_: pytest.fail("again"))
+    assert len({made.at(point).generate(["the cat"])[0] for point in POINTS}) == 3
+
+
+@pytest.mark.parametrize(
+    ("prompts", "settings", "reason"),
+    [
+        ("the cat", {}, "prompts must be a list of texts, not 'the cat'"),
+        ([3], {}, r"prompts must be a list of texts, not \[3\]"),
+        (["the cat"], {"seed": [1, 2]}, "2 seeds for 1 rows: give one for each, or one for all"),
+        ([""], {}, "the prompt that was given is empty"),
+        (["a" * 60], {}, "the prompt that was given has 60 tokens, and the model reads 64 of which 8 are"),
+    ],
+)
+def test_requests_that_cannot_be_answered(prompts: Any, settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        soup().at(first=1.0).generate(prompts, **settings)
+
+
+def test_adapters_that_somebody_has_answer_as_peft_plays_them(tmp_path: Path) -> None:
+    """Of other ranks, scales and layers each, greedily and by transformers' own loop."""
+    base, names = saved(tmp_path / "base"), ("kind", "brief")
+    places = {
+        "kind": adapter(tmp_path / "kind", 1),
+        "brief": adapter(tmp_path / "brief", 2, r=3, lora_alpha=4, target_modules=["k_proj", "up_proj"]),
+    }
+    made = Soup.from_adapters(base, places, precision="float32", max_new_tokens=6)
+    assert made.experts == names and made.rewards == () and made.front is None
+    rows = made.at([{"kind": 1}, {"brief": 1}]).generate(["the cat"] * 2, greedy=True)
+    tokens = tokenizer()("the cat", return_tensors="pt")
+    for name, row in zip(names, rows, strict=True):
+        alone = PeftModel.from_pretrained(llama(), places[name]).eval()
+        written = alone.generate(**tokens, do_sample=False, max_new_tokens=6)[0, tokens["input_ids"].shape[1] :]
+        assert row == tokenizer().decode(written, skip_special_tokens=True)
+    assert rows[0] != rows[1]
+
+
+def test_adapters_that_cannot_be_played(tmp_path: Path) -> None:
+    base = saved(tmp_path / "base")
+    with pytest.raises(ConfigError, match="no adapters: give a name and a folder"):
+        Soup.from_adapters(base, {})
+    other = adapter(tmp_path / "dora", 1, use_dora=True)
+    with pytest.raises(MergeError, match="use_dora"):
+        Soup.from_adapters(base, {"kind": other})
