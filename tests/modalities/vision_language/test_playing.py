@@ -54,5 +54,7 @@ def test_requests_that_cannot_be_answered() -> None:
     player = soup(False)[0].at(first=1)
     with pytest.raises(ConfigError, match="1 questions for 6 rows: give one for each"):
         player.describe(PICTURES, ["which?"])
-    with pytest.raises(ConfigError, match=r"the question 'what is what is .* leaves no room: the model reads 10 tokens"):
+    with pytest.raises(
+        ConfigError, match=r"the question 'what is what is .* leaves no room: the model reads 10 tokens"
+    ):
         player.describe(PICTURES[:1], ["what is " * 6])
