@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.merging.per_row import together_updates
+from rsoup_lightning.merging.per_row import LoRAPerRow
 from rsoup_lightning.optional import need
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -74,11 +74,11 @@ class LoRASoups:
             {name.removeprefix(network): w for name, w in expert.items() if name.startswith(network)}
             for expert in experts
         ]
-        self._together = together_updates(model, own, ADAPTER)
+        self._per_row = LoRAPerRow(model, own, ADAPTER)
 
     def at(self, coefficients: Sequence[Sequence[float]]) -> AbstractContextManager[Any]:
         """The model, which must be in evaluation mode, inside the block: its rows in M groups, one per λ, in order."""
-        return self._together.at(torch.tensor(coefficients, dtype=torch.float64))
+        return self._per_row.at(torch.tensor(coefficients, dtype=torch.float64))
 
 
 class SoupedPolicy(Policy):
