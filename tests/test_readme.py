@@ -91,6 +91,13 @@ def test_python_runs() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_a_run_is_played_from_python(experts: Path) -> None:
+    (code,) = [text for language, text in BLOCKS if language == "python" and "soup.at(" in text]
+    assert len(code.splitlines()) <= 12
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=experts, capture_output=True, text=True)
+    assert "utility" in done.stdout and (experts / "front.html").exists()
+
+
 def test_ones_own_environment(tmp_path: Path) -> None:
     """README's own environment, in the folder that one works in."""
     for language, text in BLOCKS:

@@ -42,7 +42,7 @@ def load(
             expert, ``picked``.
         seed: whose experts, of a run with several seeds (default: the first).
         device: where to play; default: a GPU where there is one.
-        make: builds the fine-tuner, for a run that was made from one and not from a recipe.
+        make: builds the fine-tuner, where what a run was made from cannot be imported by its name.
 
     Raises:
         RunFolderError: there is no run, or one that is not finished.
@@ -87,14 +87,17 @@ def _built(file: Path, rank: int) -> RewardFineTuner:
         rank: of its LoRA; 0: as it says.
     """
     recipe = read_recipe(file)
+    maker = registry.fine_tuner(str(recipe.get("task")))
+    if "model" not in recipe:  # the run was made from Python, of what builds its fine-tuner
+        return maker()
+    given: dict[str, Any] = recipe["model"]
     unscored = {"none": {"class_path": f"{__name__}.{Unscored.__name__}"}}
     idle = {"init_weights": None, "preference": None, "rewards": unscored}
-    given: dict[str, Any] = recipe.get("model") or {}
     given |= {name: value for name, value in idle.items() if given.get(name)}
     if rank and given.get("lora"):
         given["lora"] |= {"rank": rank, "alpha": rank}
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(registry.fine_tuner(str(recipe.get("task"))), "model")
+    parser.add_class_arguments(maker, "model")
     with ours(ModuleNotFoundError):
         return parser.instantiate(parser.parse_object({"model": given})).model
 

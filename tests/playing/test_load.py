@@ -14,6 +14,7 @@ from rsoup_lightning import load, pick
 from rsoup_lightning.errors import ConfigError, RunFolderError, UnknownNameError, WeightsError
 from rsoup_lightning.merging import linear, read_weights
 from rsoup_lightning.modalities.control import GaussianMLP
+from tasks.locomotion.module import LocomotionFineTuner
 from tests.conftest import PointFineTuner
 from tests.running import POINT_RECIPE, rsoup
 
@@ -75,6 +76,16 @@ def test_a_task_without_player_says_what_it_needs(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"Plane has no player: define player\(rows\)"):
             soup.at(east=1.0)
     assert json.loads((tmp_path / "run" / "front.json").read_text())["experts"] == list(soup.experts)
+
+
+def test_a_run_of_ones_own_objects_is_built_by_what_its_recipe_names(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "seed-3", tmp_path / "run")
+    (tmp_path / "run" / "config.yaml").write_text("task: tests.playing.test_load:cheetah\n")
+    assert np.array_equal(load(tmp_path / "run").at(cautious=1).act(SEEN), expected(run / "seed-3"))
+
+
+def cheetah() -> LocomotionFineTuner:
+    return LocomotionFineTuner(hidden=[16], num_envs=1)
 
 
 def test_a_models_rewards_are_not_built(run: Path, tmp_path: Path) -> None:
