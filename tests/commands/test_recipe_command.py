@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rsoup_lightning.__main__ import main
+from tests.running import POINT_RECIPE
+
+RECIPE: dict[str, Any] = {
+    "task": "tests.conftest:PointFineTuner",
+    "model": {
+        "algorithm": {"class_path": "RLOO", "init_args": {"completions": 4}},
+        "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.02}},
+    },
+    "trainer": {"accelerator": "cpu", "max_epochs": 1},
+    "soup": {"grid": 3},
+}
+
+
+@pytest.mark.parametrize("command", ["soup", "fit"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", None, "model of the recipe r.yaml is empty"),
+        ("soup", None, "soup of the recipe r.yaml is empty"),
+        ("trainer", None, "trainer of the recipe r.yaml is empty"),
+        ("model.max_grad_norm", None, "model.max_grad_norm: expected float. It is empty: give it a value, or leave it"),
+        ("model.kl", {"coefficient": None}, "coefficient: expected float. It is empty"),
+        ("model.kl", {"coefficient": -1}, "a KL penalty needs coefficient >= 0"),
+        ("model.optimizer", None, "model.optimizer: "),
+        ("model.optimizer.init_args.lr", None, "lr: expected float; Not a valid subclass of Tensor; It is empty"),
+        ("model.optimizer.init_args.lr", "high", "lr: expected float"),
+        ("model.algorithm.init_args.completions", None, "completions: expected int. It is empty"),
+        ("model.algorithm.init_args.completions", "four", "completions: expected int, got four"),
+        ("model.algorithm.init_args.completion", 4, "Option 'completion' is not accepted"),
+        ("model.algorithm.class_path", "RLO", "there is no class RLO"),
+        ("model.algorithm.class_path", "torch.optim.Adam", "does not correspond to a subclass of Algorithm"),
+        ("soup.grid", None, "soup.grid: expected int. It is empty"),
+        ("soup.grid", "many", "soup.grid: expected int, got many"),
+        ("soup.gird", 3, "gird"),
+        ("sopu", {"grid": 3}, "sopu.grid"),
+        ("soup.morl", 3, "soup.morl: expected list"),
+        ("trainer.accelerator", "cpuu", "invalid accelerator name"),
+        ("trainer.strategy", "dpp", "invalid strategy name"),
+        ("trainer.max_epochs", None, "max_epochs"),
+        ("task", ["a"], "task must be a name, not ['a']"),
+        ("task", 3, "task must be a name, not 3"),
+        ("task", "tests.conftest:PointPolicy", "not a RewardFineTuner"),
+        ("task", "tests.conftest:ROOT", "not a RewardFineTuner"),
+        ("task", "tests.conftest:Pint", "has no attribute 'Pint'"),
+        ("seed_everything", -1, "the seed is -1"),
+        ("seed_everything", None, "the seed is None"),
+        ("seed_everything", "abc", "expected int"),
+    ],
+)
+def test_a_wrong_value_is_named_in_a_line(
+    command: str,
+    key: str,
+    value: object,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = deepcopy(RECIPE)
+    *path, last = key.split(".")
+    section = recipe
+    for name in path:
+        section = section[name]
+    section[last] = value
+    Path("r.yaml").write_text(yaml.safe_dump(recipe))
+    assert main([command, "-c", "r.yaml"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rsoup: ")
+    assert message in line
+    assert [file.name for file in tmp_path.iterdir()] == ["r.yaml"]
+
+
+@pytest.mark.parametrize("command", ["soup", "fit"])
+def test_a_key_given_twice_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.yaml").write_text(POINT_RECIPE + "trainer: {max_epochs: 7}\n")
+    assert main([command, "-c", "r.yaml"]) == 2
+    assert "the recipe r.yaml gives 'trainer' twice, again in line 11" in capsys.readouterr().err
+    Path("r.yaml").write_text(POINT_RECIPE)
+    assert main([command, "-c", "r.yaml", "--model.preference", "{east: 1.0, east: 0.5}"]) == 2
+    assert "--model.preference gives 'east' twice" in capsys.readouterr().err
