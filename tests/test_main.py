@@ -50,7 +50,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
             "value 2: expected float, got x",
         ),
         (["merge", "--output", "o", "--experts", "a", "b", "--grid", "x"], "grid: expected int, got x"),
-        (["merge", "--output", "o", "--experts", "a", "b", "--method", "tie"], "'ties', 'dare', 'liti', got tie"),
+        (["merge", "--output", "o", "--experts", "a", "b", "--grid", "3", "--method", "tie"], "did you mean 'ties'"),
         (["merge", "--output", "o", "--experts", "a", "b", "--groups", "{w: [1], w: [0]}"], "gives 'w' twice"),
         (["pick", "run"], "required: output"),
         (["pick", "run", "--output", "o", "--seed", "x"], "seed: expected int, got x"),

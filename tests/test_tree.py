@@ -1,10 +1,11 @@
-"""The source is where README says it is, and each public name is there once."""
+"""The source is where README says it is, each public name is there once, and tests mirror it."""
 
 from __future__ import annotations
 
 import ast
 import re
 from fnmatch import fnmatch
+from pathlib import Path
 
 from tests.conftest import ROOT
 
@@ -46,3 +47,21 @@ def test_every_public_name_is_there_once() -> None:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(file.relative_to(ROOT).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def _does_something(file: Path) -> bool:
+    """Whether a module has a function with more than a docstring in it; contracts and constants have none."""
+    functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+    return any(not all(isinstance(line, ast.Expr) for line in function.body) for function in functions)
+
+
+def test_every_module_that_does_something_has_its_test_file() -> None:
+    """``rsoup_lightning/run/folder.py`` has ``tests/run/test_folder.py``, ``tasks/`` has ``tests/tasks/``."""
+    missing = []
+    for package, mirror in (("rsoup_lightning", "tests"), ("tasks", "tests/tasks")):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            place = file.relative_to(ROOT / package)
+            test = ROOT / mirror / place.with_name(f"test_{file.stem.strip('_')}.py")
+            if file.name != "__init__.py" and _does_something(file) and not test.exists():
+                missing.append(test.relative_to(ROOT).as_posix())
+    assert missing == []

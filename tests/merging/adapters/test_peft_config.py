@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from peft import LoraConfig, get_peft_model
+from torch import nn
+
+from rsoup_lightning.merging.adapters.peft_config import adapts, merged_config, setting
+
+MODULES = ("encoder.query", "encoder.key", "query_norm", "head")
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleDict({"query": nn.Linear(2, 2), "key": nn.Linear(2, 2)})
+        self.query_norm, self.head = nn.Linear(2, 2), nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize("targets", [["query"], ["query", "head"], ["encoder.key"], r".*\.(query|key)", "head"])
+def test_the_modules_that_peft_adapts(targets: str | list[str]) -> None:
+    config = LoraConfig(target_modules=targets)
+    wrapped = get_peft_model(Net(), config).base_model.model
+    peft = {name for name in MODULES if hasattr(wrapped.get_submodule(name), "lora_A")}
+    assert {name for name in MODULES if adapts({"target_modules": targets}, name)} == peft
+
+
+def test_a_modules_own_setting_is_that_of_the_first_pattern() -> None:
+    config = {"r": 8, "rank_pattern": {"key": 4, r"encoder\.\w+": 2}}
+    ranks = [setting(config, "rank_pattern", name, "r") for name in MODULES]
+    assert ranks == [2, 4, 8, 8]
+
+
+def test_targets_of_a_soup_cover_all_experts() -> None:
+    one, two = ({"r": 2, "target_modules": [name], "rank_pattern": {name: 1}} for name in ("key", "query"))
+    merged = merged_config([one, two], ["encoder.key", "encoder.query"], 4)
+    assert merged["target_modules"] == ["key", "query"]
+    assert (merged["r"], merged["lora_alpha"], merged["rank_pattern"]) == (4, 4, {})
+    mixed = merged_config([one, {**two, "target_modules": "all-linear"}], ["encoder.key"], 4)
+    assert mixed["target_modules"] == ["encoder.key"]
