@@ -50,9 +50,10 @@ class Soup:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
         self._policy, self._player = policy.eval().to(place), player
-        self._weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
-        self._soups = policy.soups(self._weights)
-        self._in_policy: Coefficients | None = None  # where experts are merged into it
+        weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
+        self._soups = policy.soups(weights)
+        self._weights = weights if self._soups is None else []  # which holds them itself
+        self._in_policy: Coefficients | None = None  # where ``_weights`` are merged into it now
 
     @classmethod
     def from_adapters(

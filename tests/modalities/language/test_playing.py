@@ -82,7 +82,7 @@ def test_seeds_and_lengths() -> None:
 
 def test_the_experts_are_put_side_by_side_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = soup()
-    monkeypatch.setattr(per_row._Stack, "__init__", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr(per_row._SideBySide, "__init__", lambda *_: pytest.fail("again"))
     assert len({made.at(point).generate(["the cat"])[0] for point in POINTS}) == 3
 
 
