@@ -121,7 +121,14 @@ def fine_tuner(name: str) -> type:
     found = imported(task.fine_tuner)
     if not isinstance(found, type):  # the caller says so
         return found
-    return type(found.__name__, (found,), {"__module__": found.__module__, "__doc__": found.__doc__, "task": task})
+
+    class Bound(found):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:  # else the parser follows that of the base class twice
+            super().__init__(*args, **kwargs)
+
+    Bound.__name__, Bound.__qualname__, Bound.__module__ = found.__name__, found.__qualname__, found.__module__
+    Bound.__doc__, Bound.task = found.__doc__, task
+    return Bound
 
 
 def recipes() -> list[str]:

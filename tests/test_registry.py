@@ -6,10 +6,11 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from jsonargparse import ArgumentParser
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, PointFineTuner
 
 
 def test_our_task_is_registered_through_the_entry_point() -> None:
@@ -114,3 +115,12 @@ def test_a_file_comes_before_a_recipe_of_its_name(tmp_path: Path, monkeypatch: p
 def test_a_recipe_that_is_not_there(name: str) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown recipe \(neither a file nor one of ours\)"):
         registry.find_recipe(name)
+
+
+def test_a_bound_fine_tuner_has_all_options_of_its_own(plugins: None) -> None:
+    """Also where it gives its base the first arguments by place."""
+    bound, own = ArgumentParser(), ArgumentParser()
+    bound.add_class_arguments(registry.fine_tuner("good"), "model")
+    own.add_class_arguments(PointFineTuner, "model")
+    assert "--model.algorithm" in own.format_help()
+    assert bound.format_help() == own.format_help()
