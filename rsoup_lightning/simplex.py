@@ -131,12 +131,30 @@ def check_preference(preference: Mapping[str, float], rewards: Sequence[str]) ->
         UnknownNameError: a name that is no reward.
         CoefficientError: weights off the simplex.
     """
-    for name in preference:
-        if name not in rewards:
-            raise UnknownNameError("reward", name, rewards)
-    values = {name: float(preference.get(name, 0.0)) for name in rewards}
+    return _whole(preference, rewards, "reward", "the weights of a preference")
+
+
+def check_named_coefficients(coefficients: Mapping[str, float], experts: Sequence[str]) -> Coefficients:
+    """Return λ over all ``experts`` (absent ones weigh zero), or say what is wrong with it.
+
+    >>> check_named_coefficients({"cautious": 1}, ["risky", "cautious"])
+    (0.0, 1.0)
+
+    Raises:
+        UnknownNameError: a name that is no expert.
+        CoefficientError: coefficients off the simplex.
+    """
+    return tuple(_whole(coefficients, experts, "expert", "coefficients").values())
+
+
+def _whole(given: Mapping[str, float], names: Sequence[str], kind: str, what: str) -> dict[str, float]:
+    """Weights of all ``names``, checked."""
+    for name in given:
+        if name not in names:
+            raise UnknownNameError(kind, name, names)
+    values = {name: float(given.get(name, 0.0)) for name in names}
     if fault := _off_simplex(list(values.values())):
-        raise CoefficientError(f"the weights of a preference {fault}, got {dict(preference)}")
+        raise CoefficientError(f"{what} {fault}, got {dict(given)}")
     return values
 
 

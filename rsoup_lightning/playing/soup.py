@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError, UnknownNameError
+from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.policy import Policy, Rows, T, Weights
-from rsoup_lightning.simplex import Coefficients, check_coefficients
+from rsoup_lightning.simplex import Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]
 
@@ -126,14 +126,9 @@ class Soup:
                 raise ConfigError(f"at() needs λ, weights of {', '.join(self.experts)}")
             coefficients = named or {self.experts[0]: 1.0}
         if isinstance(coefficients, Mapping):
-            return self._player(self._rows([self._point(coefficients)], each=False))
-        return self._player(self._rows([self._point(point) for point in coefficients], each=True))
-
-    def _point(self, given: Point) -> Coefficients:
-        for name in given:
-            if name not in self.experts:
-                raise UnknownNameError("expert", name, self.experts)
-        return check_coefficients([given.get(name, 0.0) for name in self.experts], len(self.experts))
+            return self._player(self._rows([check_named_coefficients(coefficients, self.experts)], each=False))
+        points = [check_named_coefficients(point, self.experts) for point in coefficients]
+        return self._player(self._rows(points, each=True))
 
     def _rows(self, points: list[Coefficients], *, each: bool) -> Rows:
         """Plays all rows at one λ, or ``each`` at its own."""

@@ -17,7 +17,7 @@ from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.simplex import Coefficients, GridKind, check_coefficients, grid, one_hot
+from rsoup_lightning.simplex import Coefficients, GridKind, check_named_coefficients, grid, one_hot
 
 
 @contextmanager
@@ -122,10 +122,7 @@ class SoupCallback(L.Callback):
     def _coefficients(self, steps: int, kind: GridKind, points: list[dict[str, float]] | None) -> list[Coefficients]:
         if points is None:
             return grid(len(self.experts), steps, kind)
-        for name in {name for point in points for name in point} - self.experts.keys():
-            raise UnknownNameError("expert", name, self.experts)
-        ordered = [[point.get(name, 0.0) for name in self.experts] for point in points]
-        return [check_coefficients(point, len(self.experts)) for point in ordered]
+        return [check_named_coefficients(point, list(self.experts)) for point in points]
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._benchmark(trainer, pl_module, trainer.test_dataloaders or ())

@@ -65,6 +65,9 @@ def test_what_cannot_be_played(run: Path, tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(WeightsError, match=r"no weights at .*risky"):
         load(tmp_path / "run")
+    (tmp_path / "run" / "seed-3" / "config.yaml").write_text("task: locomotion\nmodel: {hiden: [16]}\n")
+    with pytest.raises(ConfigError, match="hiden"):
+        load(tmp_path / "run")
     with pytest.raises(UnknownNameError, match="unknown expert 'cautios': did you mean 'cautious'"):
         load(run).at(cautios=1.0)
 

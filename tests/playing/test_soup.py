@@ -79,7 +79,12 @@ def test_lambda_by_names_of_experts_and_a_soup_of_one() -> None:
     [
         ((), {}, ConfigError, r"at\(\) needs λ, weights of east, north"),
         (({"eats": 1.0},), {}, UnknownNameError, "unknown expert 'eats': did you mean 'east'"),
-        ((), {"east": 0.5, "north": 0.6}, CoefficientError, "must sum to 1"),
+        (
+            (),
+            {"east": 0.5, "north": 0.6},
+            CoefficientError,
+            r"must sum to 1 and not to 1\.1, got \{'east': 0\.5, 'north': 0\.6\}$",
+        ),
         (({"east": 1.0},), {"north": 1.0}, ConfigError, "one of them only"),
         ((), {"preference": {"east": 1.0}}, FrontError, "no front that tells which λ suits a preference: give λ"),
     ],

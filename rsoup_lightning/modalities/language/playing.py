@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.sampling import Noise, gumbel
 from rsoup_lightning.modalities.playing import Seed, generators, texts
@@ -40,10 +41,13 @@ class Writing:
             max_new_tokens: the most tokens of an answer; None: as the experts were trained.
 
         Raises:
-            ConfigError: a prompt is empty or too long, or its template fails.
+            ConfigError: a prompt is empty or too long, its template fails, or no token is asked for.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
-        entries, limit = [Entry(prompt) for prompt in texts(prompts, "prompts")], max_new_tokens or self.max_new_tokens
+        entries = [Entry(prompt) for prompt in texts(prompts, "prompts")]
+        limit = self.max_new_tokens if max_new_tokens is None else max_new_tokens
+        if limit < 1:
+            raise ConfigError(f"max_new_tokens is {limit}: it must be at least 1")
 
         def answer(policy: Policy, numbers: list[int]) -> list[str]:
             noise = None if greedy else gumbel(generators(seed, numbers, len(entries)))

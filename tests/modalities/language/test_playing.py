@@ -92,6 +92,7 @@ def test_the_experts_are_put_side_by_side_once(monkeypatch: pytest.MonkeyPatch) 
         ("the cat", {}, "prompts must be a list of texts, not 'the cat'"),
         ([3], {}, r"prompts must be a list of texts, not \[3\]"),
         (["the cat"], {"seed": [1, 2]}, "2 seeds for 1 rows: give one for each, or one for all"),
+        (["the cat"], {"max_new_tokens": 0}, "max_new_tokens is 0: it must be at least 1"),
         ([""], {}, "the prompt that was given is empty"),
         (["a" * 60], {}, "the prompt that was given has 60 tokens, and the model reads 64 of which 8 are"),
     ],
