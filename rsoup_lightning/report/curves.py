@@ -91,8 +91,8 @@ def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve
     written = ", ".join(f"{reward} {weight:.3g}" for reward, weight in stage["preference"].items())
     group, color = {
         "init": ("init", view.MARKS["init"].color),
-        "morl": (view.MARKS["morl"].label, view.MARKS["morl"].color),
+        "baselines": (view.MARKS["morl"].label, view.MARKS["morl"].color),
     }.get(family) or (f"expert {which}", view.EXPERT_COLORS[experts.index(which) % len(view.EXPERT_COLORS)])
     before = 0 if family == "init" else init
     label = f"{group.partition(' (')[0]} (μ: {written})"
-    return Curve(label, group, color, family == "morl", [before + entry["steps"] for entry in history], rewards)
+    return Curve(label, group, color, family == "baselines", [before + entry["steps"] for entry in history], rewards)

@@ -40,7 +40,7 @@ class Stage:
 
     @property
     def family(self) -> str:
-        """ "init", "experts" or "morl"."""
+        """ "init", "experts" or "baselines"."""
         return self.name.split("/")[0]
 
 
@@ -113,7 +113,7 @@ class Experiment:
         for expert in self.experts:
             yield Stage(f"experts/{expert}", {expert: 1.0}, self.recipe.epochs, init)
         for index, preference in enumerate(self.settings.morl):
-            yield Stage(f"morl/{index}", preference, self.recipe.epochs, init)
+            yield Stage(f"baselines/morl/{index}", preference, self.recipe.epochs, init)
 
     def _train(self, stage: Stage) -> None:
         path = self.folder.path / stage.name
@@ -237,11 +237,11 @@ class Experiment:
 
     def _cost(self) -> dict[str, int]:
         """Training steps of the soup (init, experts), and of MORL, which trains the same and one more for each μ."""
-        steps = {"init": 0, "experts": 0, "morl": 0}
+        steps = {"init": 0, "experts": 0, "baselines": 0}
         for stage in self.stages():
             steps[stage.family] += self.folder.stage(stage.name)["steps"]
         soup = steps["init"] + steps["experts"]
-        return {"soup": soup, "morl": soup + steps["morl"] if self.settings.morl else 0}
+        return {"soup": soup, "morl": soup + steps["baselines"] if self.settings.morl else 0}
 
 
 def _written(preference: Mapping[str, float]) -> str:

@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 
 from rsoup_lightning.errors import ConfigError
 
-JOB_TYPES = {"init": "init", "experts": "expert", "morl": "baseline"}
+JOB_TYPES = {"init": "init", "experts": "expert", "baselines": "baseline"}
 ROWS = "metrics.csv"
 EVENTS = "events.out.tfevents.*"
 

@@ -19,8 +19,8 @@ def stages(level: float = 0.0) -> dict[str, Any]:
         "init": stage(2, {"reward_a": 0.5, "reward_b": 0.5}, level),
         "experts/reward_a": stage(3, {"reward_a": 1.0}, level),
         "experts/reward_b": stage(3, {"reward_b": 1.0}, level),
-        "morl/0": stage(3, {"reward_a": 0.5, "reward_b": 0.5}, level),
-        "morl/1": stage(3, {"reward_a": 0.1, "reward_b": 0.9}, level),
+        "baselines/morl/0": stage(3, {"reward_a": 0.5, "reward_b": 0.5}, level),
+        "baselines/morl/1": stage(3, {"reward_a": 0.1, "reward_b": 0.9}, level),
         "sweep": {"seconds": 1.0},
     }
 

@@ -43,7 +43,7 @@ def test_the_run_folder_is_complete(run: Path) -> None:
     for name in ("config.yaml", "run.json", "front.json", "front.png", "report.html", "shown/000.json"):
         assert (run / name).stat().st_size > 0, name
     stages = json.loads((run / "run.json").read_text())["stages"]
-    assert list(stages) == ["init", "experts/east", "experts/north", "morl/0", "sweep"]
+    assert list(stages) == ["init", "experts/east", "experts/north", "baselines/morl/0", "sweep"]
     for name, stage in stages.items():
         assert stage["state"] == "done"
         assert name == "sweep" or (run / name / "policy.safetensors").exists()

@@ -23,7 +23,7 @@ from rsoup_lightning.run.logs import Place
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.running import POINT_RECIPE, front
 
-STAGES = ("init", "experts/risky", "experts/cautious", "morl/0")
+STAGES = ("init", "experts/risky", "experts/cautious", "baselines/morl/0")
 CHEETAH = """
 task: locomotion
 model: {hidden: [8], num_envs: 2, horizon: 10, rollouts_per_epoch: 5, eval_episodes: 2, eval_batch_size: 2,
@@ -163,7 +163,7 @@ def of(kind: str, **arguments: Any) -> Namespace:
 def test_wandb_groups_a_run_and_goes_on_in_a_stage() -> None:
     made = {}
     for run in ("a", "b"):
-        for folder, stage in [("q/seed-0", "init"), ("q/seed-0", "experts/x"), ("q/seed-1", "morl/0")]:
+        for folder, stage in [("q/seed-0", "init"), ("q/seed-0", "experts/x"), ("q/seed-1", "baselines/morl/0")]:
             logger = Place(Path("runs", folder), "q", f"{run}{folder}", stage).logger(of("WandbLogger", project="p"))
             again = Place(Path("moved", folder), "q", f"{run}{folder}", stage).logger(of("WandbLogger", project="p"))
             assert logger.init_args.id == again.init_args.id
@@ -193,13 +193,13 @@ def test_wandb_runs_without_a_network(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("recipe.yaml").write_text(recipe)
     assert soup("run") == 0
     identifier = json.loads(Path("run/run.json").read_text())["id"]
-    stages = ("init", "experts/east", "experts/north", "morl/0")
+    stages = ("init", "experts/east", "experts/north", "baselines/morl/0")
     ids = {Place(Path("run"), "run", identifier, stage).logger(of("WandbLogger")).init_args.id for stage in stages}
     folders = [*Path("run/logs/wandb").glob("offline-run-*")]
     assert {folder.name.rpartition("-")[2] for folder in folders} == ids
     assert len(folders) == 4
     content = b"".join(file.read_bytes() for file in Path("run/logs/wandb").rglob("*.wandb"))
-    assert all(word in content for word in (b"expert", b"baseline", b"run/morl/0", b"reward/east"))
+    assert all(word in content for word in (b"expert", b"baseline", b"run/baselines/morl/0", b"reward/east"))
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_checkpoints_of_each_stage_lie_apart(tmp_path: Path, monkeypatch: pytest
     ):
         Path("recipe.yaml").write_text(POINT_RECIPE.replace("trainer: {", f"trainer: {{{settings}"))
         assert main(["soup", "-c", "recipe.yaml", "--run_dir", str(number)]) == 0
-        for stage, steps in [("init", 20), ("experts/east", 30), ("morl/0", 30)]:
+        for stage, steps in [("init", 20), ("experts/east", 30), ("baselines/morl/0", 30)]:
             (file,) = Path(str(number), where.format(stage=stage)).iterdir()
             state = torch.load(file, weights_only=True)["state_dict"]
             assert state["steps_taken"].item() <= steps * 32

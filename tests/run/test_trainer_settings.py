@@ -98,7 +98,7 @@ def test_what_the_command_line_asks_of_stages_is_honoured(tmp_path: Path, monkey
     callback = json.dumps({"class_path": "tests.run.test_trainer_settings.Seen"})
     assert main(["soup", "-c", "r.yaml", "--run_dir", "run", *flags, f"--trainer.callbacks+={callback}"]) == 0
     seen = [json.loads(line) for line in Path("seen.jsonl").read_text().splitlines()]
-    stages = ("init", "experts/east", "experts/north", "morl/0")
+    stages = ("init", "experts/east", "experts/north", "baselines/morl/0")
     assert seen == [[f"run/{stage}", 4, 0.5, ["val/east", "val/north"]] for stage in stages]
     stated = yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]
     assert stated | settings == stated
