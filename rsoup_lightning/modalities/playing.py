@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from rsoup_lightning.errors import ConfigError
@@ -44,8 +45,8 @@ def generators(seed: Seed, rows: Sequence[int], count: int) -> list[torch.Genera
     Raises:
         ConfigError: seeds are given by row, and there are more or fewer of them.
     """
-    if isinstance(seed, int):
-        return [torch.Generator().manual_seed(seed)]
+    if isinstance(seed, int | np.integer):
+        return [torch.Generator().manual_seed(int(seed))]
     if len(seed) != count:
         raise ConfigError(f"{len(seed)} seeds for {count} rows: give one for each, or one for all")
-    return [torch.Generator().manual_seed(seed[row]) for row in rows]
+    return [torch.Generator().manual_seed(int(seed[row])) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,8 +24,8 @@ def test_noise_is_that_of_a_rows_seed() -> None:
         return [torch.rand(1, generator=generator).item() for generator in made]
 
     (one,) = drawn(generators(5, [0, 1, 2], 3))
-    assert drawn(generators([4, 5, 6], [1], 3)) == [one]
-    first, second = drawn(generators([4, 5, 6], [0, 2], 3))
+    assert drawn(generators([4, 5, 6], [1], 3)) == drawn(generators(np.int64(5), [0], 1)) == [one]
+    first, second = drawn(generators(np.array([4, 5, 6]), [0, 2], 3))  # type: ignore[arg-type]
     assert len({first, second, one}) == 3
     with pytest.raises(ConfigError, match="2 seeds for 3 rows"):
         generators([4, 5], [0, 1], 3)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from PIL.Image import Image
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.playing import texts
 from rsoup_lightning.policy import Policy, Rows
 
@@ -34,9 +35,11 @@ class Describing:
             questions: one for each; None: captions are wanted. Where the answer is a box, it is the text of one.
 
         Raises:
-            ConfigError: a question is too long, or there are more or fewer of them.
+            ConfigError: what is no picture, a question that is too long, or more or fewer of them.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
+        if isinstance(pictures, Image) or not all(isinstance(picture, Image) for picture in pictures):
+            raise ConfigError(f"pictures must be a list of Pillow's images, not {pictures!r:.60}")
         asked = [""] * len(pictures) if questions is None else texts(questions, "questions", len(pictures))
 
         def answer(policy: Policy, numbers: list[int]) -> list[str]:

@@ -52,6 +52,9 @@ def test_a_row_does_not_depend_on_what_is_beside_it() -> None:
 
 def test_requests_that_cannot_be_answered() -> None:
     player = soup(False)[0].at(first=1)
+    for given in (PICTURES[0], ["red.png"]):
+        with pytest.raises(ConfigError, match="pictures must be a list of Pillow's images, not"):
+            player.describe(given)
     with pytest.raises(ConfigError, match="1 questions for 6 rows: give one for each"):
         player.describe(PICTURES, ["which?"])
     with pytest.raises(
