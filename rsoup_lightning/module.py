@@ -270,8 +270,8 @@ class RewardFineTuner(L.LightningModule):
                 "with several devices set algorithm.init_args.minibatch_size to 0 (the whole rollout)"
             )
         if not torch.cuda.is_available():
-            # Lightning's fork-safe device count opens the NVIDIA library anew each time it is asked, and torch asks
-            # at each optimiser step: a tenth of a small network's update, for a device that is not there.
+            # Lightning sets this for the process when it is imported: each count of devices then opens the NVIDIA
+            # library anew, and torch counts at each optimiser step. It costs a tenth of a small network's update.
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
     def on_train_epoch_start(self) -> None:

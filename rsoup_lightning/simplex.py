@@ -99,13 +99,14 @@ def grid(experts: int, steps: int, kind: GridKind = "simplex") -> list[Coefficie
     raise CoefficientError(f"unknown grid kind {kind!r}: choose simplex, pairs, uniform or one_hot")
 
 
-def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapolate: bool = False) -> Coefficients:
+def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapolate: bool | None = None) -> Coefficients:
     """Return λ as a tuple of floats, or say why it is no point of the simplex.
 
     Args:
         coefficients: one λ per expert.
         experts: number of experts E.
-        extrapolate: allow any finite λ, also negative ones or sums other than one.
+        extrapolate: whether any finite λ will do, also negative ones or sums other than one; None where a user cannot
+            ask for that.
 
     Raises:
         CoefficientError: wrong length, not finite, negative, or not summing to one within 1e-6.
@@ -116,7 +117,7 @@ def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapola
     if extrapolate and all(map(isfinite, values)):
         return values
     if fault := _off_simplex(values):
-        cure = "; ask to extrapolate if you mean it" if all(map(isfinite, values)) else ""
+        cure = "; ask to extrapolate if you mean it" if extrapolate is False and all(map(isfinite, values)) else ""
         raise CoefficientError(f"coefficients {fault}, got {values}{cure}")
     return values
 

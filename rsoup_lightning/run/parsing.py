@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ LARGEST_SEED = 2**32 - 1  # numpy's
 IN_OTHER_WORDS = re.compile(
     r"(- )?(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Expected a <class 'NoneType'>"
     r"|Expected a path but .*|Given value type: .*|Given value: (Namespace|NestedArg|\{).*"
-    r"|Subclass types expect one of:|a class path .*|a dict with.*|)"
+    r"|Subclass types expect one of:|a class path .*|a dict with.*|False|)"
 )
 """Lines of jsonargparse that repeat what others say."""
 PLAIN = (
@@ -28,7 +28,7 @@ PLAIN = (
     (r"Parser key \"([^\"]*)\" element (\d+):", r"\1, value \2:"),
     (r"Problem with given class_path '([^']*)':", r"\1:"),
     (r"Type typing\..* expects a function or a callable class: ", ""),
-    (r"\. Got value: \[?Namespace\(.*\)\]?", ""),
+    (r"[.;] (Got|Given) value: \[?Namespace\(.*\)\]?", ""),
     (r"Expected a dot import path string: (\S+)", r"there is no class \1"),
     (r"<class '([^']*)'>", r"\1"),
     (r"typing\.Literal\[(.*?)\]", r"one of \1"),
@@ -49,7 +49,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        refuse_doubles(text, f"the recipe {path}")
+        check_mappings(text, f"the recipe {path}")
         recipe = yaml.load(text, Loader=LOADER)
     except OSError as error:
         raise ConfigError(f"cannot read the recipe {path}: {error.strerror}") from error
@@ -64,8 +64,10 @@ def read_recipe(path: Path) -> dict[str, Any]:
     return recipe
 
 
-def refuse_doubles(text: str, where: str) -> None:
-    """Require that no mapping of a YAML text gives a key twice: YAML's readers take the last one without a word.
+def check_mappings(text: str, where: str) -> None:
+    """Require that mappings of a YAML text are what they look like.
+
+    Of a key that is given twice YAML's readers take the last value without a word, and of ``{a:1}`` the key ``a:1``.
 
     Raises:
         ConfigError: names the key and its line.
@@ -84,7 +86,11 @@ def refuse_doubles(text: str, where: str) -> None:
             for key, value in node.value:
                 if key.value in keys and isinstance(key, yaml.ScalarNode):
                     raise ConfigError(f"{where} gives {key.value!r} twice, again in line {key.start_mark.line + 1}")
-                keys |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+                if isinstance(key, yaml.ScalarNode):
+                    keys.add(key.value)
+                    name, colon, rest = key.value.partition(":")
+                    if rest and colon and not key.style and value.value == "" and not value.style:
+                        raise ConfigError(f"{where} has {key.value!r}: put a space after the colon, {name}: {rest}")
                 nodes.append(value)
 
 
@@ -103,8 +109,11 @@ def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True
         name, equals, inline = argument.partition("=")
         name, value = (name, inline) if equals and name.startswith("-") else (flag, argument)
         if value.startswith(("{", "[")):
-            with suppress(yaml.YAMLError):  # the parser tells
-                refuse_doubles(value, name)
+            try:
+                check_mappings(value, name)
+            except yaml.YAMLError as error:  # the parser tells
+                if "unexpected ':'" in str(error):
+                    raise ConfigError(f"{name} {value}: put a space after each colon, as in {{risky: 1}}") from error
     with ours():
         return parser.parse_args(arguments, defaults=defaults)
 

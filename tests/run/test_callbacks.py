@@ -82,7 +82,7 @@ def test_explicit_points(experts: dict[str, str]) -> None:
     assert SoupCallback(experts, points=[{"north": 1.0}]).coefficients == [(0.0, 1.0)]
     with pytest.raises(UnknownNameError, match="did you mean 'north'"):
         SoupCallback(experts, points=[{"nort": 1.0}])
-    with pytest.raises(CoefficientError):
+    with pytest.raises(CoefficientError, match=r"must sum to 1 and not to 0\.7, got {'north': 0\.7}$"):
         SoupCallback(experts, points=[{"north": 0.7}])
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonargparse import ArgumentParser
 
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.run.parsing import check_seed, ours, read_recipe, refuse_doubles
+from rsoup_lightning.run.parsing import check_mappings, check_seed, ours, parse, read_recipe
 
 
 @pytest.mark.parametrize(
@@ -21,14 +22,30 @@ from rsoup_lightning.run.parsing import check_seed, ours, read_recipe, refuse_do
 )
 def test_a_key_given_twice_is_named(text: str, key: str, line: int) -> None:
     with pytest.raises(ConfigError, match=f"here gives '{key}' twice, again in line {line}"):
-        refuse_doubles(text, "here")
+        check_mappings(text, "here")
+
+
+@pytest.mark.parametrize("text", ["{risky:1, cautious: 2}", "a: {risky:1}", "- {risky:1}"])
+def test_a_colon_without_a_space_is_named(text: str) -> None:
+    with pytest.raises(ConfigError, match="here has 'risky:1': put a space after the colon, risky: 1"):
+        check_mappings(text, "here")
+
+
+@pytest.mark.parametrize("value", ["{risky:1}", "{risky:[1,0]}"])
+@pytest.mark.parametrize("form", ["--weights={}", "--weights {}"])
+def test_a_colon_without_a_space_in_an_option(value: str, form: str) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--weights", type=dict[str, float])
+    with pytest.raises(ConfigError, match=r"--weights .* put a space after"):
+        parse(parser, form.format(value).split(" "))
 
 
 def test_what_yaml_allows_is_allowed() -> None:
     """Anchors, merged mappings whose keys are written over, equal keys in other places, and an alias to oneself."""
-    refuse_doubles("a: &x {k: 1}\nb: {<<: *x, k: 2}\nc: [*x, *x]\n", "here")
-    refuse_doubles("a: &x {k: *x}\n", "here")
-    refuse_doubles("", "here")
+    check_mappings("a: &x {k: 1}\nb: {<<: *x, k: 2}\nc: [*x, *x]\n", "here")
+    check_mappings("a: &x {k: *x}\n", "here")
+    check_mappings("", "here")
+    check_mappings("{'a:1': , a:b: 1, c: , https://x.org: 'y'}", "here")
 
 
 @pytest.mark.parametrize(
