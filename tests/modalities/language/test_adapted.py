@@ -9,7 +9,7 @@ from peft import PeftModel
 
 from rsoup_lightning import Soup
 from rsoup_lightning.errors import ConfigError, MergeError
-from tests.modalities.language.test_adapters_of_peft import adapter
+from tests.merging.test_policy_weights import adapter
 from tests.modalities.language.tiny import llama, saved, tokenizer
 
 
