@@ -24,7 +24,7 @@ class Rollout:
         context: per-row payload, each ``[B, ...]`` (prompts, last observations, identifiers).
         terminated: ``[B, T]`` bool, no reward can follow this step. Default: the last counted step of each row.
         truncated: ``[B, T]`` bool, the episode was cut here although more would have followed. Default: nowhere.
-        texts: anything per row that is no tensor, each a list of B entries (prompts and completions as strings).
+        texts: anything per row that is not a tensor, each a list of B entries (prompts and completions as strings).
 
     Notation: B rows, T steps. Rewards are computed from a rollout, they are not part of it:
     see :class:`rsoup_lightning.rewards.Reward`.

@@ -129,7 +129,7 @@ def check_preference(preference: Mapping[str, float], rewards: Sequence[str]) ->
     {'risky': 1.0, 'cautious': 0.0}
 
     Raises:
-        UnknownNameError: a name that is no reward.
+        UnknownNameError: a name that is not a reward.
         CoefficientError: weights off the simplex.
     """
     return _whole(preference, rewards, "reward", "the weights of a preference")
@@ -142,7 +142,7 @@ def check_named_coefficients(coefficients: Mapping[str, float], experts: Sequenc
     (0.0, 1.0)
 
     Raises:
-        UnknownNameError: a name that is no expert.
+        UnknownNameError: a name that is not an expert.
         CoefficientError: coefficients off the simplex.
     """
     return tuple(_whole(coefficients, experts, "expert", "coefficients").values())

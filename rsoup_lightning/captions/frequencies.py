@@ -31,7 +31,7 @@ class DocumentFrequencies:
 
     def __init__(self, counts: Mapping[str, int], documents: int) -> None:
         if documents < 1 or not all(1 <= count <= documents for count in counts.values()):
-            raise ConfigError(f"these are no document frequencies of {documents} documents: each is from 1 to them all")
+            raise ConfigError(f"these are not frequencies of {documents} documents: each is from 1 to them all")
         self.counts = dict(counts)
         self.documents = documents
         # A table by count, not by n-gram: there are millions of those.

@@ -158,7 +158,7 @@ def choose(front: MeasuredFront, preference: Mapping[str, float] | None = None, 
     """The λ of highest utility for μ, or for what choices say of μ (see :func:`choices.choice_differences`).
 
     Raises:
-        UnknownNameError: a preference for what is no reward.
+        UnknownNameError: a preference for what is not a reward.
         CoefficientError: a preference off the simplex.
         ChoicesError: choices that say nothing.
     """

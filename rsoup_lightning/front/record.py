@@ -58,7 +58,7 @@ def check_record(record: Any, name: str = "this record") -> Record:
         _check_point(point, rewards, experts, measured)
     for expert in experts:
         if not any(_is_alone(point.value, expert) for point in points):
-            raise FrontError(f"{name} is no whole front: no point is the expert {expert!r} alone; {CURE}")
+            raise FrontError(f"{name} is not a whole front: no point is the expert {expert!r} alone; {CURE}")
     _check_summary(front["summary"], rewards)
     return front.value
 
@@ -100,7 +100,7 @@ class _Entry:
     def __getitem__(self, key: str) -> _Entry:
         place = f"{self.place}.{key}" if self.place else key
         if key not in self.require(_MAPPING).value:
-            raise FrontError(f"{self.record} is no whole front: {place} is missing; {CURE}")
+            raise FrontError(f"{self.record} is not a whole front: {place} is missing; {CURE}")
         return _Entry(self.value[key], place, self.record)
 
     def require(self, wanted: _Wanted) -> _Entry:
@@ -109,7 +109,7 @@ class _Entry:
             shown = repr(self.value)
             shown = shown if len(shown) < 60 else f"{shown[:50]}..."
             what = f"{self.place} is {shown}" if self.place else f"its content is {shown}"
-            raise FrontError(f"{self.record} is no whole front: {what}, not {description}; {CURE}")
+            raise FrontError(f"{self.record} is not a whole front: {what}, not {description}; {CURE}")
         return self
 
     def each(self, wanted: _Wanted, names: Iterable[str] | None = None) -> _Entry:
@@ -118,7 +118,7 @@ class _Entry:
         for name in found if names is None else names:
             self[name].require(wanted)
         if names is not None and (more := sorted(found.keys() - set(names))):
-            raise FrontError(f"{self.record} is no whole front: {self.place}.{more[0]} is one too many; {CURE}")
+            raise FrontError(f"{self.record} is not a whole front: {self.place}.{more[0]} is one too many; {CURE}")
         return self
 
 

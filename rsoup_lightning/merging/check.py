@@ -65,7 +65,7 @@ def check_match(experts: Sequence[Mapping[str, Tensor]], names: Sequence[str] | 
     for first_label, first, label, other in _pairs(experts, names):
         for key, tensor in first.items():
             if not tensor.is_floating_point() and not is_counter(key) and not tensor.equal(other[key]):
-                raise MergeError(f"{key!r} is no floating tensor and differs between {first_label} and {label}")
+                raise MergeError(f"{key!r} is not a floating tensor and differs between {first_label} and {label}")
 
 
 def is_counter(name: str) -> bool:

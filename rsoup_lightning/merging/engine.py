@@ -152,7 +152,7 @@ def check_groups(plan: Plan, names: Sequence[str]) -> None:
         try:
             matched = any(re.search(pattern, name) for name in names)
         except re.error as error:
-            raise MergeError(f"the group {pattern!r} is no regular expression: {error}") from error
+            raise MergeError(f"the group {pattern!r} is not a regular expression: {error}") from error
         if not matched:
             raise MergeError(f"the group {pattern!r} matches no tensor: names look like {names[0]!r}")
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.check import HasLayout
 
-# RWKV-7 calls two layers of its own lora.0 and lora.2, with a function between them: those are no factors.
+# RWKV-7 calls two layers of its own lora.0 and lora.2, with a function between them: those are not factors.
 _LORA = r"[a-z]*lora\d*[a-e]?(?:[._](?!(?:lora\.)?[02]\.)|$)"
 _OTHERS = (
     r"(?:hada|lokr|b?oft|psoft|hra|hira|p?vera|fourierft|waveft|shira|supertuning|trainable_tokens|adamss|peanut|lycoris)_",

@@ -58,7 +58,7 @@ def merge(
     adapters = [is_adapter(Path(place)) for place in places]
     if any(adapters) and not all(adapters):
         odd = places[adapters.index(False)]
-        raise ConfigError(f"{odd} is no adapter folder, others are: fold them with --lora dense first")
+        raise ConfigError(f"{odd} is not an adapter folder, others are: fold them with --lora dense first")
     for name in options:
         if name in (OF_MODELS if all(adapters) else OF_ADAPTERS) or (all(adapters) and name in methods.settings()):
             kind = "models" if all(adapters) else "adapters"

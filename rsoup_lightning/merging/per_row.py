@@ -38,7 +38,7 @@ class LoRAPerRow:
         adapter: its name.
 
     Raises:
-        MergeError: experts that fit neither each other nor the adapter; one that is no plain LoRA, or folded in.
+        MergeError: experts that fit neither each other nor the adapter; one that is not plain LoRA, or folded in.
         UnknownNameError: the model has no such adapter.
         ConfigError: PEFT is not installed.
     """
@@ -63,7 +63,7 @@ class LoRAPerRow:
             coefficients: ``[B, E]``, every row on the simplex.
 
         Raises:
-            CoefficientError: λ off the simplex, or (on use) N is no multiple of B.
+            CoefficientError: λ off the simplex, or (on use) N is not a multiple of B.
             ConfigError: the model is in training mode, where rows depend on chance and on each other.
         """
         if coefficients.dim() != 2 or not len(coefficients):
@@ -138,7 +138,7 @@ def _lora_layers(model: nn.Module, adapter: str) -> list[tuple[str, Any]]:
             raise MergeError(f"{name!r} has {layer.merged_adapters} folded in: call unmerge_adapter() first")
         if adapter in layer.lora_variant:
             kind = type(layer.lora_variant[adapter]).__name__
-            raise MergeError(f"adapter {adapter!r} is no plain LoRA but {kind} at {name!r}; {_CURE}")
+            raise MergeError(f"adapter {adapter!r} is not plain LoRA but {kind} at {name!r}; {_CURE}")
         if layer.lora_bias.get(adapter):
             raise MergeError(f"adapter {adapter!r} has a bias at {name!r}; {_CURE}")
         layers.append((name, layer))
@@ -154,5 +154,5 @@ _CURE = "fold each adapter into whole weights and merge those"
 def _repeats(rows: int, points: int) -> int:
     """K, how many rows of the batch share one row of coefficients."""
     if rows % points or not rows:
-        raise CoefficientError(f"{points} rows of coefficients for {rows} rows of the batch, which is no multiple")
+        raise CoefficientError(f"{points} rows of coefficients for {rows} rows of the batch, which is not a multiple")
     return rows // points

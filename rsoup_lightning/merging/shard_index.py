@@ -27,7 +27,7 @@ def read_index(index: Path) -> dict[str, Any]:
     content: dict[str, Any] = read_beside(index)
     where = content.get(WHERE)
     if not isinstance(where, dict) or not all(isinstance(shard, str) for shard in where.values()):
-        raise WeightsError(f"{index} is no index of shards: it has no {WHERE} of names to files")
+        raise WeightsError(f"{index} is not an index of shards: it has no {WHERE} of names to files")
     if not index.name.endswith(PICKLED_INDEX_SUFFIX):
         return content
     return {**content, WHERE: {name: in_safetensors(shard) for name, shard in where.items()}}

@@ -157,7 +157,7 @@ def _base(file: Path) -> tuple[str, str | None]:
     try:
         config = dict(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{file} is no whole JSON object ({error}): save the adapter again") from error
+        raise ConfigError(f"{file} is not a whole JSON object ({error}): save the adapter again") from error
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not isinstance(base, str) or not base or not isinstance(revision, str | None):
         raise ConfigError(f"{file} names no base: write its folder or hub name as base_model_name_or_path")

@@ -26,7 +26,7 @@ class RatingFunction:
         self.function, self.each = function, each
         self._call = imported(function)
         if not callable(self._call):
-            raise ConfigError(f"{function!r} is no function but {self._call!r:.60}")
+            raise ConfigError(f"{function!r} is not a function but {self._call!r:.60}")
 
     def __call__(self, *arguments: Any) -> Tensor:
         """What the function makes of its arguments, in float32.

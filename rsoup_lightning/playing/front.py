@@ -47,7 +47,7 @@ class Front:
         if not (folder / "front.json").is_file():
             if (folder / "config.yaml").is_file():
                 raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")
-            raise RunFolderError(f"{folder} is no run: give the folder of a run of rsoup soup")
+            raise RunFolderError(f"{folder} is not a run: give the folder of a run of rsoup soup")
         return cls(folder, read_record(folder / "front.json"))
 
     def __repr__(self) -> str:

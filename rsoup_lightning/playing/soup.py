@@ -78,7 +78,7 @@ class Soup:
 
         Raises:
             ConfigError: the base cannot be loaded.
-            MergeError: adapters that do not fit the base or each other, or are no plain LoRA.
+            MergeError: adapters that do not fit the base or each other, or are not plain LoRA.
             WeightsError: an adapter is missing or damaged.
         """
         from rsoup_lightning.modalities.language.adapted import adapted  # which only language models need

@@ -31,7 +31,7 @@ def write_report(folder: Path, record: Record, *, shown: Path, seeds: Sequence[S
         seeds: what was recorded of the stages of each seed, for the learning curves; without it there are none.
 
     Raises:
-        FrontError: the record is no whole front.
+        FrontError: the record is not a whole front.
         RunFolderError: a file of what was shown is damaged, or a picture that it names is missing.
     """
     check_record(record, f"the front of {folder}")

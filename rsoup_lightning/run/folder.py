@@ -72,7 +72,7 @@ class RunFolder:
     def _read(self) -> dict[str, Any]:
         state = read_json(self._file, "choose another --run_dir")
         if not _is_state(state):
-            raise RunFolderError(f"{self._file} is no record of a run: choose another --run_dir")
+            raise RunFolderError(f"{self._file} is not a record of a run: choose another --run_dir")
         return state
 
     @property

@@ -45,7 +45,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """A recipe as plain values.
 
     Raises:
-        ConfigError: it cannot be read, is no mapping, or gives a key twice.
+        ConfigError: it cannot be read, is not a mapping, or gives a key twice.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the recipe {path}: {_said(error)}") from error
     if not isinstance(recipe, dict):
-        raise ConfigError(f"the recipe {path} is no YAML mapping")
+        raise ConfigError(f"the recipe {path} is not a YAML mapping")
     for key in SECTIONS:
         if key in recipe and not isinstance(recipe[key], dict | str):
             found = "empty" if recipe[key] is None else f"{recipe[key]!r:.60}, not a mapping"

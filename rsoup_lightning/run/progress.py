@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LIBRARY = logging.getLogger("rsoup_lightning")
-NOTE_EVERY = 30.0  # seconds between lines where the output is no terminal
+NOTE_EVERY = 30.0  # seconds between lines where the output is not a terminal
 
 
 class RunProgress:

@@ -48,7 +48,7 @@ class EmojiNames(PictureData):
             ImageColor.getrgb(background)
         except ValueError as error:
             raise ConfigError(
-                f"background {background!r} is no colour: give a name or digits such as '#ffeecc'"
+                f"background {background!r} is not a colour: give a name or digits such as '#ffeecc'"
             ) from error
         self.looks = tuple(looks)
         self.containing = None if containing is None else tuple(containing)

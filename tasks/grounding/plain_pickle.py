@@ -28,4 +28,4 @@ def read_plain_pickle(path: Path) -> Any:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # a damaged pickle can raise almost anything
-        raise ConfigError(f"{path} is no readable pickle of plain data: {error or type(error).__name__}") from error
+        raise ConfigError(f"{path} is not a readable pickle of plain data: {error or type(error).__name__}") from error

@@ -51,7 +51,7 @@ def read_annotations(path: Path) -> Any:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no readable JSON file: {error}") from error
+        raise ConfigError(f"{path} is not a readable JSON file: {error}") from error
 
 
 def field(record: Any, key: str, kind: type | tuple[type, ...], where: object) -> Any:
@@ -67,7 +67,7 @@ def field(record: Any, key: str, kind: type | tuple[type, ...], where: object) -
         where: the record's place, for the error: its file, or the record's number in it.
 
     Raises:
-        ConfigError: the record is no object, has no such member, or it is of another kind.
+        ConfigError: the record is not an object, has no such member, or it is of another kind.
     """
     if not isinstance(record, Mapping):
         raise ConfigError(f"{where}: an object with {key!r} is needed, not a {type(record).__name__}")

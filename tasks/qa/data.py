@@ -52,7 +52,7 @@ class FunctionQuestions(SplitData):
 
 
 def summary(docstring: str) -> str:
-    """The first sentence of a docstring as plain text; empty where it is no plain sentence.
+    """The first sentence of a docstring as plain text; empty where it is not a plain sentence.
 
     >>> summary("f(x, /)\\n\\nReturn the *sum* of ``x``, see\\n:func:`~numpy.add`. More.\\n\\nElse.")
     'Return the sum of x, see numpy.add.'

@@ -31,7 +31,7 @@ class Records(SplitData):
         train_size: at most so many entries for training; null takes all that remain.
 
     Raises:
-        ConfigError: ``extract`` is no regular expression with one group, or a size is below one.
+        ConfigError: ``extract`` is not a regular expression with one group, or a size is below one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Records(SplitData):
         try:
             self.extract = None if extract is None else re.compile(extract, re.DOTALL)
         except re.error as error:
-            raise ConfigError(f"extract {extract!r} is no regular expression: {error}") from error
+            raise ConfigError(f"extract {extract!r} is not a regular expression: {error}") from error
         if self.extract is not None and self.extract.groups != 1:
             raise ConfigError(f"extract {extract!r} has {self.extract.groups} groups: 1 is needed, for the question")
         if words is not None and words < 1:

@@ -67,9 +67,9 @@ def test_checkpoints_that_cannot_be_taken(
             "other.ckpt": "other.ckpt is another model's: policy.place is of shape (3,), in this recipe of shape (2,)",
             "renamed.ckpt": "renamed.ckpt is another model's: kl_coefficient is absent",
             "hostile.ckpt": "could run code: refused",
-            "list.ckpt": "list.ckpt is no Lightning checkpoint",
-            "cut.ckpt": "cut.ckpt is no whole checkpoint",
-            "empty.ckpt": "empty.ckpt is no whole checkpoint",
+            "list.ckpt": "list.ckpt is not a Lightning checkpoint",
+            "cut.ckpt": "cut.ckpt is not a whole checkpoint",
+            "empty.ckpt": "empty.ckpt is not a whole checkpoint",
             "expert": "give expert as --model.init_weights",
             "expert/policy.safetensors": "give expert/policy.safetensors as --model.init_weights",
         }.items():

@@ -118,7 +118,7 @@ def test_a_preference_becomes_a_policy(run: Path, capsys: pytest.CaptureFixture[
 
 
 def test_adapters_without_their_configuration_are_refused(run: Path) -> None:
-    """Factors of an update are no weights that may be averaged."""
+    """Factors of an update are not weights that may be averaged."""
     for name in NAMES:
         write_weights(run / "experts" / name, {"model.q.lora_A.default.weight": torch.randn(2, 4)})
     with pytest.raises(RSoupError, match=r"'model\.q\.lora_A\.default\.weight' in risky is a part of an adapter"):

@@ -94,7 +94,7 @@ def test_the_entry_that_is_wrong_is_named(tmp_path: Path, change: Any, reason: s
     change(front)
     with pytest.raises(FrontError, match=reason) as caught:
         check_record(front, "f.json")
-    assert "\n" not in str(caught.value) and str(caught.value).startswith("f.json is no whole front: ")
+    assert "\n" not in str(caught.value) and str(caught.value).startswith("f.json is not a whole front: ")
     with pytest.raises(FrontError, match=reason):
         write_report(tmp_path, front, shown=tmp_path)
     assert list(tmp_path.iterdir()) == []

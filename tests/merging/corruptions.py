@@ -33,7 +33,7 @@ def damage(expert: Path, chance: Random) -> str:
     content = file.read_bytes()
     try:
         file.write_bytes(kind(content, chance))
-    except Exception:  # nothing for that kind to damage, as in a file of torch that is no zip file
+    except Exception:  # nothing for that kind to damage, as in a file of torch that is not a zip file
         file.write_bytes(flipped(content, chance))
     return f"{file.name} {kind.__name__}"
 

@@ -29,7 +29,7 @@ def test_the_first_group_that_matches_counts() -> None:
     check_groups(grouped, ["layer.weight"])
     with pytest.raises(MergeError, match=r"matches no tensor: names look like 'head.bias'"):
         check_groups(grouped, ["head.bias"])
-    with pytest.raises(MergeError, match="is no regular expression"):
+    with pytest.raises(MergeError, match="is not a regular expression"):
         check_groups(plan(1.0, groups={"(": (1.0,)}), ["w"])
 
 

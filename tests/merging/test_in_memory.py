@@ -63,7 +63,7 @@ def test_off_the_simplex() -> None:
     [
         ({"w": torch.zeros(50, 4)}, "'w' has shape"),
         ({"w": torch.zeros(50, 3, dtype=torch.float16)}, "'w' is torch.float32 in good but torch.float16 in bad"),
-        ({"count": torch.tensor(8)}, "'count' is no floating tensor and differs"),
+        ({"count": torch.tensor(8)}, "'count' is not a floating tensor and differs"),
         ({"extra": torch.zeros(1)}, "bad has the tensor 'extra' that good lacks"),
     ],
 )

@@ -211,7 +211,7 @@ def test_what_diffusers_loads(tmp_path: Path) -> None:
         ({"coefficients": [0.5, 0.5], "method": "ties"}, "name the experts' common ancestor with --init"),
         ({"coefficients": [0.5, 0.5], "density": 0.3}, "'linear' has no setting 'density'"),
         ({"coefficients": [0.5, 0.5], "groups": {"q_proj": [1.0, 0.0]}}, "'q_proj' matches no tensor"),
-        ({"coefficients": [0.5, 0.5], "groups": {"(": [1.0, 0.0]}}, "no regular expression"),
+        ({"coefficients": [0.5, 0.5], "groups": {"(": [1.0, 0.0]}}, "not a regular expression"),
     ],
 )
 def test_what_cannot_be_asked(experts: list[Path], tmp_path: Path, arguments: dict[str, Any], message: str) -> None:

@@ -136,7 +136,7 @@ def test_experts_that_do_not_fit() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"use_dora": True}, f"adapter '{NAME}' is no plain LoRA but Dora"),
+        ({"use_dora": True}, f"adapter '{NAME}' is not plain LoRA but Dora"),
         ({"modules_to_save": ["lm_head"]}, "'base_model.model.lm_head' is a .*ModulesToSaveWrapper"),
     ],
 )

@@ -161,7 +161,7 @@ def test_what_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MergeError, match="revision is 'main' in a but 'v2' in b"):
         read_experts({"a": folder, "b": other}, made, made.weights())
     (folder / "adapter_model.safetensors").write_bytes(b"")
-    with pytest.raises(WeightsError, match="no whole safetensors"):
+    with pytest.raises(WeightsError, match="not a whole safetensors"):
         read_experts({"a": folder}, made, made.weights())
 
 

@@ -26,7 +26,7 @@ def test_pickled_shards_are_called_as_their_copies(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{}, {"weight_map": ["a"]}, {"weight_map": {"a": 1}}])
 def test_a_damaged_index_is_named(content: object, tmp_path: Path) -> None:
     (tmp_path / NAME).write_text(json.dumps(content))
-    with pytest.raises(WeightsError, match="is no index of shards"):
+    with pytest.raises(WeightsError, match="is not an index of shards"):
         read_index(tmp_path / NAME)
 
 

@@ -193,7 +193,7 @@ def test_bases_that_cannot_be_found(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"names an adapter of {adapter} as base_model_name_or_path"):
         source(adapter, "model")
     (Path(adapter) / "adapter_config.json").write_text("[1]")
-    with pytest.raises(ConfigError, match="is no whole JSON object"):
+    with pytest.raises(ConfigError, match="is not a whole JSON object"):
         source(adapter, "model")
     adapted(tmp_path / "base", base, LORA)
     with pytest.raises(ConfigError, match=r"base holds an adapter beside model\.safetensors: keep each in a folder"):

@@ -22,5 +22,5 @@ def test_something_else_is_an_error_that_names_the_function() -> None:
 def test_what_cannot_be_called() -> None:
     with pytest.raises(ConfigError, match="cannot import 'copy:no_such'"):
         RatingFunction("copy:no_such", "picture")
-    with pytest.raises(ConfigError, match=r"'math:pi' is no function but 3\.14"):
+    with pytest.raises(ConfigError, match=r"'math:pi' is not a function but 3\.14"):
         RatingFunction("math:pi", "picture")

@@ -55,12 +55,12 @@ def test_another_seed_and_a_pick_of_it(run: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_played(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="nothing is no run"):
+    with pytest.raises(RunFolderError, match="nothing is not a run"):
         load(tmp_path / "nothing")
     shutil.copytree(run, tmp_path / "run")
     file = tmp_path / "run" / "seed-3" / "experts" / "risky" / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:99])
-    with pytest.raises(WeightsError, match=r"risky/policy\.safetensors is no whole safetensors file"):
+    with pytest.raises(WeightsError, match=r"risky/policy\.safetensors is not a whole safetensors file"):
         load(tmp_path / "run")
     file.unlink()
     with pytest.raises(WeightsError, match=r"no weights at .*risky"):

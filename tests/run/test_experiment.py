@@ -101,7 +101,7 @@ def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
     file = tmp_path / "run" / "experts" / "north" / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:50])
     done = rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path, status=2)
-    assert "north/policy.safetensors is no whole safetensors file" in done.stderr
+    assert "north/policy.safetensors is not a whole safetensors file" in done.stderr
 
 
 @pytest.mark.parametrize(

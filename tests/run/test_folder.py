@@ -48,7 +48,7 @@ def test_an_unreadable_record(tmp_path: Path) -> None:
             folder.is_done("init")
     for text in ("[]", '{"versions": {}}', '{"versions": 1, "stages": {}}', '{"versions": {}, "stages": {"init": 1}}'):
         (tmp_path / "run" / "run.json").write_text(text)
-        with pytest.raises(RunFolderError, match="no record of a run"):
+        with pytest.raises(RunFolderError, match="not a record of a run"):
             folder.is_done("init")
 
 

@@ -56,7 +56,7 @@ def test_what_yaml_allows_is_allowed() -> None:
         (b"a: 1\n\tb: 2", "line 2, column 1: "),
         (b"a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
         (b"a: 1\n---\nb: 2", "expected a single document"),
-        (b"- a", "no YAML mapping"),
+        (b"- a", "not a YAML mapping"),
         (b"model:", "model of the recipe .* is empty: fill or remove it"),
         (b"trainer: [1]", r"trainer of the recipe .* is \[1\], not a mapping"),
     ],

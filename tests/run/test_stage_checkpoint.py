@@ -29,7 +29,7 @@ def test_stage_checkpoint_resumes_to_the_same_end(tmp_path: Path) -> None:
 
 
 class Unknown(L.Callback):
-    """Logs what is no number."""
+    """Logs what is not a number."""
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: object) -> None:
         pl_module.log("unknown", float("nan"))

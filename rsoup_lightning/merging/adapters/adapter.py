@@ -80,7 +80,7 @@ def read_adapter(folder: Path) -> Adapter:
             rank = setting(config, "rank_pattern", module, "r")
             if A.dtype not in FOLDABLE or B.dtype not in FOLDABLE:
                 raise MergeError(
-                    f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are no floating numbers"
+                    f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are not floating numbers"
                 )
             flat = A.ndim == 2 or (halves is LINEAR and all(side == 1 for side in B.shape[2:]))  # or a convolution
             if A.ndim < 2 or A.ndim != B.ndim or not flat or not A.shape[0] == B.shape[1] == rank > 0:
@@ -96,7 +96,7 @@ def read_adapter(folder: Path) -> Adapter:
             modules[module] = LoRAFactors(A, B, scaling, embedding=halves is EMBEDDING)
     for key in others:
         if FACTOR.search(key):
-            raise MergeError(f"{PREFIX + key!r} in {file} is no part of plain LoRA: fold it with merge_and_unload")
+            raise MergeError(f"{PREFIX + key!r} in {file} is not part of plain LoRA: fold it with merge_and_unload")
     if not modules:
         raise WeightsError(f"{file} holds no LoRA update: none of its tensors is named *{LINEAR[0]}")
     return Adapter(config, modules, others)

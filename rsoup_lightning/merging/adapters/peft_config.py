@@ -40,7 +40,7 @@ def read_config(file: Path) -> dict[str, Any]:
     try:
         config = read_object(file)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} is no whole JSON object ({error})") from error
+        raise WeightsError(f"{file} is not a whole JSON object ({error})") from error
     if config.get("peft_type") != "LORA":
         raise MergeError(f"{file} has peft_type {config.get('peft_type')!r}: only 'LORA' adapters can be merged")
     for key in ("r", "lora_alpha"):
@@ -48,7 +48,7 @@ def read_config(file: Path) -> dict[str, Any]:
             raise WeightsError(f"{file} lacks a number {key!r}: save the adapter again with PEFT's save_pretrained")
     for key in ("rank_pattern", "alpha_pattern"):
         if not _is_pattern({} if config.get(key) is None else config[key]):
-            raise WeightsError(f"{file}: {key} is no mapping of regular expressions to numbers")
+            raise WeightsError(f"{file}: {key} is not a mapping of regular expressions to numbers")
     for key in ("target_modules", *SELECTORS):
         kind = int if key == "layers_to_transform" else str
         value = config.get(key)
@@ -60,10 +60,10 @@ def read_config(file: Path) -> dict[str, Any]:
     if config.get("layers_pattern") and not config.get("layers_to_transform"):
         raise WeightsError(f"{file} has layers_pattern without layers_to_transform: save the adapter again")
     if not _is_number(config.get("lora_dropout", 0)) or not 0 <= config.get("lora_dropout", 0) <= 1:
-        raise WeightsError(f"{file}: lora_dropout is no number from 0 to 1")
+        raise WeightsError(f"{file}: lora_dropout is not a number from 0 to 1")
     for key, value in config.items():
         if key.endswith("_config") and not isinstance(value, dict | None):
-            raise WeightsError(f"{file}: {key} is no mapping of settings")
+            raise WeightsError(f"{file}: {key} is not a mapping of settings")
     for key in (*OTHER_UPDATE, *OTHER_TARGET, *NOT_ALWAYS_ON):
         if config.get(key) not in (None, False):
             raise MergeError(

@@ -95,5 +95,5 @@ def _archived(path: Path) -> Any:
                     shutil.copyfileobj(policy, copy)
             copy.flush()
         except Exception as error:  # a damaged archive fails in many ways
-            raise WeightsError(f"{path} is no whole zip file ({type(error).__name__}: {error})") from error
+            raise WeightsError(f"{path} is not a whole zip file ({type(error).__name__}: {error})") from error
         return load_pickled(Path(copy.name), path)

@@ -53,7 +53,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             return load_file(file)
         except (SafetensorError, ValueError, OSError) as error:
             raise WeightsError(
-                f"{file} is no whole safetensors file ({error}): was its writing or copying cut off?"
+                f"{file} is not a whole safetensors file ({error}): was its writing or copying cut off?"
             ) from error
     return check_tensors(load_pickled(file), file)
 
@@ -68,7 +68,7 @@ def check_tensors(found: Any, file: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{file} holds no tensors by their names: save a state dict")
     for name, tensor in found.items():
         if not isinstance(name, str) or not _is_text(name) or not isinstance(tensor, Tensor):
-            raise WeightsError(f"{file} holds {name!r:.60}, which is no tensor by its name: save a state dict")
+            raise WeightsError(f"{file} holds {name!r:.60}, which is not a tensor by its name: save a state dict")
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             raise WeightsError(f"{file}: {name!r} is sparse, quantised or without numbers: save plain tensors")
         if tensor.nbytes > tensor.untyped_storage().nbytes():  # which would fill memory as it is written out
@@ -90,7 +90,7 @@ def read_beside(file: Path, kind: type = dict) -> Any:
     try:
         content = read_value(file)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} is no whole JSON file ({error}): was its writing or copying cut off?") from error
+        raise WeightsError(f"{file} is not a whole JSON file ({error}): was its writing or copying cut off?") from error
     if not isinstance(content, kind):
         raise WeightsError(f"{file} holds a {type(content).__name__} and not a {kind.__name__}: it is damaged")
     return content
@@ -136,7 +136,7 @@ def load_pickled(file: Path, name: Path | None = None) -> Any:
         ) from error
     except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
         reason = f"{type(error).__name__}: {_first_line(str(error))}"
-        raise WeightsError(f"{name or file} is no whole checkpoint of torch ({reason})") from error
+        raise WeightsError(f"{name or file} is not a whole checkpoint of torch ({reason})") from error
 
 
 def check_archive(archive: zipfile.ZipFile) -> None:
@@ -174,7 +174,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     """
     content = load_pickled(file)
     if not isinstance(content, dict) or "state_dict" not in content:
-        raise WeightsError(f"{file} is no Lightning checkpoint: it has no state_dict of tensors")
+        raise WeightsError(f"{file} is not a Lightning checkpoint: it has no state_dict of tensors")
     return {**content, "state_dict": check_tensors(content["state_dict"], file)}
 
 

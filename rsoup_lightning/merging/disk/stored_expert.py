@@ -220,7 +220,7 @@ def _modules(root: Path) -> set[str]:
         return set()
     listed = read_beside(file, list)
     if not all(isinstance(module, dict) and isinstance(module.get("path"), str) for module in listed):
-        raise WeightsError(f"{file} is no list of modules with their paths: save the model again")
+        raise WeightsError(f"{file} is not a list of modules with their paths: save the model again")
     return {Path(module["path"]).parts[0] for module in listed if module["path"]}
 
 
@@ -232,7 +232,9 @@ def carried(path: Path) -> Path:
     """
     if not path.is_file():
         raise WeightsError(
-            f"{path} is a link to {path.readlink()}, which is not there" if path.is_symlink() else f"{path} is no file"
+            f"{path} is a link to {path.readlink()}, which is not there"
+            if path.is_symlink()
+            else f"{path} is not a file"
         )
     if path.suffix == ".json":
         read_beside(path, dict if path.name.endswith(OBJECTS) else object)

@@ -171,7 +171,7 @@ class TensorFile(WeightFile):
             entries = json.loads(self.header[8:], object_pairs_hook=_once)
             metadata = entries.pop("__metadata__", {})
             if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-                raise TypeError("its metadata are no texts by name")
+                raise TypeError("its metadata are not texts by name")
             ordered = sorted(entries.items(), key=lambda item: item[1]["data_offsets"])
             end = 0
             for name, entry in ordered:
@@ -190,7 +190,7 @@ class TensorFile(WeightFile):
             raise WeightsError(f"{self.path}: tensor {name!r} has dtype {entry['dtype']}, which cannot be merged")
         begin, end = entry["data_offsets"]
         if any(type(number) is not int or number < 0 for number in (begin, end, *entry["shape"])):
-            raise self._damaged(f"tensor {name!r} has a shape or a place that is no whole number")
+            raise self._damaged(f"tensor {name!r} has a shape or a place that is not a whole number")
         tensor = StoredTensor(self, DTYPES[entry["dtype"]], tuple(entry["shape"]), len(self.header) + begin)
         if end - begin != tensor.elements * tensor.dtype.itemsize:
             raise self._damaged(f"tensor {name!r} claims {end - begin:,} bytes for shape {tensor.shape}")

@@ -42,7 +42,7 @@ class Acting:
             observations: ``[B, ...]``, or one.
 
         Raises:
-            SimulationError: they are no observations of this environment, or not finite.
+            SimulationError: they are not observations of this environment, or not finite.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
         seen = np.asarray(observations)

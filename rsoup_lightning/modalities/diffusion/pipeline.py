@@ -24,7 +24,7 @@ class PipelineSource(ABC):
         """A ``StableDiffusionPipeline`` of diffusers, its weights in float32.
 
         Raises:
-            ConfigError: it cannot be had; says what to give instead.
+            ConfigError: it is not there; says what to give instead.
         """
 
 

@@ -47,7 +47,7 @@ def adapted(
 
     Raises:
         ConfigError: the base cannot be loaded, or there is no adapter.
-        MergeError: adapters that do not fit the base or each other, or are no plain LoRA.
+        MergeError: adapters that do not fit the base or each other, or are not plain LoRA.
         WeightsError: an adapter is missing or damaged.
     """
     if not adapters:

@@ -38,7 +38,7 @@ class TextEnvironment(DataEnvironment):
         template: what the policy reads, from {prompt}; None: the tokenizer's chat template, or the bare prompt where it
             has none.
         max_new_tokens: the most tokens of a completion.
-        ends: tokens that end a completion and are no part of the answer; none: the tokenizer's end token.
+        ends: tokens that end a completion and are not part of the answer; none: the tokenizer's end token.
         stop: texts of one token each that end a completion too, and are the last of the answer.
         context: the most tokens the model reads, prompt and completion together.
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.

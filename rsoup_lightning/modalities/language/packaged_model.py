@@ -19,7 +19,7 @@ SMOLLM2 = "SmolLM2-135M-Instruct"
 
 
 def packaged_model(name: str) -> Path | None:
-    """The folder of a packaged model with its tokenizer; None if ``name`` is no packaged model.
+    """The folder of a packaged model with its tokenizer; None if ``name`` is not a packaged model.
 
     The first call converts it into the cache, which takes about half a minute and 540 MB.
 

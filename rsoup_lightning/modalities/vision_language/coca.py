@@ -50,7 +50,7 @@ class CaptionerSource(ABC):
             bad_pictures: what to do with a picture that cannot be read, if it looks at them.
 
         Raises:
-            ConfigError: it cannot be had; says what to give instead.
+            ConfigError: it is not there; says what to give instead.
             PictureError: a picture cannot be read and is not to be skipped; names it.
         """
 

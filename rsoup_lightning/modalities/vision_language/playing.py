@@ -35,7 +35,7 @@ class Describing:
             questions: one for each; None: captions are wanted. Where the answer is a box, it is the text of one.
 
         Raises:
-            ConfigError: what is no picture, a question that is too long, or more or fewer of them.
+            ConfigError: what is not a picture, a question that is too long, or more or fewer of them.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
         if isinstance(pictures, Image) or not all(isinstance(picture, Image) for picture in pictures):

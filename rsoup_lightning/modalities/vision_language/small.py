@@ -145,7 +145,7 @@ class SmallCoCa(CaptionerSource):
         vocabulary.save(folder / WORDS)
 
     def _row(self, vocabulary: WordVocabulary, question: str, reference: str) -> tuple[list[int], list[int]]:
-        """Tokens to read, and at each the one to write; 0, which is no target, at those of the question."""
+        """Tokens to read, and at each the one to write; 0, which is not a target, at those of the question."""
         prompt, answer = vocabulary.prompt(question), [*vocabulary.encode(reference), vocabulary.end]
         row = [*prompt, *answer]
         if len(row) > self.context + 1:

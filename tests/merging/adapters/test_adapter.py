@@ -282,23 +282,23 @@ def test_folding_into_another_base() -> None:
         ({"r": None}, WeightsError, "'r'"),
         ({"r": True}, WeightsError, "'r'"),
         ({"lora_alpha": "8"}, WeightsError, "'lora_alpha'"),
-        ({"lora_dropout": float("nan")}, WeightsError, "no whole JSON object"),
-        ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is no mapping of regular expressions to numbers"),
-        ({"rank_pattern": [4]}, WeightsError, "rank_pattern is no mapping"),
-        ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is no mapping"),
+        ({"lora_dropout": float("nan")}, WeightsError, "not a whole JSON object"),
+        ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is not a mapping of regular expressions to numbers"),
+        ({"rank_pattern": [4]}, WeightsError, "rank_pattern is not a mapping"),
+        ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is not a mapping"),
         ({"target_modules": {"q_proj": 1}}, WeightsError, "target_modules is neither a name nor a list"),
         ({"target_modules": ["v_proj"]}, WeightsError, r"adapts '.*q_proj', and .* says that it does not"),
         ({"target_modules": None}, WeightsError, "says that it does not"),
         ({"target_modules": "q_proj("}, WeightsError, "says that it does not"),
         ({"init_lora_weights": "none"}, WeightsError, "init_lora_weights is 'none', which is none of"),
         ({"task_type": "CAUSAL"}, WeightsError, "task_type is 'CAUSAL', which is none of"),
-        ({"corda_config": "x"}, WeightsError, "corda_config is no mapping"),
+        ({"corda_config": "x"}, WeightsError, "corda_config is not a mapping"),
         ({"kasa_config": {}}, MergeError, "'kasa_config'"),
-        ({"lora_dropout": 2**70}, WeightsError, "lora_dropout is no number from 0 to 1"),
+        ({"lora_dropout": 2**70}, WeightsError, "lora_dropout is not a number from 0 to 1"),
         ({"exclude_modules": [1]}, WeightsError, "exclude_modules is neither a name nor a list"),
         ({"layers_to_transform": ["1"]}, WeightsError, "layers_to_transform is neither"),
         ({"layers_pattern": "layers"}, WeightsError, "layers_pattern without layers_to_transform"),
-        ({"alpha_pattern": ""}, WeightsError, "alpha_pattern is no mapping"),
+        ({"alpha_pattern": ""}, WeightsError, "alpha_pattern is not a mapping"),
         ({"r": 8}, WeightsError, r"q_proj' has rank 8 by .*A is \(4, 32\)"),
     ],
 )
@@ -318,11 +318,11 @@ def test_refused_configurations(tmp_path: Path, change: dict[str, Any], error: t
         (
             lambda tensors: tensors.update({Q + "hada_w1_a": torch.ones(2, 2)}),
             MergeError,
-            "hada_w1_a.*no part of plain",
+            "hada_w1_a.*not part of plain",
         ),
         (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(0)}), WeightsError, "q_proj.*shards"),
         (lambda tensors: tensors.update({Q + "lora_B.weight": torch.ones(32, 4, 1)}), WeightsError, "q_proj.*shards"),
-        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "no floating"),
+        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "not floating"),
         (lambda tensors: tensors[Q + "lora_B.weight"].fill_(torch.nan), MergeError, "lora_B.* training diverged"),
         (lambda tensors: tensors.update(bare=torch.ones(1)), WeightsError, "'bare'"),
         (lambda tensors: [tensors.pop(key) for key in list(tensors)], WeightsError, "holds no LoRA update"),
@@ -345,16 +345,16 @@ def test_files_that_are_no_adapter(tmp_path: Path) -> None:
         read_adapter(tmp_path)
     file = _expert(tmp_path, 0, **PLAIN) / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is no whole"):
+    with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is not a whole"):
         read_adapter(tmp_path)
     file.unlink()
     with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors and no adapter_model\.bin in"):
         read_adapter(tmp_path)
     (tmp_path / "adapter_config.json").write_text('{"r": ')
-    with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON"):
+    with pytest.raises(WeightsError, match=r"adapter_config\.json is not a whole JSON"):
         read_adapter(tmp_path)
     (tmp_path / "adapter_config.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"adapter_config\.json is no whole JSON object .no JSON object but a list"):
+    with pytest.raises(WeightsError, match=r"is not a whole JSON object .no JSON object but a list"):
         read_adapter(tmp_path)
 
 
@@ -384,9 +384,9 @@ class Bomb:
     ("content", "message"),
     [
         (pickle.dumps(Bomb()), "could run code"),
-        (pickle.dumps({}), "no whole|could run code"),
-        (b"", "no whole"),
-        (b"garbage", "no whole|could run code"),
+        (pickle.dumps({}), "not a whole|could run code"),
+        (b"", "not a whole"),
+        (b"garbage", "not a whole|could run code"),
     ],
 )
 def test_pickles_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str) -> None:

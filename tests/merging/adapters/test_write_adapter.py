@@ -71,7 +71,7 @@ def test_pickled_adapters_are_merged_like_others(adapters: list[Path], tmp_path:
 
 def test_what_lies_beside_adapters_must_be_whole(adapters: list[Path], tmp_path: Path) -> None:
     (adapters[0] / "tokenizer_config.json").write_text("{")
-    with pytest.raises(RSoupError, match=r"tokenizer_config\.json is no whole JSON"):
+    with pytest.raises(RSoupError, match=r"tokenizer_config\.json is not a whole JSON"):
         merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5])
     assert not (tmp_path / "out").exists()
 
@@ -109,7 +109,7 @@ def test_what_adapters_refuse(adapters: list[Path], tmp_path: Path, arguments: l
 def test_adapters_of_another_base_and_mixed_kinds(adapters: list[Path], tmp_path: Path) -> None:
     experts = [sharded(tmp_path / f"e{seed}", seed) for seed in range(2)]
     out = ["--coefficients", ".5", ".5", "--output", str(tmp_path / "out")]
-    with pytest.raises(RSoupError, match="is no adapter folder, others are"):
+    with pytest.raises(RSoupError, match="is not an adapter folder, others are"):
         merge_command(["--experts", str(adapters[0]), str(experts[0]), *out])
     with pytest.raises(RSoupError, match="--rank is for adapters"):
         merge_command(["--experts", str(experts[0]), str(experts[1]), "--rank", "3", *out])

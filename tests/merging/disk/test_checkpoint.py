@@ -78,7 +78,7 @@ def test_an_archive_of_stable_baselines3_keeps_its_names_and_members(tmp_path: P
     with pytest.raises(WeightsError, match=r"holds no policy\.pth"):
         read_checkpoint(tmp_path / "empty.zip")
     a.write_bytes(a.read_bytes()[:-30])
-    with pytest.raises(WeightsError, match=r"a\.zip is no whole zip file"):
+    with pytest.raises(WeightsError, match=r"a\.zip is not a whole zip file"):
         read_checkpoint(a)
 
 

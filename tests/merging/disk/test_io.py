@@ -36,7 +36,7 @@ def test_truncated(tmp_path: Path, size: int) -> None:
     write_weights(tmp_path, WEIGHTS)
     file = tmp_path / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:size])
-    with pytest.raises(WeightsError, match="no whole safetensors"):
+    with pytest.raises(WeightsError, match="not a whole safetensors"):
         read_weights(tmp_path)
 
 
@@ -71,8 +71,8 @@ def test_plain_state_dicts(tmp_path: Path, name: str) -> None:
     [
         ({}, "no tensors by their names"),
         ([torch.zeros(1)], "no tensors by their names"),
-        ({"a": 1}, "holds 'a', which is no tensor"),
-        ({3: torch.zeros(1)}, "holds 3, which is no tensor"),
+        ({"a": 1}, "holds 'a', which is not a tensor"),
+        ({3: torch.zeros(1)}, "holds 3, which is not a tensor"),
         ({"a": torch.zeros(2).to_sparse()}, "'a' is sparse, quantised or without numbers"),
         ({"a": torch.zeros(2, device="meta")}, "'a' is sparse, quantised or without numbers"),
     ],
@@ -127,11 +127,11 @@ def test_tensors_that_share_or_lack_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no whole JSON"),
-        ("{", "no whole JSON"),
-        ("[" * 100_000, "no whole JSON"),
+        ("", "not a whole JSON"),
+        ("{", "not a whole JSON"),
+        ("[" * 100_000, "not a whole JSON"),
         ("[]", "holds a list and not a dict"),
-        (None, "no whole JSON"),
+        (None, "not a whole JSON"),
     ],
 )
 def test_damaged_json(tmp_path: Path, text: str | None, message: str) -> None:
@@ -151,7 +151,7 @@ def test_other_bad_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no policy"):
         read_weights(tmp_path / "other.ckpt")
     (tmp_path / "cut.ckpt").write_bytes((tmp_path / "other.ckpt").read_bytes()[:400])
-    with pytest.raises(WeightsError, match="no whole checkpoint"):
+    with pytest.raises(WeightsError, match="not a whole checkpoint"):
         read_weights(tmp_path / "cut.ckpt")
 
 

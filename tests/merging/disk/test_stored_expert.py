@@ -59,7 +59,7 @@ def test_links_are_followed_to_files(tmp_path: Path) -> None:
     (tmp_path / "e/config.json").unlink()
     (tmp_path / "e/config.json").symlink_to(real / "blob")
     (real / "blob").write_text("{")
-    with pytest.raises(WeightsError, match=r"config\.json is no whole JSON"):  # though the file itself has no suffix
+    with pytest.raises(WeightsError, match=r"config\.json is not a whole JSON"):  # though the file itself has no suffix
         open_expert(tmp_path / "e")
     (real / "blob").unlink()
     with pytest.raises(WeightsError, match=r"is a link to .* which is not there"):
@@ -98,11 +98,14 @@ def _rename_without_index(folder: Path) -> None:
             "; training_args.bin is none that",
         ),
         (_rename_without_index, "00001-of-00002.safetensors is a shard that no index names"),
-        (lambda e: (e / "config.json").write_bytes(b""), "config.json is no whole JSON file"),
+        (lambda e: (e / "config.json").write_bytes(b""), "config.json is not a whole JSON file"),
         (lambda e: (e / "generation_config.json").write_text("null"), "generation_config.json holds a NoneType"),
-        (lambda e: (e / "config.json").write_bytes(pickle.dumps({})), "config.json is no whole JSON file"),
-        (lambda e: (e / "modules.json").write_text("[3]"), "modules.json is no list of modules"),
-        (lambda e: (e / "model.safetensors.index.json").write_text('{"weight_map": {"x": [1]}}'), "no index of shards"),
+        (lambda e: (e / "config.json").write_bytes(pickle.dumps({})), "config.json is not a whole JSON file"),
+        (lambda e: (e / "modules.json").write_text("[3]"), "modules.json is not a list of modules"),
+        (
+            lambda e: (e / "model.safetensors.index.json").write_text('{"weight_map": {"x": [1]}}'),
+            "not an index of shards",
+        ),
         (lambda e: shutil.rmtree(e), "no expert at"),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_cut_file(tmp_path: Path, size: int) -> None:
         ({"dtype": "F32", "shape": [2], "data_offsets": [0, 800]}, "claims 800 bytes"),
         ({"dtype": "F32", "shape": [200], "data_offsets": [0, 800]}, "'w' ends after the file"),
         ({"dtype": "F4", "shape": [2], "data_offsets": [0, 8]}, "dtype F4"),
-        ({"dtype": "F32", "shape": [-2, -1], "data_offsets": [0, 8]}, "no whole number"),
+        ({"dtype": "F32", "shape": [-2, -1], "data_offsets": [0, 8]}, "not a whole number"),
         ({"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}, "dtype F8_E4M3, which cannot be merged"),
         ({"shape": [2]}, "not that of a safetensors file"),
         ("nonsense", "not that of a safetensors file"),

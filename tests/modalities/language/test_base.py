@@ -46,7 +46,7 @@ def test_every_end_token_of_the_folder_ends_a_completion_as_in_generate(kept_in:
         prompt = rollout["prompt_tokens"][row, -written[row] :].unsqueeze(0)
         expected = plain.generate(prompt, max_new_tokens=20, do_sample=False)[0, written[row] :].tolist()
         assert rollout["tokens"][row][rollout.mask[row]].tolist() == expected
-        # What ends a completion is no part of the answer, also where the tokenizer takes it for a word.
+        # What ends a completion is not part of the answer, also where the tokenizer takes it for a word.
         said = expected[:-1] if expected[-1] in (1, turn_end) else expected
         assert rollout.texts["answer"][row] == tokenizer().decode(said, skip_special_tokens=True)
 

@@ -55,7 +55,7 @@ def test_emoji_on_a_background() -> None:
 def test_impossible_options_of_emoji() -> None:
     with pytest.raises(ConfigError, match="looks is empty"):
         EmojiNames(looks=[])
-    with pytest.raises(ConfigError, match="background 'whitish' is no colour"):
+    with pytest.raises(ConfigError, match="background 'whitish' is not a colour"):
         EmojiNames(background="whitish")
     with pytest.raises(ConfigError, match="there are 0 such emoji, and eval_size takes 1: none are left"):
         EmojiNames(containing=["no such name"], eval_size=1).items("train")

@@ -34,7 +34,7 @@ def test_texts_of_python_2(tmp_path: Path) -> None:
 def test_what_could_run_code_is_refused(harmful: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("refs.p").write_bytes(pickle.dumps([harmful]))
-    with pytest.raises(ConfigError, match=r"refs\.p is no readable pickle of plain data: it asks for "):
+    with pytest.raises(ConfigError, match=r"refs\.p is not a readable pickle of plain data: it asks for "):
         read_plain_pickle(Path("refs.p"))
     assert not Path("called").exists()
 
@@ -42,7 +42,7 @@ def test_what_could_run_code_is_refused(harmful: Any, tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps(PLAIN)[:-5]])
 def test_damaged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "refs.p").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"refs\.p is no readable pickle"):
+    with pytest.raises(ConfigError, match=r"refs\.p is not a readable pickle"):
         read_plain_pickle(tmp_path / "refs.p")
     with pytest.raises(ConfigError, match=r"absent\.p cannot be read: No such file"):
         read_plain_pickle(tmp_path / "absent.p")

@@ -47,7 +47,7 @@ def test_a_picture_that_is_absent(tmp_path: Path) -> None:
 
 def test_json_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"images": [')
-    with pytest.raises(ConfigError, match=r"bad\.json is no readable JSON file: .*line 1"):
+    with pytest.raises(ConfigError, match=r"bad\.json is not a readable JSON file: .*line 1"):
         read_annotations(tmp_path / "bad.json")
     with pytest.raises(ConfigError, match=r"absent\.json cannot be read: No such file"):
         read_annotations(tmp_path / "absent.json")

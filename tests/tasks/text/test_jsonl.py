@@ -55,7 +55,7 @@ def test_extract_takes_the_first_human_turn(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"extract": "no group"}, "has 0 groups: 1 is needed"),
-        ({"extract": "(open"}, "no regular expression"),
+        ({"extract": "(open"}, "not a regular expression"),
         ({"words": 0}, "words is 0"),
         ({"path": "data.parquet"}, "neither .jsonl nor .csv"),
     ],

@@ -65,5 +65,5 @@ def test_nan_is_an_error() -> None:
 def test_what_cannot_be_called() -> None:
     with pytest.raises(ConfigError, match="cannot import 'no_such_module:f'"):
         ImageFunction("no_such_module:f")
-    with pytest.raises(ConfigError, match=f"'{HERE}:HERE' is no function but '{HERE}'"):
+    with pytest.raises(ConfigError, match=f"'{HERE}:HERE' is not a function but '{HERE}'"):
         ImageFunction(f"{HERE}:HERE")
