@@ -25,6 +25,7 @@ _EXPORTS = {
     "load": "playing.load",
     "merge": "merging.on_disk",
     "pick": "run.pick",
+    "soup": "playing.train",
 }
 
 __all__ = [*_EXPORTS, "__version__"]

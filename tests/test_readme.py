@@ -12,7 +12,7 @@ import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
 from tests.conftest import ROOT
-from tests.running import front, rsoup
+from tests.running import environment, front, rsoup
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
@@ -91,11 +91,14 @@ def test_python_runs() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_a_run_is_played_from_python(experts: Path) -> None:
-    (code,) = [text for language, text in BLOCKS if language == "python" and "soup.at(" in text]
-    assert len(code.splitlines()) <= 12
-    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=experts, capture_output=True, text=True)
-    assert "utility" in done.stdout and (experts / "front.html").exists()
+def test_a_front_from_python(tmp_path: Path) -> None:
+    """In README's words: recipe to front to acting policy, and own objects to front; a page's worth of each."""
+    recipe, objects = [text for language, text in BLOCKS if language == "python" and "front = soup(" in text]
+    assert len(recipe.splitlines()) <= 12 and len(objects.splitlines()) <= 25
+    for code in (recipe, objects):
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment())
+    assert (tmp_path / "front.html").exists()
+    assert {front(tmp_path / "runs" / name)["task"] for name in ("small", "mine")} == {"locomotion", "__main__:build"}
 
 
 def test_ones_own_environment(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.parsing import read_recipe
+from rsoup_lightning.run.recipe import fine_tuner_class
 
 NOISE = (
     "many workers",
@@ -68,10 +68,7 @@ def task_class(arguments: list[str]) -> tuple[str, type]:
         raise ConfigError(f"no task: give a recipe with -c NAME or -c FILE, or --task NAME. Known tasks: {known}")
     if not isinstance(task, str):
         raise ConfigError(f"task must be a name, not {task!r:.60}")
-    found = registry.fine_tuner(task)
-    if not (isinstance(found, type) and issubclass(found, RewardFineTuner)):
-        raise ConfigError(f"the task {task!r} is {found!r:.60}, not a RewardFineTuner")
-    return task, found
+    return task, fine_tuner_class(task)
 
 
 def _flags(arguments: list[str]) -> list[tuple[str, str]]:

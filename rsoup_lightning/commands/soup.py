@@ -7,10 +7,9 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from rsoup_lightning.commands.recipe_command import quiet, task_class, with_recipe_files
-from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
-from rsoup_lightning.run.parsing import check_seed, parse
+from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.recipe import Recipe, recipe_parser
 from rsoup_lightning.run.soup import run_soup
@@ -24,9 +23,7 @@ def soup_command(arguments: list[str]) -> int:
     parser = recipe_parser(model_class)
     config = parse(parser, arguments)
     run_dir = user_path(config.pop("run_dir") or f"runs/{_run_name(config, task)}")
-    seeds = [check_seed(seed) for seed in config.pop("seeds") or [config.seed_everything]]
-    if len(set(seeds)) != len(seeds):
-        raise ConfigError(f"--seeds names a seed twice: {seeds}")
+    seeds = check_seeds(config.pop("seeds") or [config.seed_everything])
     config.pop("config")
     with listening(on_stderr):
         recipe = Recipe.resolve(task, parser, config)

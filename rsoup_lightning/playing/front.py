@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
 
 if TYPE_CHECKING:
+    from rsoup_lightning.module import RewardFineTuner
     from rsoup_lightning.playing.soup import Soup
 
 
@@ -26,18 +27,19 @@ class Front:
     Args:
         run: the run folder.
         record: the content of its front.json.
+        make: builds the fine-tuner of a run that was made from one and not from a recipe.
 
     Attributes:
         run: as given.
         record: as given.
     """
 
-    def __init__(self, run: Path, record: Record) -> None:
-        self.run, self.record = run, record
+    def __init__(self, run: Path, record: Record, make: Callable[[], RewardFineTuner] | None = None) -> None:
+        self.run, self.record, self._make = run, record, make
 
     @classmethod
-    def load(cls, run: str | Path) -> Front:
-        """The front in a run folder.
+    def load(cls, run: str | Path, make: Callable[[], RewardFineTuner] | None = None) -> Front:
+        """The front in a run folder; ``make`` as of the class.
 
         Raises:
             RunFolderError: there is no run, or one that is not finished.
@@ -48,7 +50,7 @@ class Front:
             if (folder / "config.yaml").is_file():
                 raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")
             raise RunFolderError(f"{folder} is not a run: give the folder of a run of rsoup soup")
-        return cls(folder, read_record(folder / "front.json"))
+        return cls(folder, read_record(folder / "front.json"), make)
 
     def __repr__(self) -> str:
         return f"Front({self.record['task']}: {len(self.points)} points, {', '.join(self.rewards)})"
@@ -129,7 +131,7 @@ class Front:
         """
         from rsoup_lightning.playing.load import load  # which needs this class
 
-        return load(self.run)
+        return load(self.run, make=self._make)
 
     def at(self, *coefficients: Any, **named: Any) -> Any:
         """The soup at λ or at the best λ for a preference, ready to play; see :meth:`Soup.at`."""

@@ -53,7 +53,7 @@ def load(
         rewards, front = list(_picked(folder / "pick.json")), None
         places, recipe = {PICKED: folder}, folder / RECIPE
     else:
-        front = Front.load(folder)
+        front = Front.load(folder, make)
         _, trained = experts_folder(folder, seed)
         rewards, places = front.rewards, {name: trained / name for name in front.experts}
         recipe = trained.parent / "config.yaml"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -141,6 +141,18 @@ def check_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         raise ConfigError(f"the seed is {seed!r}: give a whole number from 0 to {LARGEST_SEED}")
     return seed
+
+
+def check_seeds(seeds: Sequence[Any]) -> list[int]:
+    """Several of them, each once.
+
+    Raises:
+        ConfigError: one is no seed, or there twice.
+    """
+    checked = [check_seed(seed) for seed in seeds]
+    if len(set(checked)) != len(checked):
+        raise ConfigError(f"seeds names a seed twice: {checked}")
+    return checked
 
 
 @contextmanager

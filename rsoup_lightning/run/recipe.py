@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning import registry
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.run.logs import Place
@@ -80,7 +81,7 @@ class Recipe:
         if self.make is None:
             model = self.config.model.clone()
             model.seed = seed
-            module: RewardFineTuner = _built("model", registry.fine_tuner(self.task), model)
+            module: RewardFineTuner = _built("model", fine_tuner_class(self.task), model)
         else:
             module = self.make()
             module.seed = seed
@@ -125,8 +126,21 @@ def _built(key: str, kind: type, settings: Namespace) -> Any:
         return parser.instantiate(Namespace({key: settings}))[key]
 
 
-def recipe_parser(model_class: type) -> LightningArgumentParser:
-    """The parser of ``rsoup soup`` for a task's fine-tuner."""
+def fine_tuner_class(task: str) -> type[RewardFineTuner]:
+    """The class of a registered task, or of ``module:Class``.
+
+    Raises:
+        UnknownNameError: no such task.
+        ConfigError: it cannot be imported, or is no :class:`RewardFineTuner`.
+    """
+    found = registry.fine_tuner(task)
+    if not (isinstance(found, type) and issubclass(found, RewardFineTuner)):
+        raise ConfigError(f"the task {task!r} is {found!r:.60}, not a RewardFineTuner")
+    return found
+
+
+def recipe_parser(model_class: type | None) -> LightningArgumentParser:
+    """The parser of ``rsoup soup`` for a task's fine-tuner; None: for one that Python builds."""
     parser = LightningArgumentParser(
         prog="rsoup soup",
         description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
@@ -136,7 +150,8 @@ def recipe_parser(model_class: type) -> LightningArgumentParser:
     parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
     parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
     parser.set_defaults({f"trainer.{name}": value for name, value in SOUP.items()})
-    parser.add_class_arguments(model_class, "model")
+    if model_class:
+        parser.add_class_arguments(model_class, "model")
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")

@@ -1,0 +1,82 @@
+"""``rsoup_lightning.soup``: a whole run from Python, of a recipe or of one's own objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import user_path
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.playing.front import Front
+from rsoup_lightning.registry import find_recipe
+from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
+from rsoup_lightning.run.progress import listening, on_stderr
+from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser
+from rsoup_lightning.run.soup import run_soup
+
+
+def soup(
+    recipe: str | Path | Mapping[str, Any] | Callable[[], RewardFineTuner],
+    run_dir: str | Path | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Front:
+    """Run a whole soup: init, one expert per reward, λ sweep, MORL, report; the same call again goes on or reads it.
+
+    >>> from rsoup_lightning import soup
+    >>> front = soup("locomotion/quickstart", overrides={"trainer.max_epochs": 5})  # doctest: +SKIP
+
+    Args:
+        recipe: the name of one of ours, a file, or the content of one; or what builds a fine-tuner, called once per
+            seed: a class, or a function without arguments. Then ``overrides`` say the rest.
+        run_dir: the run folder; default: ``runs/`` and the task's and recipe's name.
+        seeds: several give one front with their spread; default: the recipe's ``seed_everything``, or 0.
+        overrides: keys of a recipe to values: ``{"trainer.max_epochs": 5, "soup.grid": 3}``.
+
+    Raises:
+        RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
+    """
+    make = recipe if callable(recipe) else None
+    content, name = _content(recipe)
+    for key, value in (overrides or {}).items():
+        _put(content, key, value)
+    if make is not None and "model" in content:
+        raise ConfigError(f"{name} builds its model itself: leave out model from overrides")
+    task = content.get("task")
+    if not isinstance(task, str):
+        raise ConfigError(f"the recipe has no task: give the name of one, or module:Class, not {task!r:.60}")
+    parser = recipe_parser(None if make else fine_tuner_class(task))
+    with ours():
+        config = parser.parse_object(content)
+    for key in ("config", "run_dir", "seeds"):
+        config.pop(key)
+    folder = user_path(str(run_dir or f"runs/{name}"))
+    with listening(on_stderr):
+        run_soup(Recipe.resolve(task, parser, config, make), folder, check_seeds(seeds or [config.seed_everything]))
+    return Front.load(folder, make)
+
+
+def _content(recipe: Any) -> tuple[dict[str, Any], str]:
+    """A recipe as plain values that are ours to change, and what to call its run."""
+    if callable(recipe):
+        name = getattr(recipe, "__qualname__", type(recipe).__qualname__)
+        return {"task": f"{recipe.__module__}:{name}"}, name
+    if isinstance(recipe, Mapping):
+        return deepcopy(dict(recipe)), str(recipe.get("task", "soup")).replace(":", ".")
+    file = find_recipe(str(recipe))
+    content = read_recipe(file)
+    return content, f"{content.get('task')}-{file.stem}".replace(":", ".")
+
+
+def _put(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key."""
+    *sections, last = key.split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"overrides: {key}: the recipe's {section} is no mapping")
+    content[last] = value

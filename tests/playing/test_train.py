@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rsoup_lightning import soup
+from rsoup_lightning.errors import ConfigError, RSoupError, RunFolderError, UnknownNameError
+from rsoup_lightning.front.record import Record
+from tests.conftest import PointFineTuner
+from tests.running import POINT_RECIPE, front, rsoup
+
+RECIPE: dict[str, Any] = yaml.safe_load(POINT_RECIPE)
+SMALL = {"trainer": {"accelerator": "cpu", "max_epochs": 2}, "soup.grid": 3}
+
+
+def scores(record: Record) -> list[dict[str, float]]:
+    return [point["scores"] for point in record["points"]]
+
+
+def test_a_recipe_gives_the_front_of_the_command(tmp_path: Path) -> None:
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", "--trainer.max_epochs", "2", cwd=tmp_path)
+    fronts = [
+        soup(recipe, tmp_path / name, overrides={"trainer.max_epochs": 2})
+        for name, recipe in (("file", tmp_path / "point.yaml"), ("content", RECIPE))
+    ]
+    assert [scores(found.record) for found in fronts] == [scores(front(tmp_path / "run"))] * 2
+    assert yaml.safe_load((tmp_path / "file" / "config.yaml").read_text()) == yaml.safe_load(
+        (tmp_path / "run" / "config.yaml").read_text()
+    )
+    assert RECIPE["trainer"]["max_epochs"] == 3  # as it was given
+
+
+def test_ones_own_objects(tmp_path: Path) -> None:
+    def build() -> PointFineTuner:
+        return PointFineTuner()
+
+    found = soup(build, tmp_path / "run", overrides=SMALL)
+    assert [point["kind"] for point in found.points] == ["expert", "soup", "expert", "init"]
+    east = {point["coefficients"]["east"]: point["scores"]["east"] for point in found.points[:3]}
+    assert east[0] < east[0.5] < east[1]
+    assert soup(build, tmp_path / "run", overrides=SMALL).record == found.record
+    with pytest.raises(RunFolderError, match="another configuration's run"):
+        soup(build, tmp_path / "run", overrides={**SMALL, "soup.grid": 5})
+
+
+def test_one_model_is_in_memory_whatever_the_number_of_stages_and_seeds(tmp_path: Path) -> None:
+    built: list[weakref.ref[PointFineTuner]] = []
+    there: list[int] = []
+
+    def build() -> PointFineTuner:
+        there.append(sum(model() is not None for model in built))
+        module = PointFineTuner()
+        built.append(weakref.ref(module))
+        return module
+
+    several = soup(
+        build, tmp_path / "run", seeds=[0, 1], overrides={**SMALL, "soup.morl": [{"east": 0.5, "north": 0.5}]}
+    )
+    assert there == [0, 0]  # built once for each seed, the last one's gone by then
+    gc.collect()
+    assert not [model for model in built if model()]
+    alone = soup(build, tmp_path / "alone", seeds=[1], overrides=overrides)
+    assert [point["per_seed"]["east"][1] for point in several.points] == [p["scores"]["east"] for p in alone.points]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "error", "message"),
+    [
+        ("locomotion/quikstart", {}, UnknownNameError, "did you mean 'locomotion/quickstart'"),
+        ({"trainer": {"max_epochs": 1}}, {}, ConfigError, "the recipe has no task"),
+        (RECIPE, {"overrides": {"soup.gird": 3}}, ConfigError, "gird"),
+        (RECIPE, {"overrides": {"soup.grid": "many"}}, ConfigError, "soup.grid: expected int, got many"),
+        (RECIPE, {"overrides": {"seed_everything.x": 3}, "seeds": [0]}, ConfigError, "seed_everything"),
+        (RECIPE, {"seeds": [1, 1]}, ConfigError, "a seed twice"),
+        (RECIPE, {"seeds": [-1]}, ConfigError, "the seed is -1"),
+        (PointFineTuner, {"overrides": {**SMALL, "model.seed": 1}}, ConfigError, "leave out model"),
+    ],
+)
+def test_what_cannot_be_run_claims_no_folder(
+    tmp_path: Path, recipe: Any, options: dict[str, Any], error: type[RSoupError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        soup(recipe, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
