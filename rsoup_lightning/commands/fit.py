@@ -11,13 +11,14 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from rsoup_lightning.commands.recipe_command import quiet, task_class, with_recipe_files
+from rsoup_lightning.commands.recipe_command import task_class, with_recipe_files
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.disk.io import load_checkpoint
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.parsing import check_seed, check_values, ours, parse
 from rsoup_lightning.run.progress import listening, on_stderr
+from rsoup_lightning.run.quiet import quiet
 from rsoup_lightning.run.recipe import add_recipe_keys
 from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
 
@@ -29,10 +30,9 @@ logger = logging.getLogger(__name__)
 
 def fit_command(arguments: list[str]) -> int:
     """``rsoup fit``, ``validate`` and ``test``, whose name comes first among the arguments."""
-    quiet()
     command, *rest = arguments
-    rest = with_recipe_files(rest)
-    with listening(on_stderr), of_lightning():
+    with quiet(), listening(on_stderr), of_lightning():
+        rest = with_recipe_files(rest)
         RecipeCLI(
             model_class=task_class(rest)[1],
             seed_everything_default=0,

@@ -1,11 +1,7 @@
-"""What the commands that take a recipe share: its name, the class of its task, and packages that keep quiet."""
+"""What the commands that take a recipe share: its name, and the class of its task."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-import warnings
 from itertools import zip_longest
 from pathlib import Path
 
@@ -14,17 +10,6 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.recipe import fine_tuner_class
 
-NOISE = (
-    "many workers",
-    "is_gradient_checkpointing",
-    "past_key_values` is",
-    "LeafSpec",
-    "litlogger",
-    "LightningCLI's args",
-    "tensorboardX",
-    "exists and is not empty",
-)
-"""Parts of other packages' warnings that a user of the command line cannot act on."""
 CONFIG_FLAGS = ("-c", "--config")
 
 
@@ -78,13 +63,3 @@ def _flags(arguments: list[str]) -> list[tuple[str, str]]:
         name, equals, inline = flag.partition("=")
         pairs.append((name, inline if equals else following))
     return pairs
-
-
-def quiet() -> None:
-    """Silence what other packages say to developers: a user of the command line cannot act on it."""
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if not sys.warnoptions:
-        for message in NOISE:
-            warnings.filterwarnings("ignore", message=f".*{message}")

@@ -14,6 +14,7 @@ from rsoup_lightning.playing.front import Front
 from rsoup_lightning.registry import find_recipe
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
 from rsoup_lightning.run.progress import listening, on_stderr
+from rsoup_lightning.run.quiet import quiet
 from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser
 from rsoup_lightning.run.soup import run_soup
 
@@ -55,7 +56,7 @@ def soup(
     for key in ("config", "run_dir", "seeds"):
         config.pop(key)
     folder = user_path(str(run_dir or f"runs/{name}"))
-    with listening(on_stderr):
+    with quiet(), listening(on_stderr):
         run_soup(Recipe.resolve(task, parser, config, make), folder, check_seeds(seeds or [config.seed_everything]))
     return Front.load(folder, make)
 

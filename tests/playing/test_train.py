@@ -59,9 +59,8 @@ def test_one_model_is_in_memory_whatever_the_number_of_stages_and_seeds(tmp_path
         built.append(weakref.ref(module))
         return module
 
-    several = soup(
-        build, tmp_path / "run", seeds=[0, 1], overrides={**SMALL, "soup.morl": [{"east": 0.5, "north": 0.5}]}
-    )
+    overrides = {**SMALL, "soup.morl": [{"east": 0.5, "north": 0.5}]}
+    several = soup(build, tmp_path / "run", seeds=[0, 1], overrides=overrides)
     assert there == [0, 0]  # built once for each seed, the last one's gone by then
     gc.collect()
     assert not [model for model in built if model()]
