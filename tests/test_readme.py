@@ -52,7 +52,7 @@ SHORT = ["--model.env_options", "{max_episode_steps: 20}", *shlex.split(QUICK), 
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = re.findall(r"`?make (\w+)", README)
+    targets = re.findall(r"(?:^|`)make (\w+)", README, re.M)
     assert {"quickstart", "test"} <= set(targets)
     assert all(f"\n{target}:" in makefile for target in targets)
 
