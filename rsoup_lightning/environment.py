@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.policy import Policy, Rows
@@ -89,6 +91,10 @@ class Environment(ABC):
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         """The first ``count`` rows of an evaluation rollout for people to look at, one each. Default: none at all."""
         return []
+
+    def outputs(self, rollout: Rollout) -> Sequence[Any]:
+        """What each row gave, for metrics of the user's own: texts, images. Default: the rows, as rollouts of one."""
+        return [rollout.rows(torch.tensor([row], device=rollout.mask.device)) for row in range(len(rollout))]
 
     def film(self, policy: Policy, path: Path) -> bool:
         """Write an animation of the policy to ``path`` (a .webp); False where there is nothing to see. Default so."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from rsoup_lightning.environment import Environment, Reading, Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.losses import equal_but_for_rounding
+from rsoup_lightning.own_metrics import OwnMetric, OwnScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
 from rsoup_lightning.rollout import Rollout
@@ -27,20 +28,34 @@ class Scores:
         rewards: ``{name: [S]}`` per completion, in the order of the evaluation entries.
         shown: the first few things it produced.
         steps: how many steps (simulator steps, tokens) the evaluation took.
+        metrics: ``{name: [S] or [1]}`` of the user's own metrics.
     """
 
     rewards: dict[str, Tensor]
     shown: list[Shown]
     steps: int
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """Of rewards and metrics."""
+        return {**self.rewards, **self.metrics}
 
 
 def score_batch(
-    environment: Environment, rewards: Mapping[str, Reward], policy: Policy, batch: Any, *, show: int = 0
+    environment: Environment,
+    rewards: Mapping[str, Reward],
+    policy: Policy,
+    batch: Any,
+    *,
+    show: int = 0,
+    own: Sequence[Sequence[OwnScores]] = (),
 ) -> tuple[Tensor, dict[str, Tensor], Tensor, list[Shown]]:
     """Play one evaluation batch.
 
     Args:
         show: how many completions of each member to keep for people to look at.
+        own: of each member, the user's own metrics, which are updated.
 
     Returns:
         ``ids [M, B]``, ``{reward: [M, B]}`` and the number of steps ``[M]`` for the M members of the policy, and
@@ -55,6 +70,8 @@ def score_batch(
     checked = score(rewards, rollout, moment="evaluation")
     scores = {name: per_row(values).view(members, -1) for name, values in checked.items()}
     rows = len(rollout) // members
+    if any(own):
+        _update(own, rollout, environment.outputs(rollout))
     first = torch.arange(min(show, rows)).repeat(members, 1) + rows * torch.arange(members).unsqueeze(1)
     index = first.reshape(-1).to(rollout.mask.device)
     picked = rollout.rows(index) if show else None
@@ -67,6 +84,16 @@ def score_batch(
         readings = _readings(rewards, picked, given)
         shown = [replace(each, read=read) for each, read in zip(shown, readings, strict=True)]
     return rollout["id"].view(members, -1), scores, rollout.mask.reshape(members, -1).sum(1), shown
+
+
+def _update(own: Sequence[Sequence[OwnScores]], rollout: Rollout, outputs: Sequence[Any]) -> None:
+    """Let each member's metrics see its own group of rows."""
+    rows = len(rollout) // len(own)
+    prompts = list(rollout.texts.get("prompt", map(str, rollout["id"].tolist())))
+    for member, metrics in enumerate(own):
+        place = slice(member * rows, (member + 1) * rows)
+        for metric in metrics:
+            metric.update(rollout["id"][place], prompts[place], list(outputs[place]))
 
 
 def _readings(
@@ -112,27 +139,45 @@ def evaluate(
     batches: Iterable[Any],
     *,
     show: int = 0,
+    metrics: Mapping[str, OwnMetric] | None = None,
 ) -> list[Scores]:
     """Score every member of ``policy`` on all ``batches`` (the process's share of them under DDP).
+
+    Args:
+        environment: plays it.
+        rewards: name to reward.
+        policy: of one or several members.
+        batches: evaluation batches.
+        show: how many completions of each member to keep for people to look at.
+        metrics: the user's own, by name.
 
     Returns:
         One :class:`Scores` per member, complete on every process. What is shown comes from the first batches.
     """
     members = policy.members
-    metrics = [{name: CompletionScores() for name in rewards} for _ in range(members)]
+    scored = [{name: CompletionScores() for name in rewards} for _ in range(members)]
+    own = [{name: OwnScores(name, metric) for name, metric in (metrics or {}).items()} for _ in range(members)]
+    listed = [list(member.values()) for member in own]
     shown: list[list[Shown]] = [[] for _ in range(members)]
     steps = torch.zeros(members, dtype=torch.long)
     for batch in batches:
-        ids, scores, taken, seen = score_batch(environment, rewards, policy, batch, show=show - len(shown[0]))
+        ids, scores, taken, seen = score_batch(
+            environment, rewards, policy, batch, show=show - len(shown[0]), own=listed
+        )
         steps += taken.cpu()
         each = len(seen) // members
-        for member, metric in enumerate(metrics):
+        for member, metric in enumerate(scored):
             shown[member] += seen[member * each : (member + 1) * each]
             for name in rewards:
                 metric[name].update(ids[member], scores[name][member])
     return [
-        Scores({name: metric[name].gathered() for name in rewards}, shown[member], int(steps[member]))
-        for member, metric in enumerate(metrics)
+        Scores(
+            {name: metric.gathered() for name, metric in scored[member].items()},
+            shown[member],
+            int(steps[member]),
+            {name: metric.gathered() for name, metric in own[member].items()},
+        )
+        for member in range(members)
     ]
 
 

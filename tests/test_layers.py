@@ -12,6 +12,7 @@ FLOORS = [
     {"simplex", "rollout", "registry", "captions"},
     {"losses", "policy", "rewards", "environment"},
     {"algorithms", "front", "merging"},
+    {"own_metrics"},
     {"evaluation"},
     {"module"},
     {"modalities", "report"},

@@ -10,6 +10,7 @@ from typing import Any
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.registry import find_recipe
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
@@ -25,6 +26,7 @@ def soup(
     *,
     seeds: Sequence[int] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, OwnMetric] | None = None,
 ) -> Front:
     """Run a whole soup: init, one expert per reward, λ sweep, MORL, report; the same call again goes on or reads it.
 
@@ -37,6 +39,9 @@ def soup(
         run_dir: the run folder; default: ``runs/`` and the task's and recipe's name.
         seeds: several give one front with their spread; default: the recipe's ``seed_everything``, or 0.
         overrides: keys of a recipe to values: ``{"trainer.max_epochs": 5, "soup.grid": 3}``.
+        metrics: name to a metric of your own, whose scores stand beside the rewards' in the front: a function of
+            prompts and outputs (texts, images) that gives a number for each, or a torchmetrics ``Metric`` that is
+            updated with the two.
 
     Raises:
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
@@ -57,7 +62,8 @@ def soup(
         config.pop(key)
     folder = user_path(str(run_dir or f"runs/{name}"))
     with quiet(), listening(on_stderr):
-        run_soup(Recipe.resolve(task, parser, config, make), folder, check_seeds(seeds or [config.seed_everything]))
+        resolved = Recipe.resolve(task, parser, config, make, metrics)
+        run_soup(resolved, folder, check_seeds(seeds or [config.seed_everything]))
     return Front.load(folder, make)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -16,6 +17,7 @@ from rsoup_lightning.front.results import Kind, Point, front_record
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.simplex import Coefficients, GridKind, check_named_coefficients, grid, one_hot
 
@@ -49,6 +51,7 @@ def benchmark_soups(
     batches: Iterable[Any],
     *,
     show: int = 0,
+    metrics: Mapping[str, OwnMetric] | None = None,
 ) -> list[Scores]:
     """Score the linear soup of ``experts`` at each λ on the same batches.
 
@@ -60,14 +63,16 @@ def benchmark_soups(
         coefficients: the points λ, each of E numbers.
         batches: evaluation batches (each process its share, under DDP).
         show: how many completions per λ to keep for people to look at.
+        metrics: the user's own, by name.
     """
+    play = partial(evaluate, module.environment, module.rewards, show=show, metrics=metrics)
     soups = module.policy.soups(experts)
     if soups is not None:
-        return evaluate(module.environment, module.rewards, soups(coefficients), batches, show=show)
+        return play(soups(coefficients), batches)
     scores = []
     for point in coefficients:
         with swapped_in(module.policy, linear(experts, point)):
-            scores += evaluate(module.environment, module.rewards, module.policy, batches, show=show)
+            scores += play(module.policy, batches)
     return scores
 
 
@@ -158,7 +163,7 @@ def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Score
     weights = dict(zip(experts, coefficients, strict=True))
     kind: Kind = "expert" if 1.0 in coefficients else "soup"
     preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
-    return Point(kind, weights, preference, as_numpy(scores.rewards), scores.shown)
+    return Point(kind, weights, preference, as_numpy(scores.values), scores.shown)
 
 
 def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -201,13 +201,14 @@ class Experiment:
         self.module.to(self.device)
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self.module.environment.eval_batches()
-        scores = benchmark_soups(self.module, weights, rows, batches, show=self.settings.shown)
+        shown, metrics = self.settings.shown, self.recipe.metrics
+        scores = benchmark_soups(self.module, weights, rows, batches, show=shown, metrics=metrics)
         of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
         points = [soup_point(self.experts, c, s) for c, s in zip(lattice, of_lattice, strict=True)]
         for stage, score in zip(others, of_others, strict=True):
             kind: Kind = "init" if stage.family == "init" else "morl"
             trained = stage.preference if stage.epochs else None
-            points.append(Point(kind, None, trained, as_numpy(score.rewards), score.shown))
+            points.append(Point(kind, None, trained, as_numpy(score.values), score.shown))
         return points
 
     def _check_init(self, stages: Iterable[Stage]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.run.logs import Place
 from rsoup_lightning.run.parsing import check_values, ours
@@ -33,6 +34,7 @@ class Recipe:
         config: the resolved recipe.
         settings: what to do around the trainings.
         make: builds the fine-tuner; None: ``config`` does.
+        metrics: the user's own, by name: what the sweep measures beside the rewards.
     """
 
     task: str
@@ -40,6 +42,7 @@ class Recipe:
     config: Namespace
     settings: SoupSettings
     make: Callable[[], RewardFineTuner] | None = None
+    metrics: Mapping[str, OwnMetric] = field(default_factory=dict)
 
     @classmethod
     def resolve(
@@ -48,6 +51,7 @@ class Recipe:
         parser: LightningArgumentParser,
         config: Namespace,
         make: Callable[[], RewardFineTuner] | None = None,
+        metrics: Mapping[str, OwnMetric] | None = None,
     ) -> Recipe:
         """Check a parsed recipe, as far as that goes without the module it describes; see :meth:`check`.
 
@@ -56,7 +60,7 @@ class Recipe:
         """
         check_values(parser, config)
         settle_soup_trainer(config.trainer)
-        return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make)
+        return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make, metrics or {})
 
     def check(self, module: RewardFineTuner) -> list[str]:
         """The rewards that get an expert, after a check of the recipe against its module.
@@ -64,6 +68,7 @@ class Recipe:
         Raises:
             RSoupError: whatever would stop the run later: names, preferences, callbacks.
         """
+        check_own_metrics(self.metrics, list(module.rewards))
         trainer = self.trainer(Place(Path(), "", "", "init"))
         callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
         validates = self.config.trainer.limit_val_batches != 0
@@ -115,7 +120,8 @@ class Recipe:
 
     def resolved(self, **changes: Any) -> dict[str, Any]:
         """The configuration as plain values, for a run folder."""
-        return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **changes}
+        own = {"metrics": list(self.metrics)} if self.metrics else {}
+        return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **own, **changes}
 
 
 def _built(key: str, kind: type, settings: Namespace) -> Any:

@@ -11,6 +11,7 @@ import yaml
 from rsoup_lightning import soup
 from rsoup_lightning.errors import ConfigError, RSoupError, RunFolderError, UnknownNameError
 from rsoup_lightning.front.record import Record
+from rsoup_lightning.rollout import Rollout
 from tests.conftest import PointFineTuner
 from tests.running import POINT_RECIPE, front, rsoup
 
@@ -66,6 +67,19 @@ def test_one_model_is_in_memory_whatever_the_number_of_stages_and_seeds(tmp_path
     assert not [model for model in built if model()]
     alone = soup(build, tmp_path / "alone", seeds=[1], overrides=overrides)
     assert [point["per_seed"]["east"][1] for point in several.points] == [p["scores"]["east"] for p in alone.points]
+
+
+def test_metrics_of_ones_own_stand_beside_the_rewards(tmp_path: Path) -> None:
+    def far_east(prompts: list[str], outputs: list[Rollout]) -> list[float]:
+        assert len(prompts) == len(outputs)
+        return [float(output["actions"][0, 0, 0]) for output in outputs]
+
+    found = soup(PointFineTuner, tmp_path / "run", overrides=SMALL, metrics={"far_east": far_east})
+    assert set(front(tmp_path / "run")["points"][0]["scores"]) == {"east", "north", "far_east"}
+    east = {p["coefficients"]["east"]: p["scores"]["far_east"] for p in found.points if p["coefficients"]}
+    assert east[0] < east[0.5] < east[1] and east[0.5] == pytest.approx((east[0] + east[1]) / 2, abs=1e-6)
+    assert found.points[0]["ci95"]["far_east"][0] < found.points[0]["scores"]["far_east"]
+    assert "far_east" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

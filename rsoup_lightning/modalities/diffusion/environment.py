@@ -80,6 +80,9 @@ class PromptEnvironment(DataEnvironment):
         _, images = _images(drawing, drawing.draw, prompts, torch.arange(len(prompts)), noise)
         return [as_picture(image) for image in images]
 
+    def outputs(self, rollout: Rollout) -> Sequence[Tensor]:
+        return list(rollout["images"])
+
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         rows = zip(rollout.texts["prompt"][:count], rollout["images"][:count], strict=True)
         return [Shown(title=prompt, picture=encoded(shrunk(as_picture(image)))) for prompt, image in rows]

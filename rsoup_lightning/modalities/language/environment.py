@@ -93,6 +93,9 @@ class TextEnvironment(DataEnvironment):
         # The same noise for every member, so that completions differ by what λ changes and not by chance.
         return self._play(policy, "eval", batch.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
 
+    def outputs(self, rollout: Rollout) -> Sequence[str]:
+        return rollout.texts["answer"]
+
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         return [Shown(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
 

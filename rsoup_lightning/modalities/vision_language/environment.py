@@ -95,6 +95,9 @@ class PictureEnvironment(DataEnvironment):
         tokens = PromptTokens.of(prompts, self.vocabulary.padding).to(device)
         return self._said(self._answer(describing, describing.follow_new(pictures), tokens, True, self.beams))
 
+    def outputs(self, rollout: Rollout) -> Sequence[str]:
+        return rollout.texts["answer"]
+
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
         return [self._shown(rollout, row) for row in range(count)]
 
