@@ -190,7 +190,7 @@ def reward_statistics(
     completions: int,
     seed: int,
 ) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of every reward over training rollouts of ``policy``, but of guards that do not vary.
+    """Mean and standard deviation of rewards over training rollouts of ``policy``.
 
     Args:
         environment: plays them.
@@ -213,8 +213,6 @@ def reward_statistics(
     for name in rewards:
         values = torch.cat([per_row(scores[name]) for scores in played])
         if equal_but_for_rounding(values):
-            if rewards[name].guard:
-                continue  # nothing is trained on it
             raise RewardError(
                 f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} completions: no scale"
             )

@@ -173,7 +173,7 @@ class Experiment:
             module.prepare(module.preference, init_weights=str(init / FILE_NAME))
             statistics = reward_statistics(
                 module.environment,
-                module.rewards,
+                {name: module.rewards[name] for name in self.experts},  # nothing is trained on others
                 module.policy,
                 rollouts=self.settings.normalise,
                 completions=module.algorithm.completions,

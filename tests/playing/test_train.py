@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from torch import Tensor
 
 from rsoup_lightning import soup
-from rsoup_lightning.errors import ConfigError, RSoupError, RunFolderError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RewardError, RSoupError, RunFolderError, UnknownNameError
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.rollout import Rollout
-from tests.conftest import PointFineTuner
+from tests.conftest import Near, PointFineTuner
 from tests.running import POINT_RECIPE, front, rsoup
 
 RECIPE: dict[str, Any] = yaml.safe_load(POINT_RECIPE)
@@ -67,6 +69,22 @@ def test_one_model_is_in_memory_whatever_the_number_of_stages_and_seeds(tmp_path
     assert not [model for model in built if model()]
     alone = soup(build, tmp_path / "alone", seeds=[1], overrides=overrides)
     assert [point["per_seed"]["east"][1] for point in several.points] == [p["scores"]["east"] for p in alone.points]
+
+
+def test_only_rewards_that_train_need_a_scale(tmp_path: Path) -> None:
+    class Same(Near):
+        def __call__(self, rollout: Rollout) -> Tensor:
+            return torch.zeros(len(rollout))
+
+    def build() -> PointFineTuner:
+        module = PointFineTuner()
+        module.rewards["same"] = Same(1, 0)
+        return module
+
+    overrides = {**SMALL, "soup.experts": ["east", "north"], "soup.normalise": 2}
+    assert {point["scores"]["same"] for point in soup(build, tmp_path / "run", overrides=overrides).points} == {0}
+    with pytest.raises(RewardError, match="'same' is 0 for all of init's 64 completions: no scale"):
+        soup(build, tmp_path / "all", overrides={**overrides, "soup.experts": ["east", "same"]})
 
 
 def test_metrics_of_ones_own_stand_beside_the_rewards(tmp_path: Path) -> None:

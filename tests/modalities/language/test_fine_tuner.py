@@ -82,7 +82,7 @@ def test_fluency_stands_beside_every_point_and_has_no_expert(run: Path) -> None:
 
 def test_rewards_were_put_on_one_scale(run: Path) -> None:
     statistics = json.loads((run / "init" / "normalisation.json").read_text())
-    assert set(statistics) == {"early", "late", "fluency"}
+    assert set(statistics) == {"early", "late"}
     assert all(spread > 0 for _, spread in statistics.values())
 
 
