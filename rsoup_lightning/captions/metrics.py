@@ -28,7 +28,7 @@ class BleuMetric(Metric):
     Raises:
         ConfigError: another order.
 
-    >>> metric = Bleu(order=1)
+    >>> metric = BleuMetric(order=1)
     >>> metric.update(["A red car."], [["a red car", "the car is red"]])
     >>> round(metric.compute().item(), 4)
     1.0
@@ -89,7 +89,7 @@ class _Mean(Metric):
 class RougeLMetric(_Mean):
     """See :func:`rouge_l`.
 
-    >>> metric = RougeL()
+    >>> metric = RougeLMetric()
     >>> metric.update(["A red car.", "A cat"], [["a red car"], ["two dogs"]])
     >>> metric.compute().item()
     0.5
