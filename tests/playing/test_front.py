@@ -58,7 +58,7 @@ def test_a_preference_is_played_at_the_lambda_that_it_picks(run: Path) -> None:
 
 
 def test_runs_that_are_not_there_or_not_finished(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="nowhere is no run: give the folder of a run of rsoup soup"):
+    with pytest.raises(RunFolderError, match="nowhere is not a run: give the folder of a run of rsoup soup"):
         Front.load(tmp_path / "nowhere")
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "front.json").unlink()

@@ -23,9 +23,12 @@ import os, sys, time
 from pathlib import Path
 from rsoup_lightning.run.lock import only_process
 with only_process(Path(sys.argv[1])):
+    begun, tell = os.pipe()
     if os.fork() == 0:  # a worker that outlives its parent
+        os.write(tell, b"1")
         time.sleep(60)
         os._exit(0)
+    os.read(begun, 1)
     print("held", flush=True)
     time.sleep(60)
 """
