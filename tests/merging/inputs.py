@@ -97,6 +97,29 @@ def interpolated(experts: list[Path]) -> dict[str, Tensor]:
     return {name: mixed(tensor, second[name], name) for name, tensor in first.items()}
 
 
+def interpolated_by_token(experts: list[Path]) -> dict[str, Tensor]:
+    """Embeddings row by row: a tokenizer that gives two tokens each other's number has numbered them otherwise."""
+    if not all((path / "tokenizer.json").is_file() for path in experts):
+        return interpolated(experts)
+    first, second = (numbers(path) for path in experts)
+    places = torch.arange(1 + max(first.values()))
+    for token, number in first.items():
+        places[number] = second[token]
+    result = interpolated(experts)
+    weights = [read(path) for path in experts]
+    for name in result.keys() & {"model.embed_tokens.weight", "lm_head.weight"}:
+        rows = weights[1][name].clone()
+        rows[: len(places)] = weights[1][name][places]
+        result[name] = mixed(weights[0][name], rows)
+    return result
+
+
+def numbers(folder: Path) -> dict[str, int]:
+    """Of the tokens of a tokenizer."""
+    content = json.loads((folder / "tokenizer.json").read_text())
+    return {**content["model"]["vocab"], **{token["content"]: token["id"] for token in content["added_tokens"]}}
+
+
 def mixed(one: Tensor, other: Tensor, name: str = "") -> Tensor:
     if not one.is_floating_point():
         return torch.maximum(one, other) if name.endswith("num_batches_tracked") else one
@@ -242,7 +265,7 @@ def read_output(output: Path) -> dict[str, Tensor]:
 INPUTS = {
     "file": Input(make_file, 1, 2, merge_models, interpolated, read_output),
     "checkpoint": Input(make_checkpoint, 4, 2, merge_models, interpolated, read_output),
-    "sharded folder": Input(make_folder, 2, 2, merge_models, interpolated, read_output),
+    "sharded folder": Input(make_folder, 2, 2, merge_models, interpolated_by_token, read_output),
     "adapter": Input(make_adapter, 2, 2, merge_updates, averaged_updates, updates),
     "folded adapter": Input(make_folding, 2, 3, fold, folded, read_output),
     "diffusers folder": Input(make_pipeline, 1, 2, merge_models, interpolated, read_output),

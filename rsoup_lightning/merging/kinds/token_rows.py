@@ -114,10 +114,13 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
 
     Raises:
         MergeError: only the class of a model tells which tensors have a row per token, and it cannot be built or does
-            not fit the tensors.
+            not fit the tensors; or two tokens of one expert have the same number.
     """
     first = next(iter(experts.values()))
     why = f"{' and '.join(experts)} do not have the same tokens"
+    for label in experts:
+        if shared := vocabularies[label].shared_number():
+            raise MergeError(f"{why}, and in {label} {shared}: there would be one row for both")
     try:
         groups = token_dimensions(first.path)
     except MergeError as error:

@@ -49,6 +49,14 @@ class Vocabulary:
         """Each number's token."""
         return {number: token for token, number in self.ids.items()}
 
+    def shared_number(self) -> str | None:
+        """Two tokens that have the same number, in words; None where each has its own."""
+        tokens = self.tokens
+        for token, number in self.ids.items():
+            if tokens[number] != token:
+                return f"{token!r} and {tokens[number]!r} both have the number {number}"
+        return None
+
 
 def tokenizer_files(others: Others, folder: str = "") -> Others:
     """Those of ``others`` that say which tokens there are and how texts are split, of one folder, by name in it."""

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.errors import MergeError, RSoupError
 from rsoup_lightning.merging.on_disk import merge
 from tests.merging.own_tokens import expert, load
 from tests.running import rsoup
@@ -86,6 +86,18 @@ def test_what_cannot_be_matched(pair: list[Path], tmp_path: Path, damage: dict[s
             change(tmp_path / name)
     with pytest.raises(RSoupError, match=message):
         merge([str(folder) for folder in pair], str(tmp_path / "out"), [0.5, 0.5])
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_tokens_with_one_number(pair: list[Path], tmp_path: Path) -> None:
+    def share(whole: dict[str, Any]) -> None:
+        whole["model"]["vocab"]["sun"] = whole["model"]["vocab"]["moon"]
+
+    _change(pair[1] / "tokenizer.json", share)
+    with pytest.raises(
+        MergeError, match=r"'(sun|moon)' and '(moon|sun)' both have the number \d: there would be one row for both"
+    ):
+        merge([str(path) for path in pair], str(tmp_path / "out"), [0.5, 0.5])
     assert not (tmp_path / "out").exists()
 
 
