@@ -15,7 +15,13 @@ CONFIG_NAME = "adapter_config.json"
 
 # Settings under which an adapter is more, or other, than s B A on a whole weight of its own:
 OTHER_UPDATE = ("kasa_config", "lora_bias", "monteclora_config", "use_bdlora", "use_dora", "use_qalora")
-OTHER_TARGET = ("ensure_weight_tying", "layer_replication", "target_parameters", "trainable_token_indices")
+OTHER_TARGET = (
+    "ensure_weight_tying",
+    "layer_replication",
+    "megatron_config",  # layers of which every process holds a part
+    "target_parameters",
+    "trainable_token_indices",
+)
 NOT_ALWAYS_ON = ("alora_invocation_tokens", "arrow_config")
 BASE_CHANGING = ("pissa", "olora", "loftq", "corda", "lora_ga")  # initialisations that subtract from the base weight
 KNOWN = {  # the values of settings that PEFT loads

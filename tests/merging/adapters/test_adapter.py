@@ -274,6 +274,7 @@ def test_folding_into_another_base() -> None:
     ("change", "error", "message"),
     [
         ({"use_dora": True}, MergeError, "'use_dora'.*merge_and_unload"),
+        ({"megatron_config": {"params_dtype": "float32"}}, MergeError, "'megatron_config'.*merge_and_unload"),
         ({"lora_bias": True}, MergeError, "'lora_bias'"),
         ({"target_parameters": ["w"]}, MergeError, "'target_parameters'"),
         ({"peft_type": "IA3"}, MergeError, "'IA3'"),
