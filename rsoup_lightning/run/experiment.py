@@ -75,7 +75,7 @@ class Experiment:
         self.name = name
         self.folder = folder
         self.progress = progress
-        self.device = recipe.trainer().strategy.root_device
+        self.device = recipe.device
         self._built = {name: tensor.clone() for name, tensor in module.policy.weights().items()}
 
     def run(self) -> Record:

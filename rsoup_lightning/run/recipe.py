@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 import yaml
 from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
@@ -108,6 +110,11 @@ class Recipe:
         settings.max_epochs = epochs
         made: L.Trainer = _built("trainer", L.Trainer, settings)
         return made
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where its trainer trains."""
+        return self.trainer().strategy.root_device
 
     @property
     def epochs(self) -> int:

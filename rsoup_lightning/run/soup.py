@@ -34,7 +34,7 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int]) -> Record:
     """
     ready = [recipe.fine_tuner(seeds[0])]
     experts = recipe.check(ready[0])
-    device = str(recipe.trainer().strategy.root_device)
+    device = str(recipe.device)
     name, several = run_dir.resolve().name, len(seeds) > 1
     whole = opened(run_dir, recipe.resolved(seeds=list(seeds)), environment_record(seeds, device))
     records, stages = [], []
