@@ -23,13 +23,12 @@ class OwnScores:
 
     Args:
         name: of the metric, for errors.
-        metric: is copied.
+        metric: a ``Metric`` is copied, so that policies do not share its state.
     """
 
     def __init__(self, name: str, metric: OwnMetric) -> None:
         self._name = name
-        self._metric = deepcopy(metric) if isinstance(metric, Metric) else None
-        self._function = None if isinstance(metric, Metric) else metric
+        self._metric = deepcopy(metric) if isinstance(metric, Metric) else metric
         self._scores = CompletionScores()
 
     def update(self, ids: Tensor, prompts: list[str], outputs: list[Any]) -> None:
@@ -38,11 +37,10 @@ class OwnScores:
         Raises:
             RewardError: the function gives more or fewer numbers than there are completions, or other things.
         """
-        if self._metric is not None:
+        if isinstance(self._metric, Metric):
             self._metric.update(prompts, outputs)
             return
-        assert self._function is not None
-        given = self._function(prompts, outputs)
+        given = self._metric(prompts, outputs)
         try:
             values = torch.as_tensor(given, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -59,7 +57,7 @@ class OwnScores:
         Raises:
             RewardError: a ``Metric`` computes something else than one finite number.
         """
-        if self._metric is None:
+        if not isinstance(self._metric, Metric):
             return self._scores.gathered()
         value = torch.as_tensor(self._metric.compute(), dtype=torch.float32)
         if value.numel() != 1 or not value.isfinite():
