@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from rsoup_lightning.commands.recipe_command import task_class, with_recipe_files
+from rsoup_lightning.commands.recipe_command import read_line
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.disk.io import load_checkpoint
@@ -19,7 +19,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.parsing import check_seed, check_values, ours, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import add_recipe_keys
+from rsoup_lightning.run.recipe import RecipeParser, add_recipe_keys, fine_tuner_class
 from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
 
 OF_LIGHTNING = ("last", "best", "hpc", "registry")
@@ -32,14 +32,16 @@ def fit_command(arguments: list[str]) -> int:
     """``rsoup fit``, ``validate`` and ``test``, whose name comes first among the arguments."""
     command, *rest = arguments
     with quiet(), listening(on_stderr), of_lightning():
-        rest = with_recipe_files(rest)
+        line = read_line(rest)
+        own = {"exit_on_error": False, "recipes": line.recipes}
         RecipeCLI(
-            model_class=task_class(rest)[1],
+            model_class=fine_tuner_class(line.task),
             seed_everything_default=0,
             save_config_callback=ConfigBesideLogs,
             save_config_kwargs={"overwrite": True},
-            parser_kwargs={"prog": "rsoup", "exit_on_error": False, command: {"exit_on_error": False}},
-            args=[command, *rest],
+            parser_kwargs={"prog": "rsoup", **own, command: own},
+            parser_class=RecipeParser,
+            args=[command, *line.arguments],
         )
     return 0
 

@@ -1,65 +1,64 @@
-"""What the commands that take a recipe share: its name, and the class of its task."""
+"""What the commands that take a recipe share: the recipes on a command line, read once, and the task they name."""
 
 from __future__ import annotations
 
-from itertools import zip_longest
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.parsing import read_recipe
-from rsoup_lightning.run.recipe import fine_tuner_class
+from rsoup_lightning.run.parsing import recipe_content, recipe_text
 
 CONFIG_FLAGS = ("-c", "--config")
+FLAGS = (*CONFIG_FLAGS, "--task")
 
 
-def with_recipe_files(arguments: list[str]) -> list[str]:
-    """The arguments, each recipe that is named after ``-c`` or ``--config`` replaced by its file.
+@dataclass(frozen=True)
+class RecipeLine:
+    """A command line, and what its recipes say.
+
+    Attributes:
+        arguments: what was written, each recipe called by its file.
+        recipes: the text of each of these files.
+        task: the task that ``--task`` or else the last recipe names.
+    """
+
+    arguments: list[str]
+    recipes: dict[str, str]
+    task: str
+
+
+def read_line(arguments: list[str]) -> RecipeLine:
+    """Read the recipes of a command line, each of which is named after ``-c`` or ``--config``.
 
     Raises:
         UnknownNameError: neither a file nor a recipe of ours.
-        ConfigError: nothing is named.
+        ConfigError: no recipe or no task is named, or a recipe is missing or no YAML mapping.
     """
-    if arguments[-1:] and arguments[-1] in CONFIG_FLAGS:
-        raise ConfigError(
-            f"{arguments[-1]} needs a recipe: a file, or the name of one of ours as rsoup tasks lists them"
-        )
-    replaced, follows = [], False
+    parts: list[str] = []
     for argument in arguments:
-        flag, equals, inline = argument.partition("=")
-        if follows:
-            argument = str(registry.find_recipe(argument))
-        elif flag in CONFIG_FLAGS and equals:
-            argument = f"{flag}={registry.find_recipe(inline)}"
-        follows = argument in CONFIG_FLAGS
-        replaced.append(argument)
-    return replaced
+        flag, equals, value = argument.partition("=")
+        parts += [flag, value] if equals and flag in FLAGS else [argument]
+    if parts[-1:] and parts[-1] in CONFIG_FLAGS:
+        raise ConfigError(f"{parts[-1]} needs a recipe: a file, or the name of one of ours as rsoup tasks lists them")
+    recipes: dict[str, str] = {}
+    task = chosen = None
+    for index, (flag, value) in enumerate(pairwise(parts), 1):
+        if flag in CONFIG_FLAGS:
+            file = registry.find_recipe(value)
+            parts[index] = str(file)
+            recipes[str(file)] = recipe_text(file)
+            task = recipe_content(recipes[str(file)], file).get("task", task)
+        elif flag == "--task":
+            chosen = value
+    return RecipeLine(parts, recipes, _checked(chosen or task))
 
 
-def task_class(arguments: list[str]) -> tuple[str, type]:
-    """The task that ``--task`` or else the last recipe names, and its fine-tuner class.
-
-    Raises:
-        ConfigError: neither names one, or a recipe is missing or no YAML mapping.
-        UnknownNameError: no such task.
-    """
-    task = ""
-    for name, value in _flags(arguments):
-        if name in CONFIG_FLAGS:
-            task = read_recipe(Path(value)).get("task", task)
-    task = dict(_flags(arguments)).get("--task", task)
+def _checked(task: Any) -> str:
     if not task:
         known = ", ".join(registry.names())
         raise ConfigError(f"no task: give a recipe with -c NAME or -c FILE, or --task NAME. Known tasks: {known}")
     if not isinstance(task, str):
         raise ConfigError(f"task must be a name, not {task!r:.60}")
-    return task, fine_tuner_class(task)
-
-
-def _flags(arguments: list[str]) -> list[tuple[str, str]]:
-    """Every ``--flag value`` and ``--flag=value``."""
-    pairs = []
-    for flag, following in zip_longest(arguments, arguments[1:], fillvalue=""):
-        name, equals, inline = flag.partition("=")
-        pairs.append((name, inline if equals else following))
-    return pairs
+    return task

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jsonargparse import Namespace
-
-from rsoup_lightning.commands.recipe_command import task_class, with_recipe_files
+from rsoup_lightning.commands.recipe_command import read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe, recipe_parser
+from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 
 def soup_command(arguments: list[str]) -> int:
     """``rsoup soup``: the whole experiment, for one seed or several."""
     with quiet(), listening(on_stderr):
-        arguments = with_recipe_files(arguments)
-        task, model_class = task_class(arguments)
-        parser = recipe_parser(model_class)
-        config = parse(parser, arguments)
-        run_dir = user_path(config.pop("run_dir") or f"runs/{_run_name(config, task)}")
+        line = read_line(arguments)
+        parser = recipe_parser(fine_tuner_class(line.task), line.recipes)
+        config = parse(parser, line.arguments)
+        run_dir = user_path(config.pop("run_dir") or f"runs/{run_name(line.task, line.recipes)}")
         seeds = check_seeds(config.pop("seeds") or [config.seed_everything])
         config.pop("config")
-        record = run_soup(Recipe.resolve(task, parser, config), run_dir, seeds)
+        record = run_soup(Recipe.resolve(line.task, parser, config), run_dir, seeds)
         on_stderr(_closing(run_dir, record))
     return 0
-
-
-def _run_name(config: Namespace, task: str) -> str:
-    files = [Path(str(path)) for path in config.get("config") or []]
-    return "-".join([task.replace(":", "."), *(file.stem for file in files)])
 
 
 def _closing(run_dir: Path, record: Record) -> str:

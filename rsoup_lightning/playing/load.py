@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from rsoup_lightning import registry
@@ -21,8 +20,9 @@ from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.parsing import ours, read_recipe
+from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.pick import RECIPE, experts_folder
+from rsoup_lightning.run.recipe import built
 
 Make = Callable[[], RewardFineTuner]
 
@@ -57,7 +57,7 @@ def load(
         _, trained = experts_folder(folder, seed)
         rewards, places = front.rewards, {name: trained / name for name in front.experts}
         recipe = trained.parent / "config.yaml"
-    module = make() if make else _built(recipe, _rank(folder))
+    module = make() if make else _fine_tuner(recipe, _rank(folder))
     experts = read_experts(places, module.policy, module.policy.weights())
     return Soup(module.policy, experts, module.environment.player, rewards, front, device)
 
@@ -79,7 +79,7 @@ def _rank(folder: Path) -> int:
     return max(factors.rank for factors in read_adapter(folder).modules.values())
 
 
-def _built(file: Path, rank: int) -> RewardFineTuner:
+def _fine_tuner(file: Path, rank: int) -> RewardFineTuner:
     """The fine-tuner of a resolved recipe, without its rewards, which may be large models.
 
     Args:
@@ -96,10 +96,7 @@ def _built(file: Path, rank: int) -> RewardFineTuner:
     given |= {name: value for name, value in idle.items() if given.get(name)}
     if rank and given.get("lora"):
         given["lora"] |= {"rank": rank, "alpha": rank}
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(maker, "model")
-    with ours(ModuleNotFoundError):
-        return parser.instantiate(parser.parse_object({"model": given})).model
+    return built(maker, "model", given)
 
 
 class Unscored(Reward):

@@ -16,7 +16,7 @@ from rsoup_lightning.registry import find_recipe
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser
+from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 
@@ -73,10 +73,10 @@ def _content(recipe: Any) -> tuple[dict[str, Any], str]:
         name = getattr(recipe, "__qualname__", type(recipe).__qualname__)
         return {"task": f"{recipe.__module__}:{name}"}, name
     if isinstance(recipe, Mapping):
-        return deepcopy(dict(recipe)), str(recipe.get("task", "soup")).replace(":", ".")
+        return deepcopy(dict(recipe)), run_name(str(recipe.get("task")), [])
     file = find_recipe(str(recipe))
     content = read_recipe(file)
-    return content, f"{content.get('task')}-{file.stem}".replace(":", ".")
+    return content, run_name(str(content.get("task")), [file])
 
 
 def _put(content: dict[str, Any], key: str, value: Any) -> None:

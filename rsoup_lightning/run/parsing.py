@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, get_loader, set_parsing_settings
 
 from rsoup_lightning.errors import ConfigError, RSoupError
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one that jsonargparse reads with
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SECTIONS = ("model", "trainer", "soup")
 LARGEST_SEED = 2**32 - 1  # numpy's
 IN_OTHER_WORDS = re.compile(
@@ -47,12 +47,33 @@ def read_recipe(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, is not a mapping, or gives a key twice.
     """
+    return recipe_content(recipe_text(path), path)
+
+
+def recipe_text(path: Path) -> str:
+    """What is written in a recipe.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read the recipe {path}: {reason}") from error
+
+
+def recipe_content(text: str, path: Path) -> dict[str, Any]:
+    """What a recipe says, its numbers as the parser of command lines reads them.
+
+    Raises:
+        ConfigError: it is not a mapping, or gives a key twice; names ``path``, where it was read.
+    """
+    try:
         check_mappings(text, f"the recipe {path}")
-        recipe = yaml.load(text, Loader=LOADER)
-    except OSError as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}") from error
+        recipe = get_loader("yaml")(text)
+        if recipe is text:  # its reader takes a mapping whose values are all empty for a text
+            recipe = yaml.load(text, Loader=LOADER)
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the recipe {path}: {_said(error)}") from error
     if not isinstance(recipe, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
-from jsonargparse import ActionConfigFile, Namespace
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -88,7 +88,7 @@ class Recipe:
         if self.make is None:
             model = self.config.model.clone()
             model.seed = seed
-            module: RewardFineTuner = _built("model", fine_tuner_class(self.task), model)
+            module: RewardFineTuner = built(fine_tuner_class(self.task), "model", model)
         else:
             module = self.make()
             module.seed = seed
@@ -108,7 +108,7 @@ class Recipe:
         settings = place.trainer(settings) if place else settings
         settings.update(Namespace() if place else Namespace(**SILENT))
         settings.max_epochs = epochs
-        made: L.Trainer = _built("trainer", L.Trainer, settings)
+        made: L.Trainer = built(L.Trainer, "trainer", settings)
         return made
 
     @cached_property
@@ -131,12 +131,26 @@ class Recipe:
         return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **own, **changes}
 
 
-def _built(key: str, kind: type, settings: Namespace) -> Any:
-    """What stands under one key of a resolved recipe; the parser of the whole builds all that it has."""
-    parser = LightningArgumentParser(exit_on_error=False)
+def built(kind: type, key: str, settings: Namespace | dict[str, Any]) -> Any:
+    """A ``kind`` of what a recipe has under one key: as its parser resolved it, or as plain values.
+
+    Raises:
+        RSoupError: it cannot be built; names the setting.
+    """
+    parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, key, fail_untyped=False)
     with ours(MisconfigurationException, ModuleNotFoundError):
-        return parser.instantiate(Namespace({key: settings}))[key]
+        resolved = settings if isinstance(settings, Namespace) else parser.parse_object({key: settings})[key]
+        return parser.instantiate(Namespace({key: resolved}))[key]
+
+
+def run_name(task: str, recipes: Iterable[str | Path]) -> str:
+    """What a run is called where nobody says.
+
+    >>> run_name("tasks.mine:Task", ["conf/small.yaml"])
+    'tasks.mine.Task-small'
+    """
+    return "-".join([task.replace(":", "."), *(Path(recipe).stem for recipe in recipes)])
 
 
 def fine_tuner_class(task: str) -> type[RewardFineTuner]:
@@ -152,9 +166,32 @@ def fine_tuner_class(task: str) -> type[RewardFineTuner]:
     return found
 
 
-def recipe_parser(model_class: type | None) -> LightningArgumentParser:
-    """The parser of ``rsoup soup`` for a task's fine-tuner; None: for one that Python builds."""
-    parser = LightningArgumentParser(
+class RecipeParser(LightningArgumentParser):
+    """A parser of command lines some of whose recipes are read already.
+
+    Args:
+        recipes: file to text of each of them.
+        **settings: of the parser.
+    """
+
+    def __init__(self, *, recipes: Mapping[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.recipes = recipes or {}
+
+    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
+        text = self.recipes.get(str(path))
+        return super().parse_path(path, *args, **kwargs) if text is None else self.parse_string(text, **kwargs)
+
+
+def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = None) -> RecipeParser:
+    """The parser of ``rsoup soup``.
+
+    Args:
+        model_class: a task's fine-tuner; None: Python builds it.
+        recipes: file to text of those that a command line names.
+    """
+    parser = RecipeParser(
+        recipes=recipes,
         prog="rsoup soup",
         description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
         exit_on_error=False,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from rsoup_lightning.__main__ import main
+from rsoup_lightning.commands.recipe_command import read_line
 from tests.running import POINT_RECIPE
 
 RECIPE: dict[str, Any] = {
@@ -92,3 +94,26 @@ def test_a_key_given_twice_is_refused(
     Path("r.yaml").write_text(POINT_RECIPE)
     assert main([command, "-c", "r.yaml", "--model.preference", "{east: 1.0, east: 0.5}"]) == 2
     assert "--model.preference gives 'east' twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["soup", "fit"])
+def test_a_recipe_is_read_once(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a pipe, which has nothing for a second reader."""
+    monkeypatch.chdir(tmp_path)
+    out, into = os.pipe()
+    os.write(into, POINT_RECIPE.encode())
+    os.close(into)
+    assert main([command, f"--config=/dev/fd/{out}", "--trainer.max_epochs", "1", "--trainer.logger", "false"]) == 0
+    os.close(out)
+
+
+def test_the_last_recipe_names_the_task_unless_the_line_does(tmp_path: Path) -> None:
+    for name in ("first", "last"):
+        (tmp_path / f"{name}.yaml").write_text(f"task: {name}\n")
+    (tmp_path / "none.yaml").write_text("soup: {grid: 3}\n")
+    files = [str(tmp_path / f"{name}.yaml") for name in ("first", "last", "none")]
+    several = ["-c", files[0], f"--config={files[1]}", "-c", files[2]]
+    line = read_line([*several, "--model.seed", "1"])
+    assert line.task == "last" and list(line.recipes) == files
+    assert line.arguments == ["-c", files[0], "--config", files[1], "-c", files[2], "--model.seed", "1"]
+    assert read_line(["--task=mine", *several]).task == "mine"

@@ -87,6 +87,11 @@ def test_damaged_recipes_are_read_or_refused(tmp_path: Path) -> None:
     assert 0 < read < 300
 
 
+def test_numbers_are_read_as_on_a_command_line(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("task: x\nmodel: {untyped: [1e-3, 1.5e3, 2024-01-31]}\n")
+    assert read_recipe(tmp_path / "r.yaml")["model"]["untyped"] == [0.001, 1500.0, "2024-01-31"]
+
+
 @pytest.mark.parametrize("seed", [None, True, False, -1, 2**32, 1.0, "1"])
 def test_what_is_no_seed(seed: object) -> None:
     with pytest.raises(ConfigError, match="give a whole number"):
