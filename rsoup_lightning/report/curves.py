@@ -80,9 +80,9 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
 
 
 def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve | None:
-    """The curve of a stage; None where it has no history, or one of an earlier version, which does not tell steps."""
-    history = stage.get("history") or []
-    if not history or any("steps" not in entry for entry in history):
+    """The curve of a stage; None where it has no history."""
+    history = stage["history"]
+    if not history:
         return None
     family, _, which = name.partition("/")
     rewards = {

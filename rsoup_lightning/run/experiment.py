@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -25,23 +24,9 @@ from rsoup_lightning.run.logs import Place, close
 from rsoup_lightning.run.progress import ProgressCallback, RunProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
+from rsoup_lightning.run.stages import Stage
 from rsoup_lightning.run.trainer_settings import of_lightning
 from rsoup_lightning.simplex import grid, one_hot
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One training: where its weights go, what it maximises, for how long."""
-
-    name: str
-    preference: dict[str, float]
-    epochs: int
-    init: Path | None
-
-    @property
-    def family(self) -> str:
-        """ "init", "experts" or "baselines"."""
-        return self.name.split("/")[0]
 
 
 class Experiment:
@@ -50,6 +35,7 @@ class Experiment:
     Args:
         recipe: what to run.
         experts: the rewards that get an expert.
+        stages: every training, in order.
         seed: of everything random.
         name: of the run, all its seeds included.
         folder: the run folder, already claimed for this recipe and seed.
@@ -61,6 +47,7 @@ class Experiment:
         self,
         recipe: Recipe,
         experts: Sequence[str],
+        stages: Sequence[Stage],
         seed: int,
         name: str,
         folder: RunFolder,
@@ -71,6 +58,7 @@ class Experiment:
         self.settings = recipe.settings
         self.module = module
         self.experts = experts
+        self.stages = stages
         self.seed = seed
         self.name = name
         self.folder = folder
@@ -84,7 +72,7 @@ class Experiment:
         Raises:
             RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
         """
-        for stage in self.stages():
+        for stage in self.stages:
             self._train(stage)
         file = self.folder.path / "front.json"
         if self.folder.is_recorded("sweep") and file.exists():
@@ -105,16 +93,6 @@ class Experiment:
         self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
         return record
 
-    def stages(self) -> Iterator[Stage]:
-        """Every training in order."""
-        init = self.folder.path / "init"
-        uniform = dict.fromkeys(self.experts, 1 / len(self.experts))
-        yield Stage("init", self.settings.init_preference or uniform, self.settings.init_epochs, None)
-        for expert in self.experts:
-            yield Stage(f"experts/{expert}", {expert: 1.0}, self.recipe.epochs, init)
-        for index, preference in enumerate(self.settings.morl):
-            yield Stage(f"baselines/morl/{index}", preference, self.recipe.epochs, init)
-
     def _train(self, stage: Stage) -> None:
         path = self.folder.path / stage.name
         self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
@@ -131,7 +109,7 @@ class Experiment:
             {
                 "preference": stage.preference,
                 "seconds": round(checkpoint.seconds, 1),
-                "init": sha256(stage.init / FILE_NAME) if stage.init else None,
+                "init": sha256(self.folder.path / stage.start / FILE_NAME) if stage.start else None,
                 "steps": int(self.module.steps_taken),
                 "unit": self.module.environment.unit,
                 "history": checkpoint.history,
@@ -141,9 +119,10 @@ class Experiment:
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> None:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
-        normalisation = self._normalisation(stage.init) if stage.init else None
+        start = self.folder.path / stage.start if stage.start else None
+        normalisation = self._normalisation(start) if start else None
         L.seed_everything(self.seed, verbose=False)
-        self.module.prepare(stage.preference, normalisation, str(stage.init / FILE_NAME) if stage.init else None)
+        self.module.prepare(stage.preference, normalisation, str(start / FILE_NAME) if start else None)
         if not stage.epochs:
             return
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)
@@ -191,10 +170,9 @@ class Experiment:
     def _sweep(self) -> list[Point]:
         """Evaluate every λ, init and the MORL baselines on the same prompts or seeds, all in one go."""
         lattice = grid(len(self.experts), self.settings.grid, self.settings.kind)
-        stages = list(self.stages())
-        experts = [stage for stage in stages if stage.family == "experts"]
-        others = [stage for stage in stages if stage.family != "experts"]
-        self._check_init(stages)
+        experts = [stage for stage in self.stages if stage.family == "experts"]
+        others = [stage for stage in self.stages if stage.family != "experts"]
+        self._check_init()
         weights = [self._weights(stage.name) for stage in experts + others]
         rows = [(*point, *(0.0,) * len(others)) for point in lattice] + one_hot(len(weights))[len(experts) :]
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
@@ -211,13 +189,14 @@ class Experiment:
             points.append(Point(kind, None, trained, as_numpy(score.values), score.shown))
         return points
 
-    def _check_init(self, stages: Iterable[Stage]) -> None:
+    def _check_init(self) -> None:
         """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
-        for stage in stages:
-            began = self.folder.stage(stage.name).get("init")  # runs of earlier versions do not tell
-            if stage.init and began and began != sha256(stage.init / FILE_NAME):
-                folder = self.folder.path / stage.name
-                raise RunFolderError(f"{folder} did not begin at {stage.init}: delete both to train them anew")
+        for stage in self.stages:
+            if not stage.start:
+                continue
+            folder, start = (self.folder.path / name for name in (stage.name, stage.start))
+            if self.folder.stage(stage.name)["init"] != sha256(start / FILE_NAME):
+                raise RunFolderError(f"{folder} did not begin at {start}: delete both to train them anew")
 
     def _weights(self, stage: str) -> dict[str, Tensor]:
         weights = read_weights(self.folder.path / stage)
@@ -239,7 +218,7 @@ class Experiment:
     def _cost(self) -> dict[str, int]:
         """Training steps of the soup (init, experts), and of MORL, which trains the same and one more for each μ."""
         steps = {"init": 0, "experts": 0, "baselines": 0}
-        for stage in self.stages():
+        for stage in self.stages:
             steps[stage.family] += self.folder.stage(stage.name)["steps"]
         soup = steps["init"] + steps["experts"]
         return {"soup": soup, "morl": soup + steps["baselines"] if self.settings.morl else 0}

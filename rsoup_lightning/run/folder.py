@@ -17,10 +17,11 @@ from rsoup_lightning.files import read_json, write_json, write_text
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
 from rsoup_lightning.run.lock import only_process
+from rsoup_lightning.run.stages import is_record
 
 
 class RunFolder:
-    """The state of one run on disk: ``config.yaml`` says what it is, ``run.json`` how far it is.
+    """The state of one run on disk: ``config.yaml`` says what it is, and each finished stage has its record.
 
     Use :func:`opened`, which keeps other processes out.
 
@@ -40,7 +41,7 @@ class RunFolder:
         for leftover in path.rglob(".*.tmp"):  # of a run that was killed while it wrote
             leftover.unlink()
         if not self._file.exists():
-            write_json(self._file, {"id": uuid4().hex, **about, "stages": {}})
+            write_json(self._file, {"id": uuid4().hex, **about, "inputs": {}})
         before = self._read()["versions"]
         self.changed_versions = {
             name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
@@ -51,7 +52,7 @@ class RunFolder:
     def _check_inputs(self, config: Mapping[str, Any]) -> None:
         """Require that models and data are what they were when the run began; remember those that are new here."""
         state = self._read()
-        before = state.get("inputs", {})  # runs of earlier versions have none
+        before = state["inputs"]
         now = {
             path: fingerprint(path, before.get(path, {}))
             for path in dict.fromkeys([*before, *inputs(config.get("model"))])
@@ -78,16 +79,22 @@ class RunFolder:
     @property
     def id(self) -> str:
         """What tells this run from all others, also from an earlier one in the same place."""
-        return self._read().get("id", "")  # runs of earlier versions have none
+        return self._read()["id"]
 
-    @property
-    def stages(self) -> dict[str, dict[str, Any]]:
-        """What was recorded of each finished stage."""
-        return self._read()["stages"]
+    def _record(self, name: str) -> Path:
+        return self.path / "stages" / f"{name}.json"
 
     def stage(self, name: str) -> dict[str, Any]:
-        """What was recorded of a finished stage."""
-        return self.stages[name]
+        """What was recorded of a finished training: see :data:`run.stages.RECORDED`.
+
+        Raises:
+            RunFolderError: it is not finished, or its record is damaged.
+        """
+        file, cure = self._record(name), "delete it, and the stage is trained anew"
+        record = read_json(file, cure)
+        if not is_record(record):
+            raise RunFolderError(f"{file} is not a record of a training: {cure}")
+        return record
 
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
@@ -95,21 +102,17 @@ class RunFolder:
 
     def is_recorded(self, name: str) -> bool:
         """Whether a stage was recorded as finished."""
-        return name in self.stages
+        return self._record(name).exists()
 
     def finish(self, name: str, record: Mapping[str, Any]) -> None:
         """Record a stage as finished."""
-        state = self._read()
-        state["stages"][name] = {"state": "done", **record}
-        write_json(self._file, state)
+        write_json(self._record(name), record)
 
 
 def _is_state(value: Any) -> bool:
-    """Whether it is the content of a run.json; those of earlier versions have no ``inputs``."""
-    if not isinstance(value, dict):
-        return False
-    parts = [value.get("stages"), value.get("versions"), value.get("inputs", {})]
-    return all(isinstance(part, dict) for part in parts) and all(isinstance(stage, dict) for stage in parts[0].values())
+    """Whether it is the content of a run.json."""
+    kinds = {"id": str, "versions": dict, "inputs": dict}
+    return isinstance(value, dict) and all(isinstance(value.get(key), kind) for key, kind in kinds.items())
 
 
 @contextmanager

@@ -121,10 +121,6 @@ class Recipe:
         """Training epochs of each expert and MORL baseline."""
         return self.config.trainer.max_epochs
 
-    def all_epochs(self, experts: int) -> int:
-        """Training epochs of a whole run with so many experts."""
-        return self.settings.init_epochs + self.epochs * (experts + len(self.settings.morl))
-
     def resolved(self, **changes: Any) -> dict[str, Any]:
         """The configuration as plain values, for a run folder."""
         own = {"metrics": list(self.metrics)} if self.metrics else {}

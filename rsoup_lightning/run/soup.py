@@ -16,6 +16,7 @@ from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.folder import environment_record, opened
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.stages import stages
 
 
 def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int]) -> Record:
@@ -37,22 +38,23 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int]) -> Record:
     device = str(recipe.device)
     name, several = run_dir.resolve().name, len(seeds) > 1
     whole = opened(run_dir, recipe.resolved(seeds=list(seeds)), environment_record(seeds, device))
-    records, stages = [], []
-    epochs = len(seeds) * recipe.all_epochs(len(experts))
+    trainings = stages(recipe.settings, experts, recipe.epochs)
+    records, trained = [], []
+    epochs = len(seeds) * sum(stage.epochs for stage in trainings)
     with RunProgress(name, epochs) as progress, whole if several else nullcontext():
         for seed in seeds:
             path = run_dir / f"seed-{seed}" if several else run_dir
             with opened(path, recipe.resolved(seed_everything=seed), environment_record([seed], device)) as folder:
                 for what, change in folder.changed_versions.items():
                     progress.say(f"note: {what} {change} since this run began; it may not end as an uninterrupted one")
-                run = partial(Experiment, recipe, experts, seed, name, folder, progress)
+                run = partial(Experiment, recipe, experts, trainings, seed, name, folder, progress)
                 # No name here keeps the model, so that it is gone before the next seed's is built.
                 records.append(run(ready.pop() if ready else recipe.fine_tuner(seed)).run())
             gc.collect()  # a trainer and its module hold each other
-            stages.append(folder.stages)
-            write_report(path, records[-1], shown=path / "shown", seeds=stages[-1:])
+            trained.append({stage.name: folder.stage(stage.name) for stage in trainings})
+            write_report(path, records[-1], shown=path / "shown", seeds=trained[-1:])
     if several:
         records = [combine_seeds(records)]
         write_json(run_dir / "front.json", records[0])
-        write_report(run_dir, records[0], shown=run_dir / f"seed-{seeds[0]}" / "shown", seeds=stages)
+        write_report(run_dir, records[0], shown=run_dir / f"seed-{seeds[0]}" / "shown", seeds=trained)
     return records[0]

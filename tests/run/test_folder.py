@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,20 @@ from rsoup_lightning.run import folder as run_folder
 from rsoup_lightning.run.folder import RunFolder, claim, environment_record, opened
 
 ABOUT = {"versions": {}}
+RECORD = {"preference": {"a": 1.0}, "seconds": 1.5, "init": None, "steps": 5, "unit": "tokens", "history": []}
 CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 
 def test_a_stage_is_done_when_its_weights_are_there(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "1"}})
-    folder.finish("init", {"steps": 5})
+    folder.finish("init", RECORD)
     assert not folder.is_done("init")
     (tmp_path / "run" / "init").mkdir()
     (tmp_path / "run" / "init" / "policy.safetensors").touch()
     again = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "2"}})
     assert again.is_done("init")
     assert again.changed_versions == {"torch": "1 -> 2"}
-    assert again.stage("init") == {"state": "done", "steps": 5}
+    assert again.stage("init") == RECORD
 
 
 def test_what_differs_is_said(tmp_path: Path) -> None:
@@ -41,15 +43,24 @@ def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_record(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
-    for text in ("{", "[" * 100_000, '{"versions": {}, "stages": {}, "x": "\\ud800"}'):
+    RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    for text in ("{", "[" * 100_000, '{"id": "", "versions": {}, "inputs": {}, "x": "\\ud800"}'):
         (tmp_path / "run" / "run.json").write_text(text)
         with pytest.raises(RunFolderError, match=r"cannot read .*run\.json"):
-            folder.is_done("init")
-    for text in ("[]", '{"versions": {}}', '{"versions": 1, "stages": {}}', '{"versions": {}, "stages": {"init": 1}}'):
+            RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    for text in ("[]", '{"versions": {}}', '{"id": "", "versions": 1, "inputs": {}}'):
         (tmp_path / "run" / "run.json").write_text(text)
         with pytest.raises(RunFolderError, match="not a record of a run"):
-            folder.is_done("init")
+            RunFolder(tmp_path / "run", CONFIG, ABOUT)
+
+
+def test_an_unreadable_record_of_a_stage(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    for record in ("{", "[]", json.dumps({**RECORD, "steps": "5"}), json.dumps({**RECORD, "history": [{"loss": 1}]})):
+        folder.finish("experts/east", RECORD)
+        (tmp_path / "run" / "stages" / "experts" / "east.json").write_text(record)
+        with pytest.raises(RunFolderError, match=r"stages/experts/east\.json.*: delete it, and the stage is trained"):
+            folder.stage("experts/east")
 
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
@@ -101,12 +112,11 @@ def test_a_base_made_anew_is_noticed_also_when_all_is_done(base: Path, tmp_path:
         RunFolder(tmp_path / "run", config, ABOUT)
 
 
-def test_a_run_of_an_earlier_version_remembers_from_now_on(base: Path, tmp_path: Path) -> None:
+def test_files_that_are_new_to_a_configuration_are_remembered(base: Path, tmp_path: Path) -> None:
     config = {**CONFIG, "model": {"base": str(base)}}
-    folder = RunFolder(tmp_path / "run", CONFIG, ABOUT)
-    folder.finish("init", {"steps": 5})
+    RunFolder(tmp_path / "run", CONFIG, ABOUT)
     (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
-    assert RunFolder(tmp_path / "run", config, ABOUT).stage("init")["steps"] == 5
+    RunFolder(tmp_path / "run", config, ABOUT)
     (base / "model.safetensors").unlink()
     with pytest.raises(RunFolderError, match="has changed"):
         RunFolder(tmp_path / "run", config, ABOUT)

@@ -19,12 +19,6 @@ def resolved(tmp_path: Path, *more: str) -> Recipe:
     return Recipe.resolve("tests.conftest:PointFineTuner", parser, config)
 
 
-def test_epochs_of_a_whole_run(tmp_path: Path) -> None:
-    recipe = resolved(tmp_path)
-    assert recipe.epochs == 3
-    assert recipe.all_epochs(2) == 2 + 3 * (2 + 1)  # init, two experts and one MORL baseline
-
-
 def test_a_fine_tuner_is_that_of_its_seed(tmp_path: Path) -> None:
     recipe = resolved(tmp_path)
     module = recipe.fine_tuner(7)
