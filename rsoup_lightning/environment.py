@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Mixture, Policy, Rows
 from rsoup_lightning.rollout import Rollout
 
 
@@ -110,6 +110,18 @@ class Environment(ABC):
             ConfigError: this environment has none.
         """
         raise ConfigError(f"{type(self).__name__} has no player: define player(rows), and its soups can be played")
+
+    def running(self, soup: Mixture, **limits: int) -> Any:
+        """A batch of a soup whose rows come and go (see ``Soup.running``). Default: whole batches are played only.
+
+        Args:
+            soup: the experts.
+            **limits: of rows and memory.
+
+        Raises:
+            ConfigError: this environment has none, or a limit makes no sense.
+        """
+        raise ConfigError(f"{type(self).__name__} plays whole batches: rows cannot come and go")
 
     def close(self) -> None:
         """Free simulators, processes and files."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.simplex import Coefficients
 
 Weights = Mapping[str, Tensor]
 Soups = Callable[[Sequence[Sequence[float]]], "Policy"]
@@ -106,8 +107,38 @@ class Policy(nn.Module, ABC):
         return super()._apply(fn, recurse)
 
 
+class Mixture(Protocol):
+    """Experts of one policy, in memory once, that play at any λ."""
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Their names, in the order of coefficients."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether rows at different λ can share a batch."""
+
+    def mixed(self, points: Sequence[Coefficients]) -> Policy:
+        """What plays M points λ, each of E numbers, its rows in one group per λ, in order; until the next call.
+
+        Raises:
+            ConfigError: different λ of experts that cannot play side by side.
+        """
+
+
 class Rows(Protocol):
     """The rows of a batch, each at its λ, and the policies that play them."""
+
+    @property
+    def mixture(self) -> Mixture:
+        """The experts."""
+
+    def points(self, count: int) -> Sequence[Coefficients]:
+        """The λ of each of ``count`` rows.
+
+        Raises:
+            CoefficientError: every row has its own λ, and there are more or fewer of these.
+        """
 
     def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
         """What ``play`` makes of ``count`` rows.

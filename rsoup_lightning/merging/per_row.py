@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -68,14 +69,19 @@ class LoRAPerRow:
         """
         if coefficients.dim() != 2 or not len(coefficients):
             raise CoefficientError(f"coefficients must be [rows, experts], got {list(coefficients.shape)}")
-        if any(module.training for module in self._model.modules()):
+        if self._model.training or any(each.layer.training for each in self._layers):
             raise ConfigError("the model is in training mode: call its eval() before playing soups side by side")
         for point in coefficients.unique(dim=0).tolist():
             check_coefficients(point, self._experts)
+
+        @cache
+        def scales(rank: int, scaling: float, device: torch.device) -> Tensor:  # the same in most layers
+            return (coefficients.detach().double() * scaling).repeat_interleave(rank, dim=1).to(device, torch.float32)
+
         before = [(each.layer, vars(each.layer).get("forward")) for each in self._layers]
         try:
             for each in self._layers:
-                vars(each.layer)["forward"] = each.mixed(coefficients.detach().double())
+                vars(each.layer)["forward"] = each.mixed(scales)
             with torch.no_grad():
                 yield self._model
         finally:
@@ -99,22 +105,23 @@ class _SideBySide:
 
             self._down = torch.cat(factors("lora_A"))  # [E r, inputs]
             self._up = torch.cat(factors("lora_B"), dim=1)  # [outputs, E r]
+            self._rank = len(self._down) // len(experts)
             self._scaling = float(layer.scaling[adapter])
 
-    def mixed(self, coefficients: Tensor) -> Callable[[Tensor], Tensor]:
-        """The layer's forward with row b at ``coefficients [B, E]``."""
+    def mixed(self, scales: Callable[[int, float, torch.device], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The layer's forward with row b's λ as in the b-th row of ``scales(r, scaling, device) [B, E r]``."""
         layer = self.layer
         if not self._adapted:
             return layer.base_layer
         down, up = self._down, self._up
-        rank = len(down) // coefficients.shape[1]
-        weights = (coefficients * self._scaling).repeat_interleave(rank, dim=1).to(down.device, torch.float32)
+        weights = scales(self._rank, self._scaling, down.device)
 
         def forward(inputs: Tensor) -> Tensor:
             output = layer.base_layer(inputs)
             if layer.disable_adapters:
                 return output
-            each = weights.repeat_interleave(_repeats(len(inputs), len(weights)), dim=0)
+            repeats = _repeats(len(inputs), len(weights))
+            each = weights if repeats == 1 else weights.repeat_interleave(repeats, dim=0)
             # In place: without gradient nobody else needs these, and PyTorch adds in the wider of the two dtypes.
             hidden = F.linear(inputs.to(down.dtype), down).mul_(each.view(len(inputs), *[1] * (inputs.dim() - 2), -1))
             return output.add_(F.linear(hidden.to(up.dtype), up))

@@ -47,6 +47,18 @@ def generators(seed: Seed, rows: Sequence[int], count: int) -> list[torch.Genera
     """
     if isinstance(seed, int | np.integer):
         return [torch.Generator().manual_seed(int(seed))]
+    each = seeds(seed, count)
+    return [torch.Generator().manual_seed(each[row]) for row in rows]
+
+
+def seeds(seed: Seed, count: int) -> list[int]:
+    """The seed of each of ``count`` rows.
+
+    Raises:
+        ConfigError: seeds are given by row, and there are more or fewer of them.
+    """
+    if isinstance(seed, int | np.integer):
+        return [int(seed)] * count
     if len(seed) != count:
         raise ConfigError(f"{len(seed)} seeds for {count} rows: give one for each, or one for all")
-    return [torch.Generator().manual_seed(int(seed[row])) for row in rows]
+    return [int(own) for own in seed]

@@ -59,7 +59,7 @@ def load(
         recipe = trained.parent / "config.yaml"
     module = make() if make else _fine_tuner(recipe, _rank(folder))
     experts = read_experts(places, module.policy, module.policy.weights())
-    return Soup(module.policy, experts, module.environment.player, rewards, front, device)
+    return Soup(module.policy, experts, module.environment, rewards, front, device)
 
 
 def _picked(file: Path) -> Mapping[str, float]:

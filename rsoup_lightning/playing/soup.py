@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.playing.front import Front
-from rsoup_lightning.policy import Policy, Rows, T, Weights
+from rsoup_lightning.policy import Policy, T, Weights
 from rsoup_lightning.simplex import Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]
@@ -27,7 +29,7 @@ class Soup:
     Args:
         policy: plays the experts; it is the soup's alone from now on.
         experts: name to weights.
-        player: makes what plays rows for a user, as ``Environment.player`` does.
+        environment: how they are played (``Environment.player``, ``Environment.running``).
         rewards: names of the rewards that a preference weighs.
         front: what was measured of these experts, if anything.
         device: where to play; default: a GPU where there is one.
@@ -35,21 +37,21 @@ class Soup:
     Attributes:
         experts: their names, in the order of coefficients.
         rewards: likewise.
-        front: as given.
+        front, environment: as given.
     """
 
     def __init__(
         self,
         policy: Policy,
         experts: Mapping[str, Weights],
-        player: Callable[[Rows], Any],
+        environment: Environment,
         rewards: Sequence[str] = (),
         front: Front | None = None,
         device: str | torch.device | None = None,
     ) -> None:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
-        self._policy, self._player = policy.eval().to(place), player
+        self._policy, self.environment = policy.eval().to(place), environment
         weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
         self._soups = policy.soups(weights)
         self._weights = weights if self._soups is None else []  # which holds them itself
@@ -84,7 +86,7 @@ class Soup:
         from rsoup_lightning.modalities.language.adapted import adapted  # which only language models need
 
         policy, environment, experts = adapted(base, adapters, **settings)
-        return cls(policy, experts, environment.player, device=device)
+        return cls(policy, experts, environment, device=device)
 
     def __repr__(self) -> str:
         return f"Soup({', '.join(self.experts)})"
@@ -126,31 +128,65 @@ class Soup:
                 raise ConfigError(f"at() needs λ, weights of {', '.join(self.experts)}")
             coefficients = named or {self.experts[0]: 1.0}
         if isinstance(coefficients, Mapping):
-            return self._player(self._rows([check_named_coefficients(coefficients, self.experts)], each=False))
+            point = check_named_coefficients(coefficients, self.experts)
+            return self.environment.player(_SoupRows(self, [point], each=False))
         points = [check_named_coefficients(point, self.experts) for point in coefficients]
-        return self._player(self._rows(points, each=True))
+        return self.environment.player(_SoupRows(self, points, each=True))
 
-    def _rows(self, points: list[Coefficients], *, each: bool) -> Rows:
-        """Plays all rows at one λ, or ``each`` at its own."""
-        together = self._soups(points) if self._soups is not None and points else None
+    @property
+    def side_by_side(self) -> bool:
+        """Whether rows at different λ can share a batch: LoRA experts and small networks can, whole weights cannot."""
+        return self._soups is not None
 
-        def rows(count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
-            if each and count != len(points):
-                raise CoefficientError(f"{len(points)} λ for {count} rows: give one for each")
-            if together is not None:
-                return list(play(together, list(range(count)))) if count else []
-            return self._one_by_one(points if each else points * count, play)
+    def mixed(self, points: Sequence[Coefficients]) -> Policy:
+        """What plays M points λ at once, each of E numbers, its rows in one group per λ, in order; until the next call.
 
-        return rows
+        Raises:
+            ConfigError: different λ of experts that cannot play side by side.
+        """
+        if self._soups is not None:
+            return self._soups(points)
+        point, *others = dict.fromkeys(points)
+        if others:
+            raise ConfigError("whole weights play one λ at a time: give the rows of each λ in a batch of their own")
+        if point != self._in_policy:
+            self._in_policy = None  # until all of it is there
+            self._policy.load_weights(linear(self._weights, point, names=self.experts))
+            self._in_policy = point
+        return self._policy
 
-    def _one_by_one(self, points: list[Coefficients], play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
-        """Rows of experts that cannot share a batch: those at one λ after those at another."""
+    def running(self, **limits: int) -> Any:
+        """A batch whose rows come and go, each at its own λ, for servers; what it takes follows from the modality.
+
+        Args:
+            **limits: as of the batch: :class:`modalities.language.running.RunningTexts`.
+
+        Raises:
+            ConfigError: these experts play whole batches only, or a limit makes no sense.
+        """
+        return self.environment.running(self, **limits)
+
+
+@dataclass(frozen=True)
+class _SoupRows:
+    """All rows at one λ, or ``each`` at its own."""
+
+    mixture: Soup
+    at: Sequence[Coefficients]
+    each: bool
+
+    def points(self, count: int) -> list[Coefficients]:
+        if self.each and count != len(self.at):
+            raise CoefficientError(f"{len(self.at)} λ for {count} rows: give one for each")
+        return list(self.at) if self.each else [*self.at] * count
+
+    def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
+        points = self.points(count)
+        if self.mixture.side_by_side:
+            together = self.at if self.each else self.at[:1]
+            return list(play(self.mixture.mixed(together), list(range(count)))) if count else []
         made: dict[int, T] = {}
-        for point in dict.fromkeys(points):
-            if point != self._in_policy:
-                self._in_policy = None  # until all of it is there
-                self._policy.load_weights(linear(self._weights, point, names=self.experts))
-                self._in_policy = point
+        for point in dict.fromkeys(points):  # those at one λ after those at another
             numbers = [row for row, own in enumerate(points) if own == point]
-            made |= zip(numbers, play(self._policy, numbers), strict=True)
-        return [made[row] for row in range(len(points))]
+            made |= zip(numbers, play(self.mixture.mixed([point]), numbers), strict=True)
+        return [made[row] for row in range(count)]

@@ -11,7 +11,7 @@ from torch import Tensor
 from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError, RSoupError, UnknownNameError
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.policy import Policy, Rows, Soups, Weights
-from tests.conftest import PointPolicy
+from tests.conftest import Plane, PointPolicy
 
 EXPERTS = {"east": {"place": torch.tensor([1.0, 0.3])}, "north": {"place": torch.tensor([0.2, 1.0])}}
 
@@ -29,12 +29,19 @@ class Mixed(PointPolicy):
         return at
 
 
+class Rowing(Plane):
+    """Plays nothing but the rows themselves."""
+
+    def player(self, rows: Rows) -> Rows:
+        return rows
+
+
 def _mean(experts: list[Weights], point: tuple[float, ...]) -> Tensor:
     return sum((weight * expert["place"] for weight, expert in zip(point, experts, strict=True)), torch.zeros(2))
 
 
 def soup(policy: type[PointPolicy], names: tuple[str, ...] = ("east", "north")) -> Soup:
-    return Soup(policy(), {name: EXPERTS[name] for name in names}, lambda rows: rows)
+    return Soup(policy(), {name: EXPERTS[name] for name in names}, Rowing())
 
 
 def places(policy: Any, numbers: list[int]) -> list[Tensor]:
@@ -101,3 +108,12 @@ def test_a_batch_of_another_size(policy: type[PointPolicy]) -> None:
         rows(4, places)
     with pytest.raises(CoefficientError, match="0 λ for 1 rows"):
         soup(policy).at([])(1, places)
+
+
+def test_whole_weights_share_no_batch() -> None:
+    made = soup(PointPolicy)
+    assert not made.side_by_side and soup(Mixed).side_by_side
+    with pytest.raises(ConfigError, match="whole weights play one λ at a time"):
+        made.mixed([(1.0, 0.0), (0.0, 1.0)])
+    with pytest.raises(ConfigError, match="Rowing plays whole batches: rows cannot come and go"):
+        made.running()

@@ -32,7 +32,7 @@ class Asking:
     def __init__(
         self, tokenizer: Any, template: str | None, ends: Sequence[int] = (), vocabulary: int | None = None
     ) -> None:
-        self._tokenizer, self._template, self._vocabulary = tokenizer, template, vocabulary
+        self.tokenizer, self._template, self._vocabulary = tokenizer, template, vocabulary
         self._chats = template is None and tokenizer.chat_template is not None
         if template is not None and "{prompt}" not in template:
             raise ConfigError(f"the template {template!r} has no {{prompt}}: all prompts would be the same text")
@@ -51,7 +51,7 @@ class Asking:
             return prompt if self._template is None else self._template.replace("{prompt}", prompt)
         message = [{"role": "user", "content": prompt}]
         try:
-            return str(self._tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+            return str(self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template may raise anything, and the cure is the same
             raise ConfigError(
                 f"the tokenizer's chat template fails on a message of the user, {prompt!r:.60}: {error} "
@@ -64,10 +64,10 @@ class Asking:
         Raises:
             ConfigError: one that the model has no embedding for.
         """
-        tokens: list[int] = self._tokenizer(written, add_special_tokens=False)["input_ids"]
+        tokens: list[int] = self.tokenizer(written, add_special_tokens=False)["input_ids"]
         if tokens[: len(self._start)] != self._start:
             tokens = self._start + tokens
-        check_tokens(tokens, self._tokenizer, self._vocabulary)
+        check_tokens(tokens, self.tokenizer, self._vocabulary)
         return tokens
 
     def prompts(self, entries: Sequence[Entry]) -> PromptTokens:
@@ -81,7 +81,7 @@ class Asking:
         # After an end token the model has nothing to say, or begins another document.
         *_, last = self.tokens(first.rstrip())
         if last in ends:
-            end = self._tokenizer.convert_ids_to_tokens(last)
+            end = self.tokenizer.convert_ids_to_tokens(last)
             raise ConfigError(
                 f"the tokenizer's chat template ends prompts with the end token {end!r} and opens no answer: let it "
                 f"heed add_generation_prompt, or, if the model was trained like this, set template to '{{prompt}}{end}'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,8 +20,11 @@ from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Mixture, Policy, Rows
 from rsoup_lightning.rollout import Rollout
+
+if TYPE_CHECKING:
+    from rsoup_lightning.modalities.language.running import RunningTexts
 
 
 class TextEnvironment(DataEnvironment):
@@ -100,7 +103,12 @@ class TextEnvironment(DataEnvironment):
         return [Shown(title=rollout.texts["prompt"][row], text=rollout.texts["answer"][row]) for row in range(count)]
 
     def player(self, rows: Rows) -> Writing:
-        return Writing(rows, self._answers, self.max_new_tokens)
+        return Writing(rows, self._answers, self.running, self.max_new_tokens)
+
+    def running(self, soup: Mixture, **limits: int) -> RunningTexts:
+        from rsoup_lightning.modalities.language.running import RunningTexts  # which needs transformers
+
+        return RunningTexts(soup, self.asking, self.ends, self.stops, self.context, self.max_new_tokens, **limits)
 
     @torch.no_grad()
     def _answers(self, policy: Policy, entries: Sequence[Entry], noise: Noise | None, limit: int) -> list[str]:

@@ -89,11 +89,13 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
     @contextmanager
     def playing(self) -> Iterator[Any]:
-        training = self.model.training
+        if not self.model.training:
+            yield self.model
+            return
         try:
             yield self.model.eval()
         finally:
-            self.model.train(training)
+            self.model.train()
 
     @contextmanager
     def at_start(self) -> Iterator[None]:

@@ -5,10 +5,11 @@ Notation: G prompts of P tokens, B = completions, T their tokens, V words of the
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 
@@ -55,9 +56,9 @@ class Reader:
             input_ids=tokens,
             attention_mask=mask.long(),
             position_ids=positions,
-            past_key_values=self._cache,
             use_cache=True,
             output_hidden_states=self._hidden,
+            **{cache_argument(self._model): self._cache},
             **more,
         )
 
@@ -85,3 +86,11 @@ def completion_logits(
     logits, states = reader.read(tokens[:, :-1])
     behind = None if states is None or reader.hidden is None else torch.cat([reader.hidden, states], dim=1)
     return torch.cat([reader.logits, logits], dim=1), behind
+
+
+def cache_argument(model: nn.Module) -> str:
+    """What a causal model of transformers, adapters included, calls its cache: a release of theirs renamed it."""
+    from transformers import PreTrainedModel
+
+    inner = next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+    return "cache" if "cache" in signature(inner.forward).parameters else "past_key_values"

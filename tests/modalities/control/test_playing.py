@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rsoup_lightning import Soup
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.modalities.control import SimulatorEnvironment
 from rsoup_lightning.modalities.control.playing import Acting
@@ -15,7 +16,7 @@ from rsoup_lightning.modalities.control.playing import Acting
 def acting(env_id: str, **options: Any) -> Acting:
     environment = SimulatorEnvironment(env_id, num_envs=1, options=options)
     policy = environment.policy(hidden=(8,))
-    return environment.player(lambda count, play: list(play(policy, list(range(count)))))
+    return Soup(policy, {"only": dict(policy.weights())}, environment).at()
 
 
 @pytest.mark.parametrize(

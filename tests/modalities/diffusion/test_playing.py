@@ -30,7 +30,7 @@ def lora(seed: int) -> DiffusionPolicy:
 
 def soup(make: Any) -> Soup:
     experts = {name: dict(make(seed).weights()) for seed, name in ((3, "first"), (4, "second"))}
-    return Soup(make(0), experts, PromptEnvironment(Colours()).player)
+    return Soup(make(0), experts, PromptEnvironment(Colours()))
 
 
 def evaluated(made: DiffusionPolicy) -> list[Image]:

@@ -36,7 +36,7 @@ def whole(seed: int) -> LanguagePolicy:
 
 def soup(make: Any = policy) -> Soup:
     experts = {name: dict(make(seed).weights()) for seed, name in ((3, "first"), (4, "second"))}
-    return Soup(make(0), experts, environment().player)
+    return Soup(make(0), experts, environment())
 
 
 def evaluated(made: Any) -> list[str]:

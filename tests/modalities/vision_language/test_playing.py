@@ -24,7 +24,7 @@ def soup(train_encoder: bool) -> tuple[Soup, Any]:
     for seed, name in ((3, "first"), (4, "second")):
         base.load_weights(start)
         experts[name] = {key: weight.clone() for key, weight in stirred(base, seed).weights().items()}
-    return Soup(base, experts, environment(DATA, base).player), experts
+    return Soup(base, experts, environment(DATA, base)), experts
 
 
 @pytest.mark.parametrize("train_encoder", [False, True])
