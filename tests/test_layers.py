@@ -18,6 +18,7 @@ FLOORS = [
     {"modalities", "report"},
     {"run"},
     {"playing"},
+    {"serving"},
     {"commands"},
     {"__main__"},
 ]

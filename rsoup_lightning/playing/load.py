@@ -20,8 +20,9 @@ from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.run.experts import experts_folder
 from rsoup_lightning.run.parsing import read_recipe
-from rsoup_lightning.run.pick import RECIPE, experts_folder
+from rsoup_lightning.run.pick import RECIPE
 from rsoup_lightning.run.recipe import built
 
 Make = Callable[[], RewardFineTuner]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rsoup_lightning.errors import ConfigError, RunFolderError
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import atomic_output, read_json, user_path, write_bytes, write_json
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.record import read_record
+from rsoup_lightning.run.experts import experts_folder
 
 RECIPE = "recipe.yaml"
 """What tells how the policy beside it is built."""
@@ -58,28 +59,6 @@ def pick(
         write_bytes(temporary / RECIPE, (experts.parent / "config.yaml").read_bytes())
         write_json(temporary / "pick.json", {"schema": 1, "run": str(run), "seed": seed, **chosen.record()})
     return chosen
-
-
-def experts_folder(run: Path, seed: int | None) -> tuple[int | None, Path]:
-    """Whose experts to merge: the run's own, or one seed's of several (default the first); the seed if several.
-
-    Raises:
-        ConfigError: a seed that the run does not have.
-        RunFolderError: no run.json, or one without seeds.
-    """
-    if (run / "experts").is_dir():
-        if seed is not None:
-            raise ConfigError(f"{run} is the run of one seed: leave --seed {seed} out")
-        return None, run / "experts"
-    record = read_json(run / "run.json", "give the folder of a run of rsoup soup")
-    seeds = record.get("seeds") if isinstance(record, dict) else None
-    if not isinstance(seeds, list):
-        raise RunFolderError(f"{run / 'run.json'} lists no seeds: give the folder of a run of rsoup soup")
-    chosen = seed if seed is not None else next(iter(seeds), None)
-    if chosen is None or chosen not in seeds:
-        known = ", ".join(map(str, seeds)) or "none"
-        raise ConfigError(f"{run} has no experts of seed {chosen}: its seeds are {known}")
-    return chosen, run / f"seed-{chosen}" / "experts"
 
 
 def check_pick_output(output: Path, *, overwrite: bool) -> None:

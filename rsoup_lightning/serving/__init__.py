@@ -1,0 +1,1 @@
+"""A soup served over HTTP: every request at its own λ, many at once."""
