@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
@@ -46,16 +46,28 @@ class Asking:
         Raises:
             ConfigError: the chat template fails on it.
         """
-        prompt = entry.prompt or entry.question
+        return self.conversation([{"role": "user", "content": entry.prompt or entry.question}])
+
+    def conversation(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """What the policy reads of a conversation.
+
+        Args:
+            messages: each with a ``role`` and ``content``.
+
+        Raises:
+            ConfigError: the chat template fails on it, or there is none and this is more than one message of the user.
+        """
+        last = messages[-1] if messages else {"role": "nobody", "content": ""}
         if not self._chats:
-            return prompt if self._template is None else self._template.replace("{prompt}", prompt)
-        message = [{"role": "user", "content": prompt}]
+            if len(messages) != 1 or last["role"] != "user":
+                raise ConfigError("these experts know no conversations: give one message, of the user")
+            return (self._template or "{prompt}").replace("{prompt}", last["content"])
         try:
-            return str(self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template may raise anything, and the cure is the same
             raise ConfigError(
-                f"the tokenizer's chat template fails on a message of the user, {prompt!r:.60}: {error} "
-                f"({type(error).__name__}). Mend it, or set template"
+                f"the tokenizer's chat template fails on a message of the {last['role']}, {last['content']!r:.60}: "
+                f"{error} ({type(error).__name__}). Mend it, or set template"
             ) from error
 
     def tokens(self, written: str) -> list[int]:

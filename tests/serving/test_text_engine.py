@@ -1,0 +1,51 @@
+"""How language models are asked: texts, conversations, bare completions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rsoup_lightning import Soup
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language import TextEnvironment
+from rsoup_lightning.serving.text_engine import TextEngine
+from tests.modalities.language.test_playing import Asked, soup
+from tests.modalities.language.test_policy import policy
+from tests.modalities.language.tiny import tokenizer
+
+CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant]"
+TURNS = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hello"}]
+
+
+def engine(chat_template: str | None = None, **settings: Any) -> TextEngine:
+    words = tokenizer()
+    words.chat_template = chat_template
+    made = policy(3)
+    return TextEngine(Soup(made, {"only": dict(made.weights())}, TextEnvironment(Asked(), words, **settings)))
+
+
+def text(tokens: list[int]) -> str:
+    return str(tokenizer().decode(tokens))
+
+
+def test_through_a_chat_template() -> None:
+    with engine(CHAT) as made:
+        assert text(made.prompt("hello")) == "[user] hello\n[assistant]"
+        assert text(made.chat(TURNS)) == "[system] be kind\n[user] hello\n[assistant]"
+        assert text(made.completion_prompt("hello")) == "hello"
+
+
+def test_through_a_template_of_ones_own() -> None:
+    with engine(CHAT, template="Q: {prompt} A:") as made:
+        assert text(made.prompt("hello")) == text(made.chat(TURNS[1:])) == "Q: hello A:"
+        with pytest.raises(ConfigError, match="these experts know no conversations: give one message, of the user"):
+            made.chat(TURNS)
+
+
+def test_what_the_experts_were_trained_at() -> None:
+    with engine(max_new_tokens=7) as made:
+        assert (made.experts, made.temperature, made.max_new_tokens) == (("only",), 1.0, 7)
+        assert text(made.prompt("hello")) == "hello"
+    with TextEngine(soup()) as two:
+        assert two.experts == ("first", "second")
