@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.policy import Mixture, Policy, Rows
+from rsoup_lightning.mixture import Mixture, Rows
+from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
@@ -112,7 +113,7 @@ class Environment(ABC):
         raise ConfigError(f"{type(self).__name__} has no player: define player(rows), and its soups can be played")
 
     def running(self, soup: Mixture, **limits: int) -> Any:
-        """A batch of a soup whose rows come and go (see ``Soup.running``). Default: whole batches are played only.
+        """A batch of a soup whose rows come and go (see ``Soup.running``). Default: there is none.
 
         Args:
             soup: the experts.
@@ -121,7 +122,7 @@ class Environment(ABC):
         Raises:
             ConfigError: this environment has none, or a limit makes no sense.
         """
-        raise ConfigError(f"{type(self).__name__} plays whole batches: rows cannot come and go")
+        raise ConfigError(f"{type(self).__name__} has no running batch: define running(soup), and it can be served")
 
     def close(self) -> None:
         """Free simulators, processes and files."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.simplex import Coefficients
 
 Weights = Mapping[str, Tensor]
 Soups = Callable[[Sequence[Sequence[float]]], "Policy"]
 """Experts ready to be mixed: of M points λ one policy that plays all of them, its rows in one group per λ, in order."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -105,48 +101,3 @@ class Policy(nn.Module, ABC):
         for reference in self._reference:
             reference._apply(fn, recurse)
         return super()._apply(fn, recurse)
-
-
-class Mixture(Protocol):
-    """Experts of one policy, in memory once, that play at any λ."""
-
-    @property
-    def experts(self) -> tuple[str, ...]:
-        """Their names, in the order of coefficients."""
-
-    @property
-    def side_by_side(self) -> bool:
-        """Whether rows at different λ can share a batch."""
-
-    def mixed(self, points: Sequence[Coefficients]) -> Policy:
-        """What plays M points λ, each of E numbers, its rows in one group per λ, in order; until the next call.
-
-        Raises:
-            ConfigError: different λ of experts that cannot play side by side.
-        """
-
-
-class Rows(Protocol):
-    """The rows of a batch, each at its λ, and the policies that play them."""
-
-    @property
-    def mixture(self) -> Mixture:
-        """The experts."""
-
-    def points(self, count: int) -> Sequence[Coefficients]:
-        """The λ of each of ``count`` rows.
-
-        Raises:
-            CoefficientError: every row has its own λ, and there are more or fewer of these.
-        """
-
-    def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
-        """What ``play`` makes of ``count`` rows.
-
-        Args:
-            count: B.
-            play: takes a policy and the numbers of the rows that it plays, and gives something for each of them.
-
-        Raises:
-            CoefficientError: every row has its own λ, and there are more or fewer of these.
-        """

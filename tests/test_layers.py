@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 FLOORS = [
     {"errors", "files", "optional", "threads"},
     {"simplex", "rollout", "registry", "captions"},
-    {"losses", "policy", "rewards", "environment"},
+    {"losses", "policy", "rewards", "mixture", "environment"},
     {"algorithms", "front", "merging"},
     {"own_metrics"},
     {"evaluation"},

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rsoup_lightning.environment import Environment
-from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError
+from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.merging import linear
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.playing.front import Front
-from rsoup_lightning.policy import Policy, T, Weights
+from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.simplex import Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]
@@ -129,9 +129,9 @@ class Soup:
             coefficients = named or {self.experts[0]: 1.0}
         if isinstance(coefficients, Mapping):
             point = check_named_coefficients(coefficients, self.experts)
-            return self.environment.player(_SoupRows(self, [point], each=False))
+            return self.environment.player(Rows(self, [point], each=False))
         points = [check_named_coefficients(point, self.experts) for point in coefficients]
-        return self.environment.player(_SoupRows(self, points, each=True))
+        return self.environment.player(Rows(self, points))
 
     @property
     def side_by_side(self) -> bool:
@@ -165,28 +165,3 @@ class Soup:
             ConfigError: these experts play whole batches only, or a limit makes no sense.
         """
         return self.environment.running(self, **limits)
-
-
-@dataclass(frozen=True)
-class _SoupRows:
-    """All rows at one λ, or ``each`` at its own."""
-
-    mixture: Soup
-    at: Sequence[Coefficients]
-    each: bool
-
-    def points(self, count: int) -> list[Coefficients]:
-        if self.each and count != len(self.at):
-            raise CoefficientError(f"{len(self.at)} λ for {count} rows: give one for each")
-        return list(self.at) if self.each else [*self.at] * count
-
-    def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
-        points = self.points(count)
-        if self.mixture.side_by_side:
-            together = self.at if self.each else self.at[:1]
-            return list(play(self.mixture.mixed(together), list(range(count)))) if count else []
-        made: dict[int, T] = {}
-        for point in dict.fromkeys(points):  # those at one λ after those at another
-            numbers = [row for row, own in enumerate(points) if own == point]
-            made |= zip(numbers, play(self.mixture.mixed([point]), numbers), strict=True)
-        return [made[row] for row in range(count)]

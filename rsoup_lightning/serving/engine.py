@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Condition, Thread
@@ -25,11 +25,11 @@ class StoppingError(RSoupError):
 
 
 class Asked(Protocol):
-    """A request for one row."""
+    """A request for one row or some."""
 
     @property
-    def coefficients(self) -> Coefficients:
-        """λ, one number per expert."""
+    def points(self) -> Sequence[Coefficients]:
+        """λ of each row."""
 
 
 class Piece(Protocol):
@@ -42,19 +42,20 @@ class Piece(Protocol):
 
 A = TypeVar("A", bound=Asked)
 P = TypeVar("P", bound=Piece)
-A_in = TypeVar("A_in", bound=Asked, contravariant=True)
+Taken = TypeVar("Taken", bound=Asked, contravariant=True)
+Given = TypeVar("Given", bound=Piece, covariant=True)
 
 
-class Batch(Protocol[A_in, P]):
+class Batch(Protocol[Taken, Given]):
     """Rows that come and go, as ``Soup.running`` gives them; see :class:`modalities.language.running.RunningTexts`."""
 
     def __len__(self) -> int: ...
-    def check(self, request: A_in) -> None: ...
-    def fits(self, request: A_in) -> bool: ...
-    def join(self, request: A_in) -> int: ...
+    def check(self, request: Taken) -> None: ...
+    def fits(self, request: Taken) -> bool: ...
+    def join(self, request: Taken) -> int: ...
     def leave(self, name: int) -> None: ...
     def clear(self) -> None: ...
-    def step(self) -> list[tuple[int, P]]: ...
+    def step(self) -> Sequence[tuple[int, Given | RSoupError]]: ...
 
 
 @dataclass(eq=False)
@@ -165,7 +166,7 @@ class Engine(Generic[A, P]):
     def state(self) -> EngineState:
         """What it does now."""
         with self._changed:
-            points = Counter(ticket.request.coefficients for ticket in self._running.values())
+            points = Counter(point for ticket in self._running.values() for point in ticket.request.points)
             waiting, alive = len(self._queue), self._thread.is_alive()
             return EngineState(waiting, len(self._running), points, self._steps, self._pieces, alive)
 
@@ -214,9 +215,9 @@ class Engine(Generic[A, P]):
                     self._running[self._batch.join(ticket.request)] = ticket
             return bool(self._running or self._queue or not self._stopping)
 
-    def _tell(self, name: int, piece: P) -> None:
+    def _tell(self, name: int, piece: P | RSoupError) -> None:
         ticket = self._running[name]
-        if piece.finish_reason is not None:
+        if isinstance(piece, RSoupError) or piece.finish_reason is not None:
             with self._changed:
                 del self._running[name]
         _hear(ticket, piece)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, FrontError, RSoupError, UnknownNameError
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.playing.soup import Soup
-from rsoup_lightning.policy import Policy, Rows, Soups, Weights
+from rsoup_lightning.policy import Policy, Soups, Weights
 from tests.conftest import Plane, PointPolicy
 
 EXPERTS = {"east": {"place": torch.tensor([1.0, 0.3])}, "north": {"place": torch.tensor([0.2, 1.0])}}
@@ -115,5 +116,5 @@ def test_whole_weights_share_no_batch() -> None:
     assert not made.side_by_side and soup(Mixed).side_by_side
     with pytest.raises(ConfigError, match="whole weights play one λ at a time"):
         made.mixed([(1.0, 0.0), (0.0, 1.0)])
-    with pytest.raises(ConfigError, match="Rowing plays whole batches: rows cannot come and go"):
+    with pytest.raises(ConfigError, match="Rowing has no running batch: define running"):
         made.running()

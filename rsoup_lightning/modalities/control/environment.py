@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from rsoup_lightning.environment import Environment, Shown
 from rsoup_lightning.errors import ConfigError, SimulationError
+from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.film import film_episode
 from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
@@ -35,7 +36,8 @@ from rsoup_lightning.modalities.control.simulators import (
 )
 from rsoup_lightning.modalities.control.single import first_step, make_single
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.modalities.running_calls import RunningCalls
+from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.threads import one_thread
 
@@ -232,6 +234,10 @@ class SimulatorEnvironment(Environment):
 
     def player(self, rows: Rows) -> Acting:
         return Acting(rows, self.observation_shape, self.decide, partial(make_single, self.env_id, self.options))
+
+    def running(self, soup: Mixture, **limits: int) -> RunningCalls[Any]:
+        """Each row is given an observation, and makes an action of it."""
+        return RunningCalls(soup, lambda rows, seen: list(self.player(rows).act(list(seen))), **limits)
 
     def _curves(self, rollout: Rollout) -> Shown:
         """One episode as curves of about a hundred points."""

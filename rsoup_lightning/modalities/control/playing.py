@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rsoup_lightning.errors import SimulationError
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.modalities.control.policy import ControlPolicy, Player
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ class Acting:
             SimulationError: they are not observations of this environment, or not finite.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
-        seen = np.asarray(observations)
+        try:
+            seen = np.asarray(observations)
+        except ValueError as error:
+            raise SimulationError(f"observations must all be of shape {self.shape}, and these are not alike") from error
         batch = seen[None] if seen.shape == self.shape else seen
-        if batch.shape[1:] != self.shape or not np.isfinite(batch).all():
+        if batch.shape[1:] != self.shape or seen.dtype.kind not in "biuf" or not np.isfinite(batch).all():
             raise SimulationError(
                 f"observations must be finite and of shape {self.shape}, or of one more dimension for a batch, and "
-                f"these are of shape {seen.shape}: those of simulator() are"
+                f"these are {seen.dtype} of shape {seen.shape}: those of simulator() are"
             )
 
         def decide(policy: Policy, numbers: list[int]) -> Iterable[Any]:

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.diffusion.playing import Drawing
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
 from rsoup_lightning.modalities.pictures import encoded, shrunk
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.modalities.running_calls import RunningCalls
+from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 Draw = Callable[[Tensor, Noise], Chain]
@@ -69,6 +71,14 @@ class PromptEnvironment(DataEnvironment):
 
     def player(self, rows: Rows) -> Drawing:
         return Drawing(rows, self._pictures)
+
+    def running(self, soup: Mixture, **limits: int) -> RunningCalls[tuple[str, int]]:
+        """Each row is given a prompt and a seed, and makes a picture of them."""
+
+        def draw(rows: Rows, given: Sequence[tuple[str, int]]) -> list[Image.Image]:
+            return self.player(rows).draw([prompt for prompt, _ in given], seed=[seed for _, seed in given])
+
+        return RunningCalls(soup, draw, **limits)
 
     @torch.no_grad()
     def _pictures(

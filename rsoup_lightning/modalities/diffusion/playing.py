@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from PIL.Image import Image
 
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.modalities.playing import Seed, generators, texts
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Policy
 
 
 @dataclass(frozen=True)

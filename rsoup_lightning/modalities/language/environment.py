@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
@@ -20,7 +21,7 @@ from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.policy import Mixture, Policy, Rows
+from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 if TYPE_CHECKING:

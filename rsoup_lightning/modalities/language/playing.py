@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.sampling import Noise, gumbel
 from rsoup_lightning.modalities.playing import Seed, generators, seeds, texts
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Policy
 
 if TYPE_CHECKING:
     from rsoup_lightning.modalities.language.pieces import TextPiece

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.mixture import Mixture
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.choosing import choose_tokens
 from rsoup_lightning.modalities.language.key_values import KeyValues
@@ -21,7 +22,6 @@ from rsoup_lightning.modalities.language.policy import TextPolicy
 from rsoup_lightning.modalities.language.reading import cache_argument
 from rsoup_lightning.modalities.language.text_row import TextRequest, TextRow
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.policy import Mixture
 from rsoup_lightning.simplex import Coefficients, one_hot
 
 ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}

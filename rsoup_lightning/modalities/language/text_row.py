@@ -41,6 +41,11 @@ class TextRequest:
     top_logprobs: int | None = None
 
     @property
+    def points(self) -> list[Coefficients]:
+        """λ of its only row."""
+        return [self.coefficients]
+
+    @property
     def need(self) -> int:
         """How many tokens it may have in all; the last one is never read."""
         return len(self.prompt) + self.max_new_tokens - 1

@@ -12,17 +12,19 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+from rsoup_lightning.modalities.running_calls import RunningCalls
 from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.decoding import Answers, Follow, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 from rsoup_lightning.modalities.vision_language.playing import Describing
 from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
@@ -84,6 +86,14 @@ class PictureEnvironment(DataEnvironment):
 
     def player(self, rows: Rows) -> Describing:
         return Describing(rows, self._answers)
+
+    def running(self, soup: Mixture, **limits: int) -> RunningCalls[tuple[Image, str]]:
+        """Each row is given a picture and a question, which may be empty, and makes a text of them."""
+
+        def describe(rows: Rows, given: Sequence[tuple[Image, str]]) -> list[str]:
+            return self.player(rows).describe([picture for picture, _ in given], [question for _, question in given])
+
+        return RunningCalls(soup, describe, **limits)
 
     @torch.no_grad()
     def _answers(self, policy: Policy, pictures: Sequence[Image], questions: Sequence[str]) -> list[str]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.mixture import Rows
 from rsoup_lightning.modalities.playing import texts
-from rsoup_lightning.policy import Policy, Rows
+from rsoup_lightning.policy import Policy
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Experts that play at any λ, and the rows of a batch that they play, each at its own.
+
+Notation: E experts, M points λ, B rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from rsoup_lightning.errors import CoefficientError
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.simplex import Coefficients
+
+T = TypeVar("T")
+
+
+class Mixture(Protocol):
+    """Experts of one policy, in memory once, that play at any λ."""
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Their names, in the order of coefficients."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether rows at different λ can share a batch."""
+
+    def mixed(self, points: Sequence[Coefficients]) -> Policy:
+        """What plays M points λ, its rows in one group per λ, in order; until the next call.
+
+        Raises:
+            ConfigError: different λ of experts that cannot play side by side.
+        """
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a batch, each at its λ, and the policies that play them.
+
+    Attributes:
+        mixture: the experts.
+        at: λ of all rows, or one for each.
+        each: whether every row has its own.
+    """
+
+    mixture: Mixture
+    at: Sequence[Coefficients]
+    each: bool = True
+
+    def points(self, count: int) -> list[Coefficients]:
+        """The λ of each of ``count`` rows.
+
+        Raises:
+            CoefficientError: every row has its own λ, and there are more or fewer of these.
+        """
+        if self.each and count != len(self.at):
+            raise CoefficientError(f"{len(self.at)} λ for {count} rows: give one for each")
+        return list(self.at) if self.each else [*self.at] * count
+
+    def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
+        """What ``play`` makes of ``count`` rows.
+
+        Args:
+            count: B.
+            play: takes a policy and the numbers of the rows that it plays, and gives something for each of them.
+
+        Raises:
+            CoefficientError: as of :meth:`points`.
+        """
+        points = self.points(count)
+        if self.mixture.side_by_side:
+            together = self.at if self.each else self.at[:1]
+            return list(play(self.mixture.mixed(together), list(range(count)))) if count else []
+        made: dict[int, T] = {}
+        for point in dict.fromkeys(points):  # those at one λ after those at another
+            numbers = [row for row, own in enumerate(points) if own == point]
+            made |= zip(numbers, play(self.mixture.mixed([point]), numbers), strict=True)
+        return [made[row] for row in range(count)]
