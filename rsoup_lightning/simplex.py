@@ -150,10 +150,15 @@ def check_named_coefficients(coefficients: Mapping[str, float], experts: Sequenc
 
 def _whole(given: Mapping[str, float], names: Sequence[str], kind: str, what: str) -> dict[str, float]:
     """Weights of all ``names``, checked."""
+    if not isinstance(given, Mapping):
+        raise CoefficientError(f"{what} must be a mapping, each {kind} to its weight, not {given!r:.60}")
     for name in given:
         if name not in names:
-            raise UnknownNameError(kind, name, names)
-    values = {name: float(given.get(name, 0.0)) for name in names}
+            raise UnknownNameError(kind, str(name), names)
+    try:
+        values = {name: float(given.get(name, 0.0)) for name in names}
+    except (TypeError, ValueError) as error:
+        raise CoefficientError(f"{what} must be numbers, got {dict(given)!r:.60}") from error
     if fault := _off_simplex(list(values.values())):
         raise CoefficientError(f"{what} {fault}, got {dict(given)}")
     return values

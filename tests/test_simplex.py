@@ -67,6 +67,8 @@ def test_preference() -> None:
         ({"a": 0.5}, "sum to 1 and not to 0.5"),
         ({"a": nan, "b": 1}, "finite"),
         ({"a": -1, "b": 2}, "neg"),
+        ({"a": "much", "b": None}, "be numbers, got {'a': 'much'"),
+        (0.5, "be a mapping, each reward to its weight, not 0.5"),
     ):
         with pytest.raises(CoefficientError, match=f"the weights of a preference must.*{fault}"):
-            check_preference(bad, ["a", "b"])
+            check_preference(bad, ["a", "b"])  # type: ignore[arg-type]

@@ -60,6 +60,9 @@ class Chosen:
     found: Pick
     learnt: Learnt | None
 
+    def __repr__(self) -> str:
+        return f"Chosen(λ = {_written(self.front.experts, self.found.coefficients)})"
+
     @property
     def coefficients(self) -> dict[str, float]:
         """λ per expert."""

@@ -63,6 +63,7 @@ def merge(
         if name in (OF_MODELS if all(adapters) else OF_ADAPTERS) or (all(adapters) and name in methods.settings()):
             kind = "models" if all(adapters) else "adapters"
             raise ConfigError(f"--{name} is for {kind}, and these experts are not")
+    methods.method(options.get("method", "linear"))  # what it needs of all else is asked only of one that is there
     options |= {name: str(user_path(str(options[name]))) for name in ("init", "base") if options.get(name)}
     wanted = sweep(places, user_path(str(output)), coefficients, grid, extrapolate=extrapolate, overwrite=overwrite)
     if all(adapters):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.loading import load_pretrained
-from rsoup_lightning.modalities.lora import ADAPTER
+from rsoup_lightning.modalities.lora import ADAPTER, peft_model
 from rsoup_lightning.optional import need
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ def fold(model: Any, adapter: str) -> Any:
         with torch.random.fork_rng(devices=[]):  # what is read next is drawn at random first
             _make_room(model, brought(adapter))
             config.base_model_name_or_path = base
-            wrapped = peft.get_peft_model(model, config)
+            wrapped = peft_model(model, config)
         report = wrapped.load_adapter(adapter, ADAPTER, torch_device="cpu")
         strays = [*report.unexpected_keys, *report.missing_keys]
         if strays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -55,9 +56,18 @@ def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
         task_type=task,
     )
     try:
-        return peft.get_peft_model(model, config)
+        return peft_model(model, config)
     except ValueError as error:
         raise ConfigError(f"model.lora does not fit this model: {error}") from error
+
+
+def peft_model(model: Any, config: Any) -> Any:
+    """``model`` as the ``PeftModel`` of a configuration, made without the warnings that PEFT's own code causes."""
+    import peft
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return peft.get_peft_model(model, config)
 
 
 class LoRASoups:

@@ -23,6 +23,9 @@ IN_OTHER_WORDS = re.compile(
     r"|Subclass types expect one of:|a class path .*|a dict with.*|False|)"
 )
 """Lines of jsonargparse that repeat what others say."""
+A_CLASS = re.compile(r"( *)- Problem with given class_path")
+NO_CLASS = re.compile(r"( *)- (Expected a <class|Not a valid subclass)")
+"""Lines of jsonargparse on a class that was named, and on other kinds of values that might have been."""
 PLAIN = (
     (r"Parser key \"([^\"]*)\":", r"\1:"),
     (r"Parser key \"([^\"]*)\" element (\d+):", r"\1, value \2:"),
@@ -37,6 +40,10 @@ PLAIN = (
     (r"expected dict\b", "expected a mapping"),
     (r"[.;] (Got|Given) value:$", ", got nothing"),
     (r"[.;] (Got|Given) value: ", ", got "),
+    (
+        r"^([\w.]+): ([\w.]+): the following arguments are required: ([\w, ]+)$",
+        r"\1: \2 needs \3: give it under its init_args, or as --\1.\3",
+    ),
 )
 """Words of jsonargparse, and ours."""
 
@@ -198,7 +205,9 @@ def _said(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         place = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
         return f"{place}: {' '.join(filter(None, [error.context, error.problem]))}"
-    lines = [line.strip() for line in str(error).splitlines()]
+    raw = str(error).splitlines()
+    named = {found[1] for line in raw if (found := A_CLASS.match(line))}
+    lines = [line.strip() for line in raw if not ((other := NO_CLASS.match(line)) and other[1] in named)]
     said = dict.fromkeys(line.removeprefix("- ") for line in lines if not IN_OTHER_WORDS.fullmatch(line))
     message = "; ".join(said).replace(":; ", ": ")
     for words, plain in PLAIN:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero")
 NOISE = (
     "many workers",
-    "is_gradient_checkpointing",
-    "past_key_values` is",
     "LeafSpec",
     "litlogger",
     "LightningCLI's args",

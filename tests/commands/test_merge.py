@@ -66,9 +66,10 @@ def test_every_setting_of_ours_is_explained() -> None:
 
 
 def test_an_unknown_method_is_named(experts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = ["--output", str(tmp_path / "out")]
-    assert main(["merge", "--experts", *experts, "--coefficients", "1", "0", *output, "--method", "liner"]) == 2
-    assert "unknown merge method 'liner': did you mean 'linear'" in capsys.readouterr().err
+    command = ["merge", "--experts", *experts, "--output", str(tmp_path / "out"), "--method", "liner"]
+    for more in (["--coefficients", "1", "0"], [], ["--density", "0.3"]):
+        assert main([*command, *more]) == 2
+        assert "unknown merge method 'liner': did you mean 'linear'" in capsys.readouterr().err
 
 
 def test_from_python(experts: list[str], tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.reading import Reader
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
+from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.language.tiny import llama
 
@@ -37,6 +41,12 @@ def test_a_row_of_one_expert_is_that_expert_and_the_model_is_as_before() -> None
         for name, weight in weights.items():
             model.get_parameter(name).copy_(weight)
         assert torch.allclose(model(TOKENS).logits[0], row, atol=1e-5)
+
+
+def test_what_only_packages_can_mend_is_not_said() -> None:
+    with warnings.catch_warnings(action="error"):
+        model = with_adapter(llama(), LoRA(rank=2))
+        Reader(model, PromptTokens.of([[5, 9, 4], [7]], 0)).read(torch.tensor([[3], [3]]))
 
 
 @pytest.mark.parametrize("targets", [["attention_x"], []])

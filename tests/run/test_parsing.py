@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 from jsonargparse import ArgumentParser
+from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import Logger
 
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.run.parsing import check_mappings, check_seed, ours, parse, read_recipe
@@ -110,3 +113,19 @@ def test_our_own_error_is_found_below_others() -> None:
             raise ValueError("much about types") from error
     with pytest.raises(ZeroDivisionError), ours():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("CSVLogger", "CSVLogger needs save_dir: give it under its init_args, or as --logger.save_dir"),
+        ("[{class_path: TensorBoardLogger}]", "TensorBoardLogger needs save_dir: give it under its init_args, or as"),
+    ],
+)
+def test_a_class_that_was_named_is_what_an_error_is_about(value: str, message: str) -> None:
+    """And not all the other kinds of values that could have stood there."""
+    parser = LightningArgumentParser(exit_on_error=False)
+    parser.add_argument("--logger", type=Logger | Iterable[Logger] | bool | None)
+    with pytest.raises(ConfigError, match=rf"^logger: [\w.]*{message}") as caught:
+        parse(parser, ["--logger", value])
+    assert "xpected" not in str(caught.value) and "subclass" not in str(caught.value)
