@@ -18,6 +18,7 @@ COMMANDS = {
     "soup": "init, one expert per reward, λ sweep, report; run again to resume",
     "merge": "merge experts you already have: checkpoints, model folders, adapters",
     "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
+    "serve": "a soup over HTTP by OpenAI's interface, every request at its own λ",
     "fit": "one training on one preference (Lightning CLI)",
     "validate": "score one policy on the evaluation batches (Lightning CLI)",
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
   rsoup pick runs/quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
   rsoup merge --experts A B --coefficients .3 .7 --output AB
+  rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2
   rsoup soup -c my_recipe.yaml              a recipe of your own
   rsoup fit -c locomotion/quickstart --model.preference '{risky: 0.3, cautious: 0.7}'
   rsoup fit --task locomotion --help        every option of a task
@@ -82,7 +84,7 @@ def _dispatch(arguments: list[str]) -> int:
         width = max(map(len, COMMANDS))
         listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
         print(f"usage: rsoup COMMAND ...\n\nRewarded soups in PyTorch Lightning {__version__}\n\ncommands:\n{listed}\n")
-        print("`rsoup COMMAND --help` explains tasks, merge and pick, `rsoup COMMAND --task NAME --help` the others.\n")
+        print("`rsoup COMMAND --help` explains tasks, merge, pick, serve, `rsoup COMMAND --task NAME --help` others.\n")
         print(EXAMPLES, end="")
         return 0
     command, rest = arguments[0], arguments[1:]

@@ -60,6 +60,13 @@ class TextEngine(Engine[TextRequest, TextPiece]):
         """
         return self._asking.tokens(self._asking.conversation(messages))
 
-    def completion_prompt(self, text: str) -> list[int]:
-        """Tokens of a text as it stands, after the start token where the tokenizer adds one."""
-        return self._asking.tokens(text)
+    def completion_prompt(self, given: str | Sequence[int]) -> list[int]:
+        """Tokens of a text as it stands, after the start token where the tokenizer adds one; or tokens themselves.
+
+        Raises:
+            ConfigError: the model has no such token.
+        """
+        if isinstance(given, str):
+            return self._asking.unwritten_tokens(given)
+        self._asking.check(given)
+        return list(given)

@@ -10,6 +10,7 @@ from rsoup_lightning import Soup
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language import TextEnvironment
 from rsoup_lightning.serving.text_engine import TextEngine
+from tests.modalities.language.test_asking import framing
 from tests.modalities.language.test_playing import Asked, soup
 from tests.modalities.language.test_policy import policy
 from tests.modalities.language.tiny import tokenizer
@@ -18,9 +19,10 @@ CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assi
 TURNS = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hello"}]
 
 
-def engine(chat_template: str | None = None, **settings: Any) -> TextEngine:
-    words = tokenizer()
-    words.chat_template = chat_template
+def engine(chat_template: str | None = None, *, words: Any = None, **settings: Any) -> TextEngine:
+    if words is None:
+        words = tokenizer()
+        words.chat_template = chat_template
     made = policy(3)
     return TextEngine(Soup(made, {"only": dict(made.weights())}, TextEnvironment(Asked(), words, **settings)))
 
@@ -34,6 +36,22 @@ def test_through_a_chat_template() -> None:
         assert text(made.prompt("hello")) == "[user] hello\n[assistant]"
         assert text(made.chat(TURNS)) == "[system] be kind\n[user] hello\n[assistant]"
         assert text(made.completion_prompt("hello")) == "hello"
+
+
+def test_a_bare_text_begins_with_the_start_token_even_where_a_chat_template_writes_its_own() -> None:
+    words = framing(chat_template="{{ bos_token }}" + CHAT)
+    with engine(words=words) as made:
+        assert words.decode(made.completion_prompt("hello")) == "<start>hello"
+        assert words.decode(made.completion_prompt("<start>hello")) == "<start>hello"
+        assert words.decode(made.prompt("hello")) == "<start>[user] hello\n[assistant]"
+
+
+def test_tokens_by_their_numbers() -> None:
+    with engine() as made:
+        assert made.completion_prompt([5, 257]) == [5, 257]
+        for wrong in (258, 10**30):
+            with pytest.raises(ConfigError, match=f"no token {wrong}: this model has 0 to 257"):
+                made.completion_prompt([5, wrong])
 
 
 def test_through_a_template_of_ones_own() -> None:

@@ -36,7 +36,7 @@ class Asking:
         self._chats = template is None and tokenizer.chat_template is not None
         if template is not None and "{prompt}" not in template:
             raise ConfigError(f"the template {template!r} has no {{prompt}}: all prompts would be the same text")
-        self._start = [] if self._chats else _start(tokenizer)  # a chat template writes its own
+        self._start = _start(tokenizer)
         if self._chats:
             self._check_chat_template(ends)
 
@@ -76,9 +76,30 @@ class Asking:
         Raises:
             ConfigError: one that the model has no embedding for.
         """
-        tokens: list[int] = self.tokenizer(written, add_special_tokens=False)["input_ids"]
-        if tokens[: len(self._start)] != self._start:
-            tokens = self._start + tokens
+        return self._tokens(written, [] if self._chats else self._start)  # a chat template writes its own
+
+    def unwritten_tokens(self, text: str) -> list[int]:
+        """The tokens of a text that goes on, without any template.
+
+        Raises:
+            ConfigError: one that the model has no embedding for.
+        """
+        return self._tokens(text, self._start)
+
+    def check(self, tokens: Sequence[int]) -> None:
+        """Require that tokens which somebody gives by their numbers are the model's.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        count, highest = self._vocabulary or len(self.tokenizer), max(tokens, default=0)
+        if highest >= count:
+            raise ConfigError(f"there is no token {highest}: this model has 0 to {count - 1}")
+
+    def _tokens(self, text: str, start: list[int]) -> list[int]:
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if tokens[: len(start)] != start:
+            tokens = start + tokens
         check_tokens(tokens, self.tokenizer, self._vocabulary)
         return tokens
 

@@ -1,0 +1,153 @@
+"""``rsoup serve``: its options, and a server from its start to its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from pathlib import PurePath
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from rsoup_lightning.commands.merge import HelpFormatter
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.adapted import adapted
+from rsoup_lightning.modalities.language.running import RunningTexts
+from rsoup_lightning.optional import need
+from rsoup_lightning.playing.load import load
+from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.run.parsing import parse
+from rsoup_lightning.run.progress import listening, on_stderr
+from rsoup_lightning.run.quiet import quiet
+from rsoup_lightning.serving.engine import Engine
+from rsoup_lightning.serving.limits import Limits
+from rsoup_lightning.serving.text_engine import TextEngine
+
+DESCRIPTION = """Serve a soup over HTTP, every request at its own λ and many at once, by OpenAI's interface:
+/v1/completions, /v1/chat/completions and /v1/models; also /health, /ready and /metrics.
+
+A request gives λ as "coefficients", or a preference to look up on the front as "preference", or λ in the model's name
+(review@imdb=0.3,rotten_tomatoes=0.7, or review@0.3,0.7). Its answer says in "rsoup" what was played. A line of JSON for
+each request goes to the standard error."""
+EXAMPLES = """examples:
+  rsoup serve runs/review
+  rsoup serve runs/review --preference '{imdb: 0.5, rotten_tomatoes: 0.5}'    where a request says nothing
+  rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2 --name tuned
+  RSOUP_API_KEY=... rsoup serve runs/review --host 0.0.0.0
+
+  curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '
+    {"coefficients": {"imdb": 0.3, "rotten_tomatoes": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'
+"""
+HOST, PORT, PATIENCE = "127.0.0.1", 8000, 30.0
+
+
+def serve_command(arguments: list[str]) -> int:
+    """``rsoup serve``; returns when a signal has ended it."""
+    given = parse(_parser(), arguments, defaults=False).as_dict()
+    for module, package in (("fastapi", "FastAPI"), ("uvicorn", "uvicorn"), ("prometheus_client", "prometheus_client")):
+        need(module, package, "serve")
+    from rsoup_lightning.serving.app import create_app
+    from rsoup_lightning.serving.gate import Gate, key_of
+    from rsoup_lightning.serving.points import Points
+    from rsoup_lightning.serving.server import Server, bind, url
+    from rsoup_lightning.serving.watch import structured
+
+    host, limits = given.get("host", HOST), Limits(**_of(Limits, given))
+    gate = Gate(key_of(host, given.get("api_key"), "no_auth" in given, os.environ))
+    name, make = _source(given)
+    with bind(host, given.get("port", PORT)) as bound:  # before minutes of loading
+        on_stderr(f"loading {name} ...")
+        with quiet(), listening(on_stderr):
+            soup = make()
+            points = Points(name, soup, given.get("coefficients"), given.get("preference"))
+            engine = TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
+        line = f"serving {name} ({', '.join(soup.experts)}) at {url(bound)}"
+        try:
+            app = create_app(engine, points, limits, gate, on_stderr)
+            with structured(on_stderr):
+                Server(app, gate, given.get("patience", PATIENCE), lambda: print(line, flush=True)).run([bound])
+        finally:
+            engine.close(patience=0)
+    return 0
+
+
+def _source(given: Mapping[str, Any]) -> tuple[str, Callable[[], Soup]]:
+    """What to call the soup, and what loads it.
+
+    Raises:
+        ConfigError: neither a run nor a base with adapters, or what does not go with it.
+    """
+    run, base, experts = (given.get(name) for name in ("run", "base", "experts"))
+    settings, device = _of(adapted, given), given.get("device")
+    if run is not None:
+        for option in ("base", "experts", *settings):
+            if option in given:
+                raise ConfigError(f"--{option} is for adapters that no run has made: leave it out, or the run {run}")
+        return given.get("name", PurePath(run).name), lambda: load(run, seed=given.get("seed"), device=device)
+    if base is None or experts is None:
+        raise ConfigError("give the folder of a run, or --base MODEL and --experts kind=LORA1 brief=LORA2")
+    if "seed" in given:
+        raise ConfigError("--seed says whose experts to play of a run: leave it out")
+    adapters = _adapters(experts)
+    return given.get("name", PurePath(base).name), lambda: Soup.from_adapters(base, adapters, device=device, **settings)
+
+
+def _adapters(experts: Sequence[str]) -> dict[str, str]:
+    adapters: dict[str, str] = {}
+    for expert in experts:
+        name, equals, place = expert.partition("=")
+        if not (name and equals and place):
+            raise ConfigError(f"--experts {expert}: write it as NAME=FOLDER")
+        if name in adapters:
+            raise ConfigError(f"--experts names {name} twice")
+        adapters[name] = place
+    return adapters
+
+
+def _of(what: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are parameters of a function or class."""
+    return {name: given[name] for name in signature(what).parameters if name in given and name not in NOT_TYPED[what]}
+
+
+NOT_TYPED: Mapping[Callable[..., Any], set[str | int]] = {
+    adapted: {"base", "adapters"},
+    RunningTexts: {"soup", "asking", "ends", "stops", "context", "max_new_tokens"},
+    Engine: {"batch"},
+    Limits: set(),
+}
+"""Where options are read off, and which of the parameters are none."""
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="rsoup serve",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=HelpFormatter,
+        exit_on_error=False,
+    )
+    parser.add_argument("run", nargs="?", type=str, help="folder of a finished run, or one that rsoup pick wrote")
+    seed = "whose experts to play, of a run with several seeds (default: the first)"
+    parser.add_argument("--seed", type=int, help=seed)
+    parser.add_argument("--base", type=str, help="instead of a run: a language model, hub name or folder")
+    parser.add_argument(
+        "--experts", nargs="+", type=str, help="its LoRA adapters as PEFT writes them, NAME=FOLDER each"
+    )
+    parser.add_function_arguments(adapted, as_group=False, skip=NOT_TYPED[adapted])
+    parser.add_argument("--device", type=str, help="where to play (default: a GPU where there is one)")
+    parser.add_argument(
+        "--name", type=str, help="of the model, for requests (default: that of the run's or base's folder)"
+    )
+    parser.add_argument("--coefficients", type=dict[str, float], help="λ where a request says nothing")
+    parser.add_argument("--preference", type=dict[str, float], help="μ likewise, to look λ up on the run's front")
+    parser.add_argument("--host", type=str, default=HOST, help="where to listen")
+    parser.add_argument("--port", type=int, default=PORT, help="0: any that is free")
+    key = "that requests must have; other users of this machine see it here, and not in RSOUP_API_KEY"
+    parser.add_argument("--api_key", type=str, help=key)
+    parser.add_argument("--no_auth", action="store_true", help="other machines need no key either")
+    patience = "seconds for what runs when a signal stops the server; another signal ends it at once"
+    parser.add_argument("--patience", type=float, default=PATIENCE, help=patience)
+    for what in (RunningTexts, Engine, Limits):
+        parser.add_class_arguments(what, as_group=False, skip=NOT_TYPED[what])
+    return parser

@@ -1,0 +1,59 @@
+"""The application: routes, behind the gate and under watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.serving.errors import RequestError, refusal
+from rsoup_lightning.serving.gate import Gate, guard
+from rsoup_lightning.serving.limits import Limits
+from rsoup_lightning.serving.measures import Measures
+from rsoup_lightning.serving.points import Points
+from rsoup_lightning.serving.status_routes import status_routes
+from rsoup_lightning.serving.text_engine import TextEngine
+from rsoup_lightning.serving.text_routes import TextDesk, text_routes
+from rsoup_lightning.serving.watch import watch
+
+
+def create_app(engine: TextEngine, points: Points, limits: Limits, gate: Gate, log: Callable[[str], None]) -> FastAPI:
+    """What answers requests to one soup.
+
+    Args:
+        engine: plays it.
+        points: its λ.
+        limits: of every request.
+        gate: who comes in.
+        log: takes a line of JSON for each request.
+    """
+    app = FastAPI(openapi_url=None)  # fields are read by hand, so that errors name them as OpenAI's do
+    measures = Measures(engine)
+    routers = [
+        status_routes(engine, points, measures, gate, int(time.time())),
+        text_routes(TextDesk(engine, points, measures, limits)),
+    ]
+    for router in routers:
+        app.include_router(router)
+    paths = [route.path for router in routers for route in router.routes if isinstance(route, Route)]
+
+    @app.exception_handler(RequestError)
+    async def refused(request: Request, error: RequestError) -> Response:
+        request.state.note.failed(error)
+        return refusal(error)
+
+    @app.exception_handler(HTTPException)
+    async def misdirected(request: Request, error: HTTPException) -> Response:
+        """No such path, or no such method of it."""
+        path = request.url.path
+        said = f"{path} does not take {request.method}" if path in paths else str(UnknownNameError("path", path, paths))
+        told = RequestError(said, "path", status=error.status_code, headers=error.headers)
+        return await refused(request, told)
+
+    app.add_middleware(lambda app: guard(app, gate))
+    app.add_middleware(lambda app: watch(app, measures, log))
+    return app

@@ -1,0 +1,103 @@
+"""Who comes in: requests with the key, until the server is to stop."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.serving.errors import RequestError, refusal, unavailable
+
+KEY = "RSOUP_API_KEY"
+"""The environment variable that a key may come from, as other users of a machine see command lines."""
+OPEN = ("/health", "/ready")
+"""Paths for which nobody needs a key, or a server that goes on."""
+
+
+def key_of(host: str, api_key: str | None, no_auth: bool, environment: Mapping[str, str]) -> str | None:
+    """The key that requests must have, or None where they need none.
+
+    Args:
+        host: where the server is to listen.
+        api_key: as given on the command line.
+        no_auth: whether to do without one.
+        environment: where else one may be.
+
+    Raises:
+        ConfigError: other machines can reach the host, and there is neither a key nor ``no_auth``; or there are both.
+    """
+    source, key = ("--api_key", api_key) if api_key is not None else (KEY, environment.get(KEY))
+    if key is not None and no_auth:
+        raise ConfigError(f"--no_auth and {source} contradict each other: leave one out")
+    if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
+        raise ConfigError(f"{source} must be letters, digits and signs of ASCII, without spaces")
+    if key is None and not no_auth and not _is_loopback(host):
+        raise ConfigError(f"other machines can reach {host}: set {KEY} or --api_key, or say --no_auth")
+    return key
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Gate:
+    """Lets requests in, and counts them.
+
+    Args:
+        key: that they must have; None: none.
+
+    Attributes:
+        closed: whether those that come are turned away.
+        inside: how many are being answered.
+    """
+
+    def __init__(self, key: str | None = None) -> None:
+        self.closed, self.inside = False, 0
+        self._key = None if key is None else f"Bearer {key}".encode()
+
+    def check(self, headers: Headers) -> None:
+        """Require that a request may come in.
+
+        Raises:
+            RequestError: 503 or 401.
+        """
+        if self.closed:
+            raise unavailable("the server is stopping: ask another, or later")
+        given = headers.get("authorization", "").encode()
+        if self._key is not None and not hmac.compare_digest(given, self._key):
+            said = "a wrong API key" if given else "no API key"
+            told = {"www-authenticate": "Bearer"}
+            raise RequestError(
+                f"{said}: send it as Authorization: Bearer KEY",
+                "authorization",
+                status=401,
+                code="invalid_api_key",
+                headers=told,
+            )
+
+
+def guard(app: ASGIApp, gate: Gate) -> ASGIApp:
+    """``app``, behind a gate."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            return await app(scope, receive, send)
+        try:
+            gate.check(Headers(scope=scope))
+        except RequestError as error:
+            scope["state"]["note"].failed(error)
+            return await refusal(error)(scope, receive, send)
+        gate.inside += 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            gate.inside -= 1
+
+    return guarded
