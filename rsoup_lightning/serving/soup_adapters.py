@@ -86,7 +86,7 @@ class SoupAdapters:
     def __init__(self, soups: Mapping[str, AdapterSoup], cache: AdapterCache, steps: int = LATTICE) -> None:
         if not 1 <= steps <= 1000:
             raise ConfigError(f"a lattice of {steps} steps: it needs 1 to 1000")
-        self.soups, self._cache, self._steps = soups, cache, steps
+        self.soups, self.cache, self.steps = soups, cache, steps
 
     def held(self, model: str) -> Held | None:
         """The adapter of ``model`` such as ``review@0.3,0.7``, held; None for the name of something else.
@@ -98,8 +98,8 @@ class SoupAdapters:
         if not at or name not in self.soups:
             return None
         soup = self.soups[name]
-        point = on_lattice(coefficients_in(written, list(soup.experts)), self._steps)
-        return self._cache.held(f"{model_name(name, point)}-{soup.fingerprint}", lambda place: soup.write(place, point))
+        point = on_lattice(coefficients_in(written, list(soup.experts)), self.steps)
+        return self.cache.held(f"{model_name(name, point)}-{soup.fingerprint}", lambda place: soup.write(place, point))
 
 
 def soups_of(text: str) -> dict[str, AdapterSoup]:

@@ -13,12 +13,14 @@ import weakref
 from functools import cache
 from typing import Any
 
-from rsoup_lightning.errors import ConfigError, RSoupError
+from rsoup_lightning.errors import CoefficientError, ConfigError, UnknownNameError
 from rsoup_lightning.modalities.cache import cache_folder
-from rsoup_lightning.serving.adapter_cache import AdapterCache
-from rsoup_lightning.serving.soup_adapters import LATTICE, SoupAdapters, soups_of
+from rsoup_lightning.serving.adapter_cache import AdapterCache, Held
+from rsoup_lightning.serving.soup_adapters import LATTICE, AdapterSoup, SoupAdapters, soups_of
 
 SOUPS, STEPS, KEEP = "RSOUP_SOUPS", "RSOUP_LATTICE", "RSOUP_KEEP"
+SOUPS_PATH = "/v1/rsoup"
+"""Where a gateway asks for what is configured here."""
 KEPT = 64
 """Adapters in the cache, unless told otherwise."""
 
@@ -51,15 +53,19 @@ def resolver(adapters: SoupAdapters) -> Any:
         async def resolve_lora(self, base_model_name: str, lora_name: str) -> Any:
             try:
                 held = await asyncio.to_thread(adapters.held, lora_name)
-            except RSoupError as error:
+            except (CoefficientError, UnknownNameError) as error:
                 raise ValueError(str(error)) from error  # which vLLM answers with 400
             if held is None:
                 return None
             request = HeldRequest(lora_name=lora_name, lora_int_id=1, lora_path=str(held.path))  # numbered by vLLM
-            weakref.finalize(request, held.release)
+            weakref.finalize(request, _let_go, held)
             return request
 
     return SoupResolver()
+
+
+def _let_go(held: Held) -> None:
+    """Called when a request is gone, until when there is a reference to ``held`` for this call."""
 
 
 @cache
@@ -80,3 +86,52 @@ def _number(variable: str, default: int) -> int:
     if not text.isdecimal():
         raise ConfigError(f"{variable} is {text!r}: give a whole number")
     return int(text)
+
+
+class SoupEndpoint:
+    """Tells a gateway of the soups, and stops vLLM at its start where their adapters are too large for it.
+
+    vLLM shows its settings to endpoint plug-ins only, and loads them only where ``VLLM_PLUGINS`` names them.
+    """
+
+    name = "rsoup"
+    required_tasks = None
+
+    def attach_router(self, app: Any) -> None:
+        """Adds ``/v1/rsoup``."""
+        app.add_api_route(SOUPS_PATH, self.soups)
+
+    async def soups(self) -> dict[str, Any]:
+        """Which soups there are, how finely their λ are told apart, and how many adapters are kept."""
+        adapters = configured()
+        if adapters is None:
+            return {"soups": {}}
+        soups = {name: list(soup.experts) for name, soup in adapters.soups.items()}
+        return {"soups": soups, "lattice": adapters.steps, "keep": adapters.cache.keep}
+
+    async def init_state(self, engine_client: Any, state: Any, args: Any) -> None:
+        """Check the engine, where this server has one.
+
+        Raises:
+            ConfigError: vLLM takes no adapters, or none as large.
+        """
+        if engine_client is not None and (adapters := configured()):
+            lora = engine_client.vllm_config.lora_config
+            for soup in adapters.soups.values():
+                check_rank(soup, lora.max_lora_rank if lora else 0)
+
+
+def check_rank(soup: AdapterSoup, largest: int) -> None:
+    """Require that the ranks of a soup's experts add up to no more than ``largest``.
+
+    Raises:
+        ConfigError: they do; names both.
+    """
+    needed = sum(soup.ranks.values())
+    if needed > largest:
+        ranks = " + ".join(map(str, soup.ranks.values()))
+        has = f"its max_lora_rank is {largest}" if largest else "it was started without --enable-lora"
+        raise ConfigError(
+            f"the soup {soup.name!r} has adapters of rank {needed} ({ranks}), too large for this vLLM: {has}; "
+            f"start it with --enable-lora --max-lora-rank {needed}, or the next larger rank that it offers"
+        )

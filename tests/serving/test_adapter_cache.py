@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def _names(cache: AdapterCache) -> list[str]:
 
 def _ask(cache: AdapterCache, *names: str) -> None:
     for number, name in enumerate(names):
-        cache.held(name, _made).release()
+        cache.held(name, _made)
         os.utime(cache.folder / name, (number, number))
 
 
@@ -42,7 +43,7 @@ def test_a_folder_is_made_once(tmp_path: Path) -> None:
 def test_the_oldest_goes_first(tmp_path: Path) -> None:
     cache = AdapterCache(tmp_path, 3)
     _ask(cache, "a", "b", "c")
-    cache.held("a", _made).release()  # which makes it the newest
+    cache.held("a", _made)  # which makes it the newest
     cache.held("d", _made)
     assert _names(cache) == ["a", "c", "d"]
 
@@ -50,11 +51,17 @@ def test_the_oldest_goes_first(tmp_path: Path) -> None:
 def test_what_is_held_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cache = AdapterCache(tmp_path, 1)
     held = cache.held("a", _made)
-    cache.held("b", _made).release()
+    cache.held("b", _made)
     assert _names(cache) == ["a", "b"] and "2 adapters are in use, 1 more" in caplog.text
-    held.release()
+    del held
     cache.held("c", _made)
     assert _names(cache) == ["c"]
+
+
+def test_all_who_hold_a_folder_share_an_open_file(tmp_path: Path) -> None:
+    cache = AdapterCache(tmp_path, 1)
+    first = cache.held("a", _made)
+    assert cache.held("a", _made) is first
 
 
 def test_what_another_process_holds_stays(tmp_path: Path) -> None:
@@ -68,11 +75,26 @@ def test_what_another_process_holds_stays(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
         assert other.stdout and other.stdout.readline() == "holds\n"
-        cache.held("b", _made).release()
+        cache.held("b", _made)
         assert _names(cache) == ["a", "b"]
         other.communicate("", timeout=60)
     cache.held("c", _made)
     assert _names(cache) == ["c"]
+
+
+def test_a_file_system_without_locks_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*lock: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    cache = AdapterCache(tmp_path, 1)
+    _ask(cache, "a", "b")
+    assert _names(cache) == ["a", "b"]
+
+
+def test_what_a_killed_process_was_removing_goes(tmp_path: Path) -> None:
+    _made(tmp_path / ".removed.a.7")
+    assert _names(AdapterCache(tmp_path, 1)) == []
 
 
 def test_a_folder_that_goes_meanwhile_is_made_again(tmp_path: Path) -> None:

@@ -61,9 +61,12 @@ def _resolved(resolvers: dict[str, Any], name: str) -> Any:
 def test_vllm_finds_it() -> None:
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg")
-    (line,) = settings["options.entry_points"]["vllm.general_plugins"].strip().splitlines()
-    name, value = line.split(" = ")
-    assert EntryPoint(name, value, "vllm.general_plugins").load() is vllm_plugin.register_soups
+    wanted = {"general": vllm_plugin.register_soups, "endpoint": vllm_plugin.SoupEndpoint}
+    for kind, expected in wanted.items():
+        group = f"vllm.{kind}_plugins"
+        name, value = settings["options.entry_points"][group].strip().split(" = ")
+        assert name == vllm_plugin.SoupEndpoint.name
+        assert EntryPoint(name, value, group).load() is expected
 
 
 def test_without_soups_nothing_is_registered(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,3 +113,28 @@ def test_settings_that_are_wrong_are_refused(resolvers: dict[str, Any], monkeypa
     monkeypatch.setenv("RSOUP_SOUPS", "{mine: {kind: nowhere}}")
     with pytest.raises(MergeError, match="nowhere is no adapter"):
         vllm_plugin.register_soups()
+
+
+@pytest.mark.parametrize(
+    ("lora", "said"), [(SimpleNamespace(max_lora_rank=3), "max_lora_rank is 3"), (None, "without --enable-lora")]
+)
+def test_a_start_with_too_few_ranks_is_refused(resolvers: dict[str, Any], lora: Any, said: str) -> None:
+    engine = SimpleNamespace(vllm_config=SimpleNamespace(lora_config=lora))
+    with pytest.raises(ConfigError, match=rf"'mine' has adapters of rank 4 \(2 \+ 2\).*{said}"):
+        asyncio.run(vllm_plugin.SoupEndpoint().init_state(engine, None, None))
+
+
+def test_a_start_with_enough_ranks(resolvers: dict[str, Any]) -> None:
+    engine = SimpleNamespace(vllm_config=SimpleNamespace(lora_config=SimpleNamespace(max_lora_rank=4)))
+    for client in (engine, None):  # a server that renders prompts only has no engine
+        asyncio.run(vllm_plugin.SoupEndpoint().init_state(client, None, None))
+
+
+def test_a_gateway_is_told_of_the_soups(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    routes: dict[str, Any] = {}
+    vllm_plugin.SoupEndpoint().attach_router(SimpleNamespace(add_api_route=routes.__setitem__))
+    told = asyncio.run(routes["/v1/rsoup"]())
+    assert told == {"soups": {"mine": ["kind", "brief"]}, "lattice": 20, "keep": 1}
+    monkeypatch.delenv("RSOUP_SOUPS")
+    vllm_plugin.configured.cache_clear()
+    assert asyncio.run(routes["/v1/rsoup"]()) == {"soups": {}}

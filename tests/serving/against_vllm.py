@@ -1,0 +1,204 @@
+"""The plug-in in a real vLLM, on a tiny Llama with two LoRA experts made on the spot: what ``make test-vllm`` runs.
+
+    python -m tests.serving.against_vllm PYTHON
+
+PYTHON is that of an environment with vLLM and this library. The exit status is 0 if every answer is that of the merged
+model, 1 if one is not, and 77 if vLLM does not run on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socket import socket
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import LlamaForCausalLM
+
+from rsoup_lightning.merging.on_disk import merge
+from rsoup_lightning.serving.model_names import model_name
+from tests.modalities.language import tiny
+
+POINTS = [(0.0, 1.0), (0.3, 0.7), (0.55, 0.45), (1.0, 0.0)]
+PROMPT, LENGTH = "the cat", 48
+RANKS = {"kind": 4, "brief": 8}
+CANNOT_RUN = 77
+PATIENCE = 300
+"""Seconds that vLLM may take to start."""
+
+
+class StartError(Exception):
+    """vLLM ended before it served anything; the last lines of its log."""
+
+
+def make(folder: Path) -> dict[str, str]:
+    """A base model in ``base``, and the experts' folders by name; its heads are the smallest that vLLM has for CPUs."""
+    base = tiny.saved(folder / "base", tiny.llama(head_dim=32))
+    for seed, (name, rank) in enumerate(RANKS.items()):
+        torch.manual_seed(seed)
+        lora = LoraConfig(r=rank, lora_alpha=16, target_modules="all-linear", init_lora_weights=False)
+        get_peft_model(LlamaForCausalLM.from_pretrained(base), lora).save_pretrained(folder / name)
+    return {name: str(folder / name) for name in RANKS}
+
+
+def merged_tokens(base: Path, experts: dict[str, str], coefficients: tuple[float, ...], folder: Path) -> list[int]:
+    """What transformers continues the prompt with, on weights merged by us; end tokens end nothing."""
+    merge(list(experts.values()), folder, coefficients, lora="dense", base=str(base))
+    model = LlamaForCausalLM.from_pretrained(folder).eval()
+    tokens = torch.tensor([tiny.tokenizer()(PROMPT)["input_ids"]])
+    with torch.no_grad():
+        for _ in range(LENGTH):
+            tokens = torch.cat([tokens, model(tokens).logits[:, -1:].argmax(-1)], dim=1)
+    return tokens[0, -LENGTH:].tolist()
+
+
+@contextmanager
+def vllm(python: str, base: Path, experts: dict[str, str], *options: str) -> Iterator[str]:
+    """A server that plays the soup ``mine``; its URL.
+
+    Raises:
+        StartError: it does not start.
+    """
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(base), "--served-model-name", "base"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
+    command += ["--max-model-len", "128", "--max-num-seqs", "8", "--enable-lora", "--max-loras", "4", *options]
+    variables = {
+        "RSOUP_SOUPS": json.dumps({"mine": experts}),
+        "RSOUP_CACHE": str(base.parent / "cache"),
+        "VLLM_PLUGINS": "rsoup",
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    log = base.parent / "vllm.log"
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            command, stdout=stream, stderr=stream, env={**os.environ, **variables}, start_new_session=True
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await(url, server, log)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # workers that it has left behind
+
+
+def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urlopen(f"{url}/health", timeout=5).close()
+            return
+        except URLError:
+            if server.poll() is not None or time.monotonic() > end:
+                raise StartError("\n".join(_errors(log))) from None
+            time.sleep(1)
+
+
+def _errors(log: Path) -> list[str]:
+    """The lines of the log that name an exception, or else its last ones."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)][-3:] or lines[-3:]
+
+
+def completion(url: str, **fields: Any) -> dict[str, Any]:
+    """The answer to a request for a completion, or its error."""
+    body = {"prompt": PROMPT, "max_tokens": LENGTH, "temperature": 0, "ignore_eos": True, **fields}
+    request = Request(f"{url}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=120) as response:
+            return json.load(response)
+    except HTTPError as error:
+        return {"status": error.code, **json.load(error)}
+
+
+def steps(url: str) -> int:
+    """How often the engine has run its model, by its own count."""
+    text = urlopen(f"{url}/metrics", timeout=10).read().decode()
+    return int(sum(map(float, re.findall(r"^vllm:iteration_tokens_total_count\S* (\S+)", text, re.M))))
+
+
+def check_many_at_once(url: str, expected: dict[str, list[int]]) -> None:
+    """Every λ of ``expected`` at once, in one batch, and then one that has been rounded to it."""
+    completion(url, model="base")  # the first request of all is slow
+    names = list(expected)
+    for name in names:
+        completion(url, model=name, max_tokens=1)  # so that none waits for its adapter
+    before = steps(url)
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(lambda name: completion(url, model=name, return_token_ids=True), names))
+    taken = steps(url) - before
+    for name, answer in zip(names, answers, strict=True):
+        assert answer["choices"][0]["token_ids"] == expected[name], f"{name} is not the merged model: {answer}"
+    assert taken < 2 * LENGTH, f"{len(names)} answers of {LENGTH} tokens took {taken} steps: they were not batched"
+    print(f"{len(names)} λ at once: the merged models' tokens, {len(names) * LENGTH} in {taken} steps")
+
+
+def check_names(url: str, expected: dict[str, list[int]]) -> None:
+    """Other names of one λ, and names that are wrong."""
+    for name in ("mine@kind=0.3,brief=0.7", "mine@0.31,0.69"):
+        answer = completion(url, model=name, return_token_ids=True)
+        assert answer["choices"][0]["token_ids"] == expected["mine@0.3,0.7"], f"{name}: {answer}"
+    for name, status, said in (
+        ("mine@0.3,0.3", 400, "must sum to 1"),
+        ("mine@kin=1", 400, "did you mean 'kind'"),
+        ("other@1,0", 404, "does not exist"),
+    ):
+        answer = completion(url, model=name)
+        assert answer.get("status") == status and said in answer["error"]["message"], f"{name}: {answer}"
+    print("other names of one λ play it, and wrong ones are refused")
+
+
+def main(python: str) -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        experts, base = make(folder), folder / "base"
+        expected = {
+            model_name("mine", point): merged_tokens(base, experts, point, folder / f"merged-{number}")
+            for number, point in enumerate(POINTS)
+        }
+        assert len({tuple(tokens) for tokens in expected.values()}) == len(POINTS), "the experts are too alike"
+        try:
+            with vllm(python, base, experts, "--max-lora-rank", "16") as url:
+                check_many_at_once(url, expected)
+                check_names(url, expected)
+        except StartError as error:
+            print(f"vLLM does not run on this machine: {error}")
+            return CANNOT_RUN
+        try:
+            with vllm(python, base, experts, "--max-lora-rank", "8"):
+                raise AssertionError("vLLM started with too small a max_lora_rank")
+        except StartError as error:
+            assert "rank 12 (4 + 8)" in str(error) and "max_lora_rank is 8" in str(error), str(error)
+            print("a max_lora_rank that is too small is refused at the start, with both numbers")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
