@@ -9,7 +9,6 @@ Notation: P evaluated merges, E experts, R rewards, C terms of a quadratic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +16,7 @@ from scipy.optimize import minimize
 
 from rsoup_lightning.front.geometry import normalise
 from rsoup_lightning.front.intervals import student_quantile
+from rsoup_lightning.front.quadratic import predict, scheffe_terms, smoothers, window_around
 
 Array = NDArray[np.float64]
 
@@ -75,10 +75,8 @@ def best_coefficients(
     high, as its noise helped to select it. λ stays on the best merge where the fit finds nothing better, misses what
     was measured there by more than its interval, or promises less than some expert was measured to have.
 
-    Intervals are Student's t. Merges are evaluated on the same entries, or trained from the same seeds, so their errors
-    may be anything from independent to equal: a prediction gets the wider interval of these two, or of the fit's own
-    residual, with the residual's degrees of freedom, where that is wider still. Errors of different rewards may be
-    anything at all: the utility's standard error is the μ-weighted sum of theirs, the largest that it can have.
+    Intervals are those of :func:`quadratic.predict`. Errors of different rewards may be anything at all: the utility's
+    standard error is the μ-weighted sum of theirs, the largest that it can have.
 
     Args:
         coefficients: ``[P, E]`` λ of the evaluated merges, every expert alone among them.
@@ -101,9 +99,9 @@ def best_coefficients(
     place, means, errors, halves = places[best], unit[best], noise[best], quantile * noise[best]
     fitted, predicted = 0, None
 
-    window = _window(places, best)
+    window = window_around(places, places[best])
     if window is not None:
-        smooth = _smoothers(places[window], noise[window])
+        smooth = smoothers(places[window], noise[window])
         curve = np.einsum("r,rcp,pr->c", weights, smooth, unit[window])
         found = _maximise(places[window], curve)
         terms = scheffe_terms(found)[0]
@@ -112,7 +110,7 @@ def best_coefficients(
         missed = measured[best] - at_merges[best] > weights @ halves + ROUNDING
         if at_found > at_merges[best] and at_found >= experts and not missed:
             place, fitted, predicted = found, int(window.sum()), at_merges
-            means, errors, halves = _predict(terms, places[window], smooth, unit[window], noise[window], quantile)
+            means, errors, halves = predict(terms, places[window], smooth, unit[window], noise[window], quantile)
 
     center, utility, spread = worst + width * means, float(weights @ means), float(weights @ halves)
     return Pick(
@@ -136,37 +134,6 @@ def corners(coefficients: Array) -> list[int]:
     return [int((coefficients == corner).all(1).argmax()) for corner in np.eye(coefficients.shape[1])]
 
 
-def scheffe_terms(coefficients: ArrayLike) -> Array:
-    """``[P, C]`` every λ_i and λ_i λ_j: all quadratics on the simplex (Scheffé 1958), C = E (E + 1) / 2.
-
-    >>> scheffe_terms([[0.25, 0.75]]).tolist()
-    [[0.25, 0.75, 0.1875]]
-    """
-    array = np.atleast_2d(np.asarray(coefficients, float))
-    products = [array[:, i] * array[:, j] for i, j in combinations(range(array.shape[1]), 2)]
-    return np.column_stack([array, *products])
-
-
-def _window(places: Array, best: int) -> NDArray[np.bool_] | None:
-    """``[P]`` the merges around the best: twice as many as terms, more where ties or the rank ask for it, or None."""
-    distances = np.linalg.norm(places - places[best], axis=1)
-    terms = scheffe_terms(places)
-    count = terms.shape[1]
-    for radius in np.sort(distances)[min(2 * count, len(distances)) - 1 :]:
-        window = distances <= radius + 1e-9
-        if np.linalg.matrix_rank(terms[window]) == count:
-            return window
-    return None
-
-
-def _smoothers(around: Array, noise: Array) -> Array:
-    """``[R, C, P]`` matrices from scores to terms: least squares weighted by 1/noise², per reward."""
-    floor = noise.max(0) / 10  # a score that happens to be constant on the completions is not known exactly
-    certainty = 1 / np.where(floor > 0, np.maximum(noise, floor), 1.0)
-    terms = scheffe_terms(around)
-    return np.stack([np.linalg.pinv(terms * column[:, None]) * column for column in certainty.T])
-
-
 def _maximise(around: Array, curve: Array) -> Array:
     """``[E]`` the λ within the range of ``around [P, E]`` where the quadratic ``curve [C]`` is highest."""
     result = minimize(
@@ -179,19 +146,3 @@ def _maximise(around: Array, curve: Array) -> Array:
     )
     rounded = np.clip(result.x, 0, 1).round(4)  # so that an expert alone is exactly that
     return rounded / rounded.sum()
-
-
-def _predict(
-    terms: Array, around: Array, smooth: Array, scores: Array, noise: Array, quantile: float
-) -> tuple[Array, Array, Array]:
-    """``[R]`` means, standard errors and half intervals at a λ with ``terms [C]``; see :func:`best_coefficients`."""
-    shares = np.einsum("c,rcp->pr", terms, smooth)
-    fitted = scheffe_terms(around) @ np.einsum("rcp,pr->cr", smooth, scores)
-    freedom = max(len(around) - len(terms), 1)
-    independent, equal = np.linalg.norm(shares * noise, axis=0), np.abs((shares * noise).sum(0))
-    residual = np.sqrt(np.square(scores - fitted).sum(0) / freedom)
-    errors = np.stack([independent, equal, residual])
-    halves = errors * [[quantile], [quantile], [student_quantile(freedom)]]
-    widest = halves.argmax(0)[None]
-    means = (shares * scores).sum(0)
-    return means, np.take_along_axis(errors, widest, 0)[0], np.take_along_axis(halves, widest, 0)[0]

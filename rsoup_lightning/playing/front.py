@@ -12,9 +12,11 @@ from plotly.graph_objects import Figure
 from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
+from rsoup_lightning.front.expected import Expected, expected_scores
 from rsoup_lightning.front.record import Record, read_record
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
+from rsoup_lightning.simplex import check_named_coefficients
 
 if TYPE_CHECKING:
     from rsoup_lightning.module import RewardFineTuner
@@ -121,6 +123,22 @@ class Front:
             FrontError: scores without standard errors, by which points are weighed.
         """
         return choose(measured_front(self.record, self.run / "front.json"), preference)
+
+    def expected(self, coefficients: Mapping[str, float]) -> Expected | None:
+        """The scores to expect at λ: as measured there, else by a quadratic fitted to the measured points around it.
+
+        Args:
+            coefficients: λ, expert to weight on the simplex, absent ones weigh zero.
+
+        Returns:
+            None where too few points were measured for a fit.
+
+        Raises:
+            UnknownNameError: no such expert.
+            CoefficientError: λ off the simplex.
+        """
+        check_named_coefficients(coefficients, self.experts)
+        return expected_scores(self.record, coefficients)
 
     @cached_property
     def soup(self) -> Soup:
