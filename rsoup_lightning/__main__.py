@@ -19,6 +19,7 @@ COMMANDS = {
     "merge": "merge experts you already have: checkpoints, model folders, adapters",
     "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
     "serve": "a soup over HTTP by OpenAI's interface, every request at its own λ",
+    "explore": "a live page of runs in the browser: move λ, and the policy answers, draws or runs now",
     "fit": "one training on one preference (Lightning CLI)",
     "validate": "score one policy on the evaluation batches (Lightning CLI)",
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   rsoup soup -c locomotion/quickstart
   rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
   rsoup pick runs/quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
+  rsoup explore runs/quickstart
   rsoup merge --experts A B --coefficients .3 .7 --output AB
   rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2
   rsoup soup -c my_recipe.yaml              a recipe of your own
@@ -84,7 +86,7 @@ def _dispatch(arguments: list[str]) -> int:
         width = max(map(len, COMMANDS))
         listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
         print(f"usage: rsoup COMMAND ...\n\nRewarded soups in PyTorch Lightning {__version__}\n\ncommands:\n{listed}\n")
-        print("`rsoup COMMAND --help` explains tasks, merge, pick, serve, `rsoup COMMAND --task NAME --help` others.\n")
+        print("`rsoup COMMAND --help` explains most of them, `rsoup COMMAND --task NAME --help` those of a recipe.\n")
         print(EXAMPLES, end="")
         return 0
     command, rest = arguments[0], arguments[1:]

@@ -19,6 +19,7 @@ FLOORS = [
     {"run"},
     {"playing"},
     {"serving"},
+    {"explorer"},
     {"commands"},
     {"__main__"},
 ]

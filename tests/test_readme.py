@@ -7,11 +7,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
 from tests.conftest import ROOT
+from tests.explorer.browsing import served
 from tests.running import environment, front, rsoup
 
 README = (ROOT / "README.md").read_text()
@@ -75,6 +77,10 @@ def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_commands_run(line: list[str], experts: Path) -> None:
     command, *arguments = line[1:]
     assert command in COMMANDS
+    if command == "explore":  # it does not end by itself
+        with served(experts / arguments[0]) as address, urlopen(address) as page:
+            assert page.status == 200
+        return
     small = [] if command in ("tasks", "merge", "pick") or "--help" in arguments else SHORT
     variables = {}
     if command == "soup":

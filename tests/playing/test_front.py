@@ -67,3 +67,12 @@ def test_runs_that_are_not_there_or_not_finished(run: Path, tmp_path: Path) -> N
     write_json(tmp_path / "run" / "front.json", {"schema": 1})
     with pytest.raises(FrontError, match="schema 1"):
         Front.load(tmp_path / "run")
+
+
+def test_expected_scores_are_those_of_a_measured_point(run: Path) -> None:
+    front = Front.load(run)
+    expected = front.expected({"risky": 0.5, "cautious": 0.5})
+    assert expected is not None and expected.point is not None
+    assert expected.scores == front.points[expected.point]["scores"]
+    with pytest.raises(UnknownNameError):
+        front.expected({"riski": 1.0})

@@ -1,0 +1,73 @@
+"""Who may see the page: whoever is on this machine, or whoever has the token."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse
+
+from rsoup_lightning.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+COOKIE = "rsoup_token"
+
+
+def check_access(host: str, token: str | None, no_auth: bool) -> None:
+    """Require a token, or the word that none is wanted, of a page that other machines can reach.
+
+    Raises:
+        ConfigError: neither was given, or both.
+    """
+    if token is not None and no_auth:
+        raise ConfigError("--token and --no_auth exclude each other: give one of them")
+    if token is not None and not token.strip():
+        raise ConfigError("--token is empty: give one that nobody guesses")
+    if host not in LOOPBACK and token is None and not no_auth:
+        raise ConfigError(
+            f"--host {host} lets other machines in: give a --token, which then stands in the address, or --no_auth"
+        )
+
+
+class TokenGate:
+    """Lets in who has the token: in the address the first time, in a cookie from then on.
+
+    Args:
+        app: what is behind it.
+        token: the one.
+    """
+
+    def __init__(self, app: Any, token: str) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        given = connection.query_params.get("token")
+        if given is not None and self._is_right(given) and scope["type"] == "http":
+            response = RedirectResponse(_without_token(connection))
+            response.set_cookie(COOKIE, self._token, httponly=True, samesite="lax")
+            await response(scope, receive, send)
+        elif self._is_right(connection.cookies.get(COOKIE, "")):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            refusal = PlainTextResponse(
+                "This page needs its token: open the address that rsoup explore printed.\n", 401
+            )
+            await refusal(scope, receive, send)
+
+    def _is_right(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+def _without_token(connection: HTTPConnection) -> str:
+    """The address without its token, which would stay in the browser's history."""
+    rest = QueryParams([(name, value) for name, value in connection.query_params.multi_items() if name != "token"])
+    prefix = connection.headers.get("X-Forwarded-Prefix", "")
+    return f"{prefix}{connection.url.path}" + (f"?{rest}" if rest else "")

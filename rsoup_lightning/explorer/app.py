@@ -1,0 +1,82 @@
+"""The page as a web application, and the server that it runs in."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request
+from nicegui import ui
+
+from rsoup_lightning.explorer.access import TokenGate
+from rsoup_lightning.explorer.elements import box, button, tag
+from rsoup_lightning.explorer.home import home
+from rsoup_lightning.explorer.run_page import run_page
+from rsoup_lightning.explorer.shelf import Shelf
+
+LOOK = Path(__file__).parent / "look.css"
+TITLE = "rsoup explore"
+ACCENT = "#1f6fae"
+
+
+def application(shelf: Shelf, token: str | None = None) -> FastAPI:
+    """The pages of a shelf; one per process.
+
+    Args:
+        shelf: the runs.
+        token: who has none is refused; None lets in everybody who reaches it.
+    """
+
+    @ui.page("/")
+    def show_home() -> None:
+        with _framed(""):
+            home(shelf)
+
+    @ui.page("/run/{name}")
+    async def show_run(request: Request, name: str) -> None:
+        with _framed(name):
+            if name in shelf.runs:
+                await run_page(shelf.runs[name], request.query_params)
+            else:
+                tag("h1", "No such run")
+                tag("p", f"There is no run called {name} here.", "faint")
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    ui.run_with(app, title=TITLE, dark=None, tailwind=False, favicon="🍲", show_welcome_message=False)
+    if token is not None:
+        app.add_middleware(TokenGate, token=token)
+    return app
+
+
+def serve_pages(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until interrupted.
+
+    Args:
+        app: what.
+        listening: where.
+        ready: called once it answers.
+    """
+
+    class Reporting(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+    settings = uvicorn.Config(app, log_level="warning", ws_max_size=2**24, timeout_graceful_shutdown=1)
+    Reporting(settings).run(sockets=[listening])
+
+
+@contextmanager
+def _framed(name: str) -> Iterator[None]:
+    """What is around every page: the look, the way home, the light."""
+    ui.add_css(LOOK.read_text(encoding="utf-8"))
+    ui.colors(primary=ACCENT)
+    ui.page_title(f"{name} – {TITLE}" if name else TITLE)
+    with box("top"):
+        ui.link("← all runs" if name else TITLE, "/")
+        button("Light or dark", None).on("click", js_handler="() => Quasar.Dark.toggle()")
+    with box("", "main"):
+        yield

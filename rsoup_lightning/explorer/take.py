@@ -1,0 +1,54 @@
+"""How to take the chosen λ away: as files, or into a program."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rsoup_lightning.explorer.elements import command, set_text, tag
+from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning.explorer.selection import Selection
+
+
+class Take:
+    """Commands and lines to copy, which follow λ.
+
+    Args:
+        run: the run folder.
+        selection: whose λ.
+    """
+
+    def __init__(self, run: Path, selection: Selection) -> None:
+        self._run, self._selection = run, selection
+        tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
+        self._merge = command("")
+        tag("p", "In Python:", "small faint")
+        self._python = command("")
+        self._show()
+        selection.on_move(self._show)
+
+    def _show(self) -> None:
+        set_text(self._merge, command_to_merge(self._run, self._selection.mix))
+        set_text(self._python, python_lines(self._run, self._selection.mix))
+
+
+def command_to_merge(run: Path, mix: Mix) -> str:
+    """The command that writes the soup at λ.
+
+    >>> print(command_to_merge(Path("runs/quickstart"), {"risky": 0.7, "cautious": 0.3}))
+    rsoup merge --experts runs/quickstart/experts/risky runs/quickstart/experts/cautious \\
+      --coefficients 0.7 0.3 --output merged
+    """
+    experts = " ".join(shlex.quote(str(run / "experts" / name)) for name in mix)
+    weights = " ".join(f"{weight:g}" for weight in mix.values())
+    return f"rsoup merge --experts {experts} \\\n  --coefficients {weights} --output merged"
+
+
+def python_lines(run: Path, mix: Mix) -> str:
+    """The lines that play the soup at λ.
+
+    >>> print(python_lines(Path("runs/quickstart"), {"risky": 0.7, "cautious": 0.3}))
+    from rsoup_lightning import load
+    policy = load('runs/quickstart').at({'risky': 0.7, 'cautious': 0.3})
+    """
+    return f"from rsoup_lightning import load\npolicy = load({str(run)!r}).at({mix!r})"
