@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -22,8 +23,14 @@ from rsoup_lightning.commands.fit import fit_command
 from rsoup_lightning.commands.pick import pick_command
 from rsoup_lightning.commands.soup import soup_command
 from rsoup_lightning.merging import linear, write_weights
+from rsoup_lightning.merging.policy_weights import read_experts
+from rsoup_lightning.run.callbacks import SoupCallback
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.merging.corruptions import damage
+from tests.merging.test_corruption import copied
+from tests.merging.test_policy_weights import TARGETS, adapter, logits
+from tests.merging.test_policy_weights import policy as language_policy
+from tests.modalities.language.tiny import llama
 from tests.outcomes import Case, survey
 from tests.running import POINT_RECIPE
 
@@ -46,18 +53,22 @@ def policy(path: Path) -> dict[str, Tensor]:
     return held if path.suffix == ".pt" else {"place": held["state_dict"]["policy.place"]}
 
 
-def test_init_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = PointFineTuner()
-    made = [tmp_path / name for name in ("folder", "a.ckpt", "a.pt")]
-    write_weights(made[0], module.policy.weights())
+def trained(folder: Path, seed: int = 0) -> list[Path]:
+    """The weights of a policy in every form that is read for one."""
+    made = [folder / f"expert-{seed}{name}" for name in ("", ".ckpt", ".pt")]
+    module = PointFineTuner(seed=seed)
     quiet_trainer(max_epochs=1).fit(module)
+    write_weights(made[0], module.policy.weights())
     module.trainer.save_checkpoint(made[1])
     torch.save(module.policy.weights(), made[2])
+    return made
+
+
+def test_init_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = trained(tmp_path)
 
     def case(work: Path, chance: Random) -> Case:
-        source = chance.choice(made)
-        path = work / source.name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, path)
+        path = copied(chance.choice(made), work)
         done = damage(path, chance)
 
         def check(tuner: PointFineTuner) -> None:
@@ -66,6 +77,52 @@ def test_init_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return Case(done, [path], lambda: PointFineTuner(init_weights=str(path)), check)
 
     survey("init_weights", case, tmp_path, monkeypatch)
+
+
+def test_experts_of_a_soup_callback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [trained(tmp_path, seed) for seed in (0, 1)]
+
+    def case(work: Path, chance: Random) -> Case:
+        paths = [copied(chance.choice(forms), work) for forms in made]
+        done = damage(chance.choice(paths), chance)
+        module = PointFineTuner()
+
+        def benchmarked() -> SoupCallback:
+            experts = dict(zip(("east", "north"), map(str, paths), strict=True))
+            callback = SoupCallback(experts, points=[{"east": 0.3, "north": 0.7}])
+            quiet_trainer(callbacks=[callback]).test(module, verbose=False)
+            return callback
+
+        def check(callback: SoupCallback) -> None:
+            module.policy.load_weights(linear([policy(path) for path in paths], [0.3, 0.7]))
+            rollout = module.environment.evaluate(module.policy, torch.arange(12))
+            scores = torch.from_numpy(callback.points[0].scores["east"]).float()
+            torch.testing.assert_close(scores, module.rewards["east"](rollout).detach())
+
+        named = [*paths, Path("east"), Path("north")]  # as the user calls them
+        return Case(done, named, benchmarked, check, strict=False)
+
+    survey("SoupCallback", case, tmp_path, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_adapters_of_a_soup_callback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads its experts as they are read here."""
+    whole = adapter(tmp_path / "whole", 1)
+    module = language_policy(rank=2, targets=TARGETS)
+
+    def case(work: Path, chance: Random) -> Case:
+        path = copied(whole, work)
+        done = damage(path, chance)
+
+        def check(weights: dict[str, Tensor]) -> None:
+            module.load_weights(weights)
+            expected = logits(PeftModel.from_pretrained(llama(), path))
+            torch.testing.assert_close(logits(module.model), expected, rtol=1e-4, atol=1e-4)
+
+        return Case(done, [path], lambda: read_experts({"a": path}, module, module.weights())["a"], check)
+
+    survey("adapters of SoupCallback", case, tmp_path, monkeypatch)
 
 
 def test_pick(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ def benchmark_soups(
     *,
     show: int = 0,
     metrics: Mapping[str, OwnMetric] | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[Scores]:
     """Score the linear soup of ``experts`` at each λ on the same batches.
 
@@ -64,6 +65,7 @@ def benchmark_soups(
         batches: evaluation batches (each process its share, under DDP).
         show: how many completions per λ to keep for people to look at.
         metrics: the user's own, by name.
+        names: what to call the experts in errors.
     """
     play = partial(evaluate, module.environment, module.rewards, show=show, metrics=metrics)
     soups = module.policy.soups(experts)
@@ -71,7 +73,7 @@ def benchmark_soups(
         return play(soups(coefficients), batches)
     scores = []
     for point in coefficients:
-        with swapped_in(module.policy, linear(experts, point)):
+        with swapped_in(module.policy, linear(experts, point, names=names)):
             scores += play(module.policy, batches)
     return scores
 
@@ -144,7 +146,7 @@ class SoupCallback(L.Callback):
 
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
-        scores = benchmark_soups(module, self._weights(module), self.coefficients, batches)
+        scores = benchmark_soups(module, self._weights(module), self.coefficients, batches, names=list(self.experts))
         self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
         if self.output and trainer.is_global_zero:
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere

@@ -180,7 +180,8 @@ class Experiment:
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self.module.environment.eval_batches()
         shown, metrics = self.settings.shown, self.recipe.metrics
-        scores = benchmark_soups(self.module, weights, rows, batches, show=shown, metrics=metrics)
+        names = [stage.name for stage in experts + others]
+        scores = benchmark_soups(self.module, weights, rows, batches, show=shown, metrics=metrics, names=names)
         of_lattice, of_others = scores[: len(lattice)], scores[len(lattice) :]
         points = [soup_point(self.experts, c, s) for c, s in zip(lattice, of_lattice, strict=True)]
         for stage, score in zip(others, of_others, strict=True):

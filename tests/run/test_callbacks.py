@@ -93,6 +93,12 @@ def test_experts_that_do_not_fit(point: PointFineTuner, experts: dict[str, str],
         quiet_trainer(callbacks=[callback]).test(point, verbose=False)
 
 
+def test_an_expert_that_diverged_is_named(point: PointFineTuner, experts: dict[str, str], tmp_path: Path) -> None:
+    write_weights(tmp_path / "north", {"place": torch.full((2,), torch.nan)})
+    with pytest.raises(MergeError, match="'place' of north holds NaN"):
+        quiet_trainer(callbacks=[SoupCallback(experts, grid=3)]).test(point, verbose=False)
+
+
 def test_a_front_file_needs_named_experts_and_their_corners(point: PointFineTuner, experts: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="every expert alone"):
         SoupCallback(experts, points=[{"east": 0.5, "north": 0.5}], output="front.json")
