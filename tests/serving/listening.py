@@ -1,4 +1,4 @@
-"""A server of the application around a parrot, in a thread, at a free port of this machine."""
+"""Servers in a thread, at a free port of this machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from fastapi import FastAPI
 
 from rsoup_lightning.serving.gate import Gate
 from rsoup_lightning.serving.limits import Limits
@@ -18,14 +20,12 @@ from tests.serving.parrot import Parrot, parrot_app
 
 
 @dataclass
-class Listening:
-    """What listens: its batch, its address and what it has written down so far."""
+class Served:
+    """A server that runs: where, and in which thread."""
 
-    parrot: Parrot
     server: Server
     thread: threading.Thread
     address: tuple[str, int]
-    log: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -42,30 +42,45 @@ class Listening:
         return connection
 
 
+@dataclass
+class Listening(Served):
+    """One around a parrot, and what it has written down so far."""
+
+    parrot: Parrot
+    log: list[dict[str, Any]]
+
+
+@contextmanager
+def serving_app(app: FastAPI, gate: Gate | None = None, patience: float = 5.0) -> Iterator[Served]:
+    """A server of an application, which has ended after the block."""
+    ready = threading.Event()
+    with bind("127.0.0.1", 0) as bound:
+        server = Server(app, gate or Gate(), patience, ready.set)
+        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
+        address = bound.getsockname()
+        assert url(bound) == f"http://127.0.0.1:{address[1]}/v1"
+        thread.start()
+        try:
+            assert ready.wait(20)
+            yield Served(server, thread, address)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+
 @contextmanager
 def listening(
     parrot: Parrot | None = None, *, limits: Limits | None = None, max_queue: int = 8, patience: float = 5.0
 ) -> Iterator[Listening]:
-    """A server, which has ended after the block."""
-    parrot, gate, ready = Parrot() if parrot is None else parrot, Gate(), threading.Event()
+    """A server around a parrot."""
+    parrot, gate = Parrot() if parrot is None else parrot, Gate()
     log: list[dict[str, Any]] = []
-    bound = bind("127.0.0.1", 0)
     app = parrot_app(
         parrot, gate=gate, limits=limits, max_queue=max_queue, log=lambda line: log.append(json.loads(line))
     )
-    server = Server(app, gate, patience, ready.set)
-    thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
-    address = bound.getsockname()
-    assert url(bound) == f"http://127.0.0.1:{address[1]}/v1"
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield Listening(parrot, server, thread, address, log)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        app.state.engine.close(patience=0)
-        assert not thread.is_alive()
+    with app.state.engine, serving_app(app, gate, patience) as served:
+        yield Listening(served.server, served.thread, served.address, parrot, log)
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:

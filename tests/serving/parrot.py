@@ -24,6 +24,7 @@ from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.gate import Gate
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.points import Points
+from rsoup_lightning.serving.text_engine import TextEngine
 from rsoup_lightning.simplex import grid
 from tests.conftest import Plane, PointPolicy
 
@@ -122,21 +123,26 @@ def _record() -> Record:
     return front_record("toy", ["kind", "brief"], points, reference_point=None, training_cost={})
 
 
-def parrot_app(
-    parrot: Parrot | None = None,
+def parrot_app(parrot: Parrot | None = None, *, max_queue: int = 8, **settings: Any) -> FastAPI:
+    """The application around a parrot; its engine is ``app.state.engine``."""
+    batch: Any = Parrot() if parrot is None else parrot  # which is false while it is empty
+    engine: Any = ParrotEngine(batch, max_queue)
+    app = app_of(engine, **settings)
+    app.state.engine = engine
+    return app
+
+
+def app_of(
+    engine: TextEngine,
     *,
     points: Points | None = None,
     limits: Limits | None = None,
     gate: Gate | None = None,
-    max_queue: int = 8,
     log: Callable[[str], None] = json.loads,
 ) -> FastAPI:
-    """The application around a parrot, whose model is ``tuned`` and plays the expert ``kind`` unless told otherwise."""
-    batch: Any = Parrot() if parrot is None else parrot  # which is false while it is empty
-    engine: Any = ParrotEngine(batch, max_queue)
-    app = create_app(engine, points or Points("tuned", soup(), {"kind": 1.0}), limits or Limits(), gate or Gate(), log)
-    app.state.engine = engine
-    return app
+    """The application around an engine, whose model is ``tuned`` and plays its first expert by default."""
+    made = points or Points("tuned", soup(), {"kind": 1.0})
+    return create_app(engine, made, limits or Limits(), gate or Gate(), log)
 
 
 def asking(**fields: Any) -> dict[str, Any]:
