@@ -14,14 +14,16 @@ import pytest
 from rsoup_lightning.__main__ import COMMANDS
 from tests.conftest import ROOT
 from tests.explorer.browsing import served
-from tests.running import environment, front, rsoup
+from tests.merging.test_policy_weights import adapter
+from tests.modalities.language.tiny import saved
+from tests.running import environment, front, rsoup, serving
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
 COMMAND_LINES = [
     shlex.split(line)
     for line in re.findall(r"(?:^|`)(rsoup [^`\n]+)", re.sub(r"\\\n\s*", "", README), re.M)
-    if "point" not in line
+    if "point" not in line and "serve" not in line
 ]
 QUICK = (
     "--model.num_envs 4 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 2 --trainer.max_epochs 1"
@@ -105,6 +107,28 @@ def test_a_front_from_python(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment())
     assert (tmp_path / "front.html").exists()
     assert {front(tmp_path / "runs" / name)["task"] for name in ("small", "mine")} == {"locomotion", "__main__:build"}
+
+
+def test_adapters_are_served_in_two_commands(tmp_path: Path) -> None:
+    """And asked as README says, by curl and OpenAI's client."""
+    commands = [text for language, text in BLOCKS if language == "bash"]
+    (start,) = [text for text in commands if "rsoup serve" in text]
+    (curl,) = [text for text in commands if text.startswith("curl")]
+    (code,) = [text for language, text in BLOCKS if "openai" in text]
+    install, line = start.splitlines()
+    assert install == "pip install 'rsoup_lightning[serve,text]'"
+    places = {
+        "org/model": saved(tmp_path / "base"),
+        "LORA1": str(adapter(tmp_path / "kind", 1)),
+        "LORA2": str(adapter(tmp_path / "brief", 2)),
+    }
+    for name, place in places.items():
+        line = line.replace(name, place)
+    with serving(*shlex.split(line)[2:], "--max_new_tokens", "5") as (_, address):
+        for command in (["bash", "-c", curl], [sys.executable, "-c", code]):
+            command[-1] = command[-1].replace("http://127.0.0.1:8000/v1", address)
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            assert "'kind': 0.3" in done.stdout.replace('"', "'").replace(":0", ": 0")
 
 
 def test_ones_own_environment(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ class Points:
                 return self._picked(tuple(preference.items()))
         if self.default is None:
             example = ", ".join(f'"{expert}": {1 / len(self.experts):.3g}' for expert in self.experts)
-            raise RequestError(f"no λ, and no default here: give coefficients such as {{{example}}}", "coefficients")
+            more = ", or a preference" if self.takes_preferences else ""
+            said = f"no λ, and no default here: give coefficients such as {{{example}}}{more}"
+            raise RequestError(said, "coefficients")
         return self.default
 
     def _named(self, coefficients: Mapping[str, float]) -> ServedPoint:

@@ -34,7 +34,9 @@ def bind(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
     except OSError as error:
-        raise ConfigError(f"cannot listen at {host}, port {port}: {error}") from error
+        raise ConfigError(
+            f"cannot listen at {host}, port {port}: {error.strerror}; port 0 takes any that is free"
+        ) from error
     return made
 
 

@@ -8,38 +8,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from starlette.testclient import TestClient
 
-from rsoup_lightning import Soup
+from rsoup_lightning import Soup, load
 from rsoup_lightning.__main__ import main
+from rsoup_lightning.serving.server import Server
 from tests.merging.test_policy_weights import adapter
+from tests.modalities.language.test_fine_tuner import recipe
 from tests.modalities.language.tiny import saved
-from tests.running import environment
-
-
-@contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server in a process of its own, and the address that it prints."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rsoup_lightning", "serve", *arguments, "--port", "0"],
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("serving "), line + process.stderr.read()
-        yield process, line.split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
+from tests.running import rsoup, serving
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +133,32 @@ def test_a_key_a_default_and_a_graceful_end(options: list[str]) -> None:
         loading, *lines = err.splitlines()
         assert loading == "loading mine ..." and "Traceback" not in err and "secret" not in err
         assert [json.loads(line)["status"] for line in lines] == [401, 200]
+
+
+def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its experts play, and its front says which λ a preference is, the server's or a request's."""
+    recipe(tmp_path, saved(tmp_path / "tiny"), epochs=1)
+    rsoup("soup", "-c", "tiny.yaml", "--run_dir", "mine", cwd=tmp_path)
+    answers = []
+
+    def run(server: Server, sockets: Any) -> None:
+        client = TestClient(server.config.app)
+        asked: Any = {"model": "mine", "prompt": "the cat", "seed": 1}
+        for more in ({}, {"preference": {"early": 1}}, {"coefficients": {"late": 1}}):
+            answers.append(client.post("/v1/completions", json={**asked, **more}).json())
+
+    monkeypatch.setattr(Server, "run", run)
+    preference = {"early": 0.5, "late": 0.5}
+    assert main(["serve", str(tmp_path / "mine"), "--preference", str(preference), "--port", "0"]) == 0
+    made = load(tmp_path / "mine")
+    assert made.front is not None
+    for answer, mu in zip(answers, (preference, {"early": 1.0, "late": 0.0}, None), strict=True):
+        said = answer["rsoup"]
+        if mu is not None:
+            assert said["preference"] == mu and said["expected"]["reason"] == made.front.pick(mu).reason
+            assert said["coefficients"] == made.front.pick(mu).coefficients
+        (wanted,) = made.at(said["coefficients"]).generate(["the cat"], seed=1)
+        assert answer["choices"][0]["text"] == wanted
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_one_expert_needs_no_lambda_and_a_preference_may_be_the_default() -> Non
 @pytest.mark.parametrize(
     ("asked", "param", "reason"),
     [
-        ({}, "coefficients", 'give coefficients such as {"kind": 0.5, "brief": 0.5}'),
+        ({}, "coefficients", 'give coefficients such as {"kind": 0.5, "brief": 0.5}, or a preference'),
         ({"model": "tuned"}, "coefficients", "no λ, and no default here"),
         ({"model": "tunde"}, "model", "the model here is 'tuned', or tuned@ and λ"),
         ({"model": "tuned@0.5,0.6"}, "model", "sum to 1 and not to 1.1"),
