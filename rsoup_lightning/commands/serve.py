@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse import ArgumentParser
 
@@ -15,6 +16,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.adapted import adapted
 from rsoup_lightning.modalities.language.running import RunningTexts
 from rsoup_lightning.optional import need
+from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.load import load
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.run.parsing import parse
@@ -23,6 +25,12 @@ from rsoup_lightning.run.quiet import quiet
 from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.text_engine import TextEngine
+
+if TYPE_CHECKING:  # with the extra only
+    from starlette.types import ASGIApp
+
+    from rsoup_lightning.serving.gate import Gate
+    from rsoup_lightning.serving.points import Points
 
 DESCRIPTION = """Serve a soup over HTTP, every request at its own λ and many at once, by OpenAI's interface:
 /v1/completions, /v1/chat/completions and /v1/models; also /health, /ready and /metrics.
@@ -35,6 +43,7 @@ EXAMPLES = """examples:
   rsoup serve runs/review --preference '{imdb: 0.5, rotten_tomatoes: 0.5}'    where a request says nothing
   rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2 --name tuned
   RSOUP_API_KEY=... rsoup serve runs/review --host 0.0.0.0
+  rsoup serve runs/review --engine vllm --url http://127.0.0.1:8001           before a vLLM that plays it
 
   curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '
     {"coefficients": {"imdb": 0.3, "rotten_tomatoes": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'
@@ -45,31 +54,59 @@ HOST, PORT, PATIENCE = "127.0.0.1", 8000, 30.0
 def serve_command(arguments: list[str]) -> int:
     """``rsoup serve``; returns when a signal has ended it."""
     given = parse(_parser(), arguments, defaults=False).as_dict()
-    for module, package in (("fastapi", "FastAPI"), ("uvicorn", "uvicorn"), ("prometheus_client", "prometheus_client")):
-        need(module, package, "serve")
-    from rsoup_lightning.serving.app import create_app
+    for package in ("fastapi", "uvicorn", "prometheus_client", "httpx2"):
+        need(package, package, "serve")
     from rsoup_lightning.serving.gate import Gate, key_of
-    from rsoup_lightning.serving.points import Points
     from rsoup_lightning.serving.server import Server, bind, url
     from rsoup_lightning.serving.watch import structured
 
     host, limits = given.get("host", HOST), Limits(**_of(Limits, given))
     gate = Gate(key_of(host, given.get("api_key"), "no_auth" in given, os.environ))
-    name, make = _source(given)
-    with bind(host, given.get("port", PORT)) as bound:  # before minutes of loading
-        on_stderr(f"loading {name} ...")
-        with quiet(), listening(on_stderr):
-            soup = make()
-            points = Points(name, soup, given.get("coefficients"), given.get("preference"))
-            engine = TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
-        line = f"serving {name} ({', '.join(soup.experts)}) at {url(bound)}"
-        try:
-            app = create_app(engine, points, limits, gate, on_stderr)
-            with structured(on_stderr):
-                Server(app, gate, given.get("patience", PATIENCE), lambda: print(line, flush=True)).run([bound])
-        finally:
-            engine.close(patience=0)
+    opened = _gateway if given.get("engine") == "vllm" else _server
+    with bind(host, given.get("port", PORT)) as bound, opened(given, limits, gate) as (app, points):
+        line = f"serving {points.name} ({', '.join(points.experts)}) at {url(bound)}"
+        with structured(on_stderr):
+            Server(app, gate, given.get("patience", PATIENCE), lambda: print(line, flush=True)).run([bound])
     return 0
+
+
+@contextmanager
+def _server(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[tuple[ASGIApp, Points]]:
+    """The application around an engine of ours, which ends with the block."""
+    from rsoup_lightning.serving.app import create_app
+    from rsoup_lightning.serving.points import Points
+
+    if "url" in given:
+        raise ConfigError("--url is where vLLM listens: say --engine vllm, too")
+    name, make = _source(given)
+    on_stderr(f"loading {name} ...")
+    with quiet(), listening(on_stderr):
+        soup = make()
+        points = Points(name, soup, given.get("coefficients"), given.get("preference"))
+        engine = TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
+    try:
+        yield create_app(engine, points, limits, gate, on_stderr), points
+    finally:
+        engine.close(patience=0)
+
+
+@contextmanager
+def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[tuple[ASGIApp, Points]]:
+    """The application before a vLLM that plays the soup."""
+    for option in given.keys() - OF_GATEWAY:
+        raise ConfigError(f"--{option} is for our own engine: leave it out, or see what vLLM has for it")
+    if "url" not in given:
+        raise ConfigError("--engine vllm needs --url, where vLLM listens")
+    from rsoup_lightning.serving.app import create_gateway
+    from rsoup_lightning.serving.points import Points
+    from rsoup_lightning.serving.upstream import RemoteSoup, Upstream, offered
+
+    run, url, key = given.get("run"), given["url"], os.environ.get("VLLM_API_KEY")
+    front = Front.load(run) if run is not None else None
+    soup = RemoteSoup(offered(url, key, given.get("name", run and PurePath(run).name)), front)
+    points = Points(soup.offered.name, soup, given.get("coefficients"), given.get("preference"))
+    upstream = Upstream(url, key, soup.offered.keep)
+    yield create_gateway(upstream, soup.offered.lattice, points, limits, gate, on_stderr), points
 
 
 def _source(given: Mapping[str, Any]) -> tuple[str, Callable[[], Soup]]:
@@ -118,6 +155,10 @@ NOT_TYPED: Mapping[Callable[..., Any], set[str | int]] = {
 }
 """Where options are read off, and which of the parameters are none."""
 
+OF_GATEWAY = {"run", "engine", "url", "name", "coefficients", "preference", "host", "port", "api_key", "no_auth"}
+OF_GATEWAY |= {"patience", "max_body", "timeout"}
+"""Options that are also for a gateway to vLLM, which has limits of its own."""
+
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
@@ -135,6 +176,8 @@ def _parser() -> ArgumentParser:
         "--experts", nargs="+", type=str, help="its LoRA adapters as PEFT writes them, NAME=FOLDER each"
     )
     parser.add_function_arguments(adapted, as_group=False, skip=NOT_TYPED[adapted])
+    parser.add_argument("--engine", type=Literal["own", "vllm"], default="own", help="vllm: a gateway to one")
+    parser.add_argument("--url", type=str, help="where that vLLM listens, which has our plug-in")
     parser.add_argument("--device", type=str, help="where to play (default: a GPU where there is one)")
     parser.add_argument(
         "--name", type=str, help="of the model, for requests (default: that of the run's or base's folder)"

@@ -22,12 +22,13 @@ class Measures:
     """Counters of one server, in a registry of their own.
 
     Args:
-        engine: whose queue and batch are read when somebody asks.
+        others: are read when somebody asks.
     """
 
-    def __init__(self, engine: Engine[Any, Any]) -> None:
+    def __init__(self, *others: Collector) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(EngineCollector(engine))
+        for other in others:
+            self._registry.register(other)
         self._labels: set[str] = set()
         own: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter("rsoup_requests", "Requests by path and status", ["path", "status"], **own)

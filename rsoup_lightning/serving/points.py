@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from rsoup_lightning.errors import ConfigError, FrontError
-from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.playing.front import Front
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.model_names import AT, coefficients_in
 from rsoup_lightning.simplex import Coefficients, check_named_coefficients
@@ -27,6 +27,19 @@ class ServedPoint:
 
     coefficients: Coefficients
     record: Mapping[str, Any]
+
+
+class Weighed(Protocol):
+    """What λ is of, as :class:`Soup` has it."""
+
+    @property
+    def experts(self) -> tuple[str, ...]: ...
+
+    @property
+    def rewards(self) -> tuple[str, ...]: ...
+
+    @property
+    def front(self) -> Front | None: ...
 
 
 class Points:
@@ -48,7 +61,7 @@ class Points:
     def __init__(
         self,
         name: str,
-        soup: Soup,
+        soup: Weighed,
         coefficients: Mapping[str, float] | None = None,
         preference: Mapping[str, float] | None = None,
     ) -> None:

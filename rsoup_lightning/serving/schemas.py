@@ -160,7 +160,7 @@ class ChatRequest(TextFields):
         return self
 
 
-Schema = TypeVar("Schema", bound=Strict)
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def read_fields(schema: type[Schema], raw: bytes) -> Schema:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.gate import Gate
 from rsoup_lightning.serving.measures import Measures
 from rsoup_lightning.serving.model_names import AT
 from rsoup_lightning.serving.points import Points
 
 
-def status_routes(engine: Engine[Any, Any], points: Points, measures: Measures, gate: Gate, started: int) -> APIRouter:
+def status_routes(
+    is_alive: Callable[[], Awaitable[bool]], points: Points, measures: Measures, gate: Gate, started: int
+) -> APIRouter:
     """The routes of every server.
 
     Args:
-        engine: is alive, or not.
+        is_alive: tells whether the engine is.
         points: the model's name and experts.
         measures: to be read.
         gate: open, or not.
@@ -32,12 +34,12 @@ def status_routes(engine: Engine[Any, Any], points: Points, measures: Measures, 
 
     @router.get("/health")
     async def health() -> Response:
-        alive = engine.state().alive
+        alive = await is_alive()
         return status(alive, "alive" if alive else "the engine has stopped")
 
     @router.get("/ready")
     async def ready() -> Response:
-        accepting = engine.state().alive and not gate.closed
+        accepting = await is_alive() and not gate.closed
         return status(accepting, "ready" if accepting else "stopping")
 
     @router.get("/metrics")

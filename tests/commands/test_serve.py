@@ -22,6 +22,8 @@ from tests.merging.test_policy_weights import adapter
 from tests.modalities.language.test_fine_tuner import recipe
 from tests.modalities.language.tiny import saved
 from tests.running import rsoup, serving
+from tests.serving.listening import serving_app
+from tests.serving.stand_in_vllm import StandIn
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +176,12 @@ def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["--base", "m", "--experts", "a=b", "--seed", "1"], "--seed says whose experts"),
         (["absent", "--host", "0.0.0.0"], "other machines can reach 0.0.0.0: set RSOUP_API_KEY"),
         (["absent", "--no_auth", "--api_key", "x"], "contradict each other"),
+        (["absent", "--engine", "vllm"], "--engine vllm needs --url, where vLLM listens"),
+        (["absent", "--url", "http://127.0.0.1:1"], "say --engine vllm, too"),
+        (["--engine", "vllm", "--url", "http://127.0.0.1:1"], "no vLLM answers at http://127.0.0.1:1"),
+        (["absent", "--engine", "vllm", "--url", "http://127.0.0.1:1"], "absent is not a run"),
+        (["absent", "--engine", "vllm", "--max_rows", "2"], "--max_rows is for our own engine"),
+        (["absent", "--engine", "other"], "other"),
         (["absent", "--port", "70000"], "port 70000: it must be from 0 to 65535"),
         (["absent", "--timeout", "0"], "timeout is 0.0: it must be positive"),
         (["absent", "--coefficients", "{a: x}"], "expected float, got x"),
@@ -199,3 +207,19 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setitem(sys.modules, "fastapi", None)
     assert main(["serve", "run"]) == 2
     assert "pip install 'rsoup_lightning[serve]'" in capsys.readouterr().err
+
+
+def test_a_gateway_to_vllm() -> None:
+    stand_in = StandIn(key="secret")
+    with (
+        serving_app(stand_in.app()) as vllm,
+        serving("--engine", "vllm", "--url", vllm.url, "--coefficients", "{kind: 1}", VLLM_API_KEY="secret") as (
+            _,
+            address,
+        ),
+    ):
+        client = openai.OpenAI(base_url=address, api_key="none")
+        answer = client.completions.create(model="tuned", prompt="the cat")
+        assert answer.choices[0].text == "tac eht" and answer.model_extra is not None
+        assert answer.model_extra["rsoup"]["coefficients"] == {"kind": 1.0, "brief": 0.0}
+        assert [asked["model"] for asked in stand_in.asked] == ["tuned@1,0"]

@@ -1,9 +1,10 @@
-"""The plug-in in a real vLLM, on a tiny Llama with two LoRA experts made on the spot: what ``make test-vllm`` runs.
+"""The plug-in in a real vLLM, and a gateway before it; what ``make test-vllm`` runs.
 
     python -m tests.serving.against_vllm PYTHON
 
-PYTHON is that of an environment with vLLM and this library. The exit status is 0 if every answer is that of the merged
-model, 1 if one is not, and 77 if vLLM does not run on this machine.
+They play a tiny Llama with two LoRA experts, made on the spot. PYTHON is that of an environment with vLLM and this
+library. The exit status is 0 if every answer is that of the merged model, 1 if one is not, and 77 if vLLM does not run
+on this machine.
 """
 
 from __future__ import annotations
@@ -25,18 +26,24 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import openai
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaForCausalLM
 
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.serving.model_names import model_name
+from rsoup_lightning.serving.soup_adapters import LATTICE
+from rsoup_lightning.simplex import simplex
 from tests.modalities.language import tiny
+from tests.running import serving
 
 POINTS = [(0.0, 1.0), (0.3, 0.7), (0.55, 0.45), (1.0, 0.0)]
 PROMPT, LENGTH = "the cat", 48
 RANKS = {"kind": 4, "brief": 8}
 CANNOT_RUN = 77
+KEEP = 6
+"""Adapters that vLLM is to hold, of which four take part in a step."""
 PATIENCE = 300
 """Seconds that vLLM may take to start."""
 
@@ -82,6 +89,7 @@ def vllm(python: str, base: Path, experts: dict[str, str], *options: str) -> Ite
     variables = {
         "RSOUP_SOUPS": json.dumps({"mine": experts}),
         "RSOUP_CACHE": str(base.parent / "cache"),
+        "RSOUP_KEEP": str(KEEP),
         "VLLM_PLUGINS": "rsoup",
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -96,8 +104,8 @@ def vllm(python: str, base: Path, experts: dict[str, str], *options: str) -> Ite
             command, stdout=stream, stderr=stream, env={**os.environ, **variables}, start_new_session=True
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        _await(url, server, log)
+        url = f"http://127.0.0.1:{port}/v1"
+        _await(f"http://127.0.0.1:{port}/health", server, log)
         yield url
     finally:
         server.send_signal(signal.SIGINT)
@@ -113,7 +121,7 @@ def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            urlopen(f"{url}/health", timeout=5).close()
+            urlopen(url, timeout=5).close()
             return
         except URLError:
             if server.poll() is not None or time.monotonic() > end:
@@ -130,7 +138,7 @@ def _errors(log: Path) -> list[str]:
 def completion(url: str, **fields: Any) -> dict[str, Any]:
     """The answer to a request for a completion, or its error."""
     body = {"prompt": PROMPT, "max_tokens": LENGTH, "temperature": 0, "ignore_eos": True, **fields}
-    request = Request(f"{url}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = Request(f"{url}/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urlopen(request, timeout=120) as response:
             return json.load(response)
@@ -140,7 +148,7 @@ def completion(url: str, **fields: Any) -> dict[str, Any]:
 
 def steps(url: str) -> int:
     """How often the engine has run its model, by its own count."""
-    text = urlopen(f"{url}/metrics", timeout=10).read().decode()
+    text = urlopen(f"{url.removesuffix('/v1')}/metrics", timeout=10).read().decode()
     return int(sum(map(float, re.findall(r"^vllm:iteration_tokens_total_count\S* (\S+)", text, re.M))))
 
 
@@ -175,6 +183,32 @@ def check_names(url: str, expected: dict[str, list[int]]) -> None:
     print("other names of one λ play it, and wrong ones are refused")
 
 
+def check_gateway(url: str, cache: Path, expected: dict[str, list[int]]) -> None:
+    """All λ of the lattice in turn, of which vLLM keeps few; then those of ``expected`` at once, and a stream."""
+    lattice = simplex(2, LATTICE + 1)
+    with serving("--engine", "vllm", "--url", url) as (_, before):
+
+        def ask(name: str) -> list[int]:
+            weights = dict(zip(RANKS, map(float, name.partition("@")[2].split(",")), strict=True))
+            answer = completion(before, coefficients=weights, return_token_ids=True)
+            assert answer["rsoup"]["coefficients"] == weights, answer
+            return answer["choices"][0]["token_ids"]
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, [model_name("mine", point) for point in lattice]))
+            known = [model["id"] for model in json.load(urlopen(f"{url}/models"))["data"] if "@" in model["id"]]
+            kept = list(cache.iterdir())
+            assert len(known) <= KEEP and len(kept) <= KEEP, f"vLLM knows {known}, on the disk are {kept}"
+            assert list(pool.map(ask, expected)) == list(expected.values())
+        client = openai.OpenAI(base_url=before, api_key="none")
+        asked: Any = {"model": "mine@0.3,0.7", "prompt": PROMPT, "max_tokens": LENGTH, "temperature": 0}
+        *_, last = chunks = list(client.completions.create(**asked, stream=True))
+        whole = client.completions.create(**asked)
+        assert "".join(chunk.choices[0].text for chunk in chunks) == whole.choices[0].text
+        assert last.model_extra and last.model_extra["rsoup"]["coefficients"] == {"kind": 0.3, "brief": 0.7}
+    print(f"{len(lattice)} λ through the gateway, of which vLLM kept {len(known)}; the merged models' tokens, a stream")
+
+
 def main(python: str) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -186,6 +220,7 @@ def main(python: str) -> int:
         assert len({tuple(tokens) for tokens in expected.values()}) == len(POINTS), "the experts are too alike"
         try:
             with vllm(python, base, experts, "--max-lora-rank", "16") as url:
+                check_gateway(url, folder / "cache" / "adapters", expected)
                 check_many_at_once(url, expected)
                 check_names(url, expected)
         except StartError as error:

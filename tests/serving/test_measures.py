@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from rsoup_lightning.serving.measures import POINTS, Measures
+from rsoup_lightning.serving.measures import POINTS, EngineCollector, Measures
 from rsoup_lightning.serving.points import Points
 from tests.serving.parrot import Parrot, parrot_app, soup
 
@@ -41,7 +41,7 @@ def test_measures_are_of_what_happened() -> None:
 
 
 def test_lambdas_without_end_have_labels_with_one() -> None:
-    measures, points = Measures(parrot_app().state.engine), Points("tuned", soup())
+    measures, points = Measures(EngineCollector(parrot_app().state.engine)), Points("tuned", soup())
     for number in range(3 * POINTS):
         share = number / (3 * POINTS - 1)
         measures.rows(points.find(coefficients={"kind": share, "brief": 1 - share}), 1)
