@@ -148,6 +148,7 @@ class Engine(Generic[A, P]):
         with self._changed:
             if self._stopping:
                 raise StoppingError("the server stops, and takes no more requests")
+            self._queue = deque(waiting for waiting in self._queue if not waiting.cancelled)
             if len(self._queue) >= self._max_queue:
                 raise BusyError(f"{self._max_queue} requests wait already: try again later")
             self._queue.append(ticket)

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from rsoup_lightning.serving.errors import ClientGoneError, RequestError
 from rsoup_lightning.serving.waiting import Deadline, attended
 
 DONE = b"data: [DONE]\n\n"
@@ -24,9 +25,7 @@ def event(content: dict[str, Any]) -> bytes:
     >>> event({"a": "ä"})
     b'data: {"a":"\\xc3\\xa4"}\\n\\n'
     """
-    return (
-        b"data: " + json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n\n"
-    )
+    return f"data: {json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(',', ':'))}\n\n".encode()
 
 
 class EventStream(Response):
@@ -46,7 +45,10 @@ class EventStream(Response):
         self._first, self._events, self._deadline = first, events, deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await attended(receive, self._write(send), self._deadline, SENDING)
+        try:
+            await attended(receive, self._write(send), self._deadline, SENDING)
+        except RequestError as error:  # it has not read what it was sent, and will not read of an error either
+            raise ClientGoneError from error
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, ClassVar
 
 from rsoup_lightning.modalities.language.pieces import TextPiece, TokenScore
@@ -56,7 +57,7 @@ class CompletionForm(Form):
     addition = content
 
     def scores(self, scores: Sequence[TokenScore], offset: int) -> dict[str, Any]:
-        offsets = [offset + sum(len(score.text) for score in scores[:number]) for number in range(len(scores))]
+        offsets = list(accumulate((len(score.text) for score in scores), initial=offset))[:-1]
         return {
             "tokens": [score.text for score in scores],
             "token_logprobs": [_finite(score.log_prob) for score in scores],
@@ -93,10 +94,16 @@ class ChatForm(Form):
 
 @dataclass
 class Choice:
-    """One answer so far."""
+    """One answer so far.
+
+    Attributes:
+        text, tokens, scores, finish_reason: as of its pieces.
+        scored: characters of the tokens that have scores.
+    """
 
     text: str = ""
     tokens: int = 0
+    scored: int = 0
     scores: list[TokenScore] = field(default_factory=list)
     finish_reason: str | None = None
 
@@ -105,6 +112,7 @@ class Choice:
         self.text += piece.text
         self.tokens = piece.tokens
         self.scores += piece.scores
+        self.scored += sum(len(score.text) for score in piece.scores)
         self.finish_reason = piece.finish_reason
 
 
@@ -156,7 +164,7 @@ class Answer:
     def chunks(self, number: int, piece: TextPiece) -> Iterator[dict[str, Any]]:
         """What is streamed of a piece, which is added. The last chunk of all says what λ is."""
         choice = self._choices[number]
-        opening, offset = self._form.opening(), sum(len(score.text) for score in choice.scores)
+        opening, offset = self._form.opening(), choice.scored
         null = {"usage": None} if self._counted else {}
         if opening is not None and not choice.tokens:
             yield {**self._object(self._form.chunk, [self._choice(number, opening, [], 0, None)]), **null}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -16,7 +17,7 @@ from uuid import uuid4
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rsoup_lightning.serving.errors import ClientGoneError, RequestError, refusal
+from rsoup_lightning.serving.errors import ClientGoneError, RequestError, refusal, unavailable
 from rsoup_lightning.serving.measures import Measures
 
 CLIENT_GONE = 499
@@ -74,8 +75,11 @@ def watch(app: ASGIApp, measures: Measures, log: Callable[[str], None]) -> ASGIA
 
         try:
             await app(scope, receive, noting)
-        except ClientGoneError:
+        except (ClientGoneError, asyncio.CancelledError) as error:
             note.status = CLIENT_GONE
+            if isinstance(error, asyncio.CancelledError):
+                note.failed(unavailable("the server ended before the answer was whole"))
+                raise
         except Exception as error:
             begun = note.status
             told = note.crashed(error)

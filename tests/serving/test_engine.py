@@ -73,7 +73,10 @@ def test_a_full_queue() -> None:
             engine.submit(endless(), Heard())
         for ticket in tickets:
             ticket.cancel()
+        heard = Heard()
+        engine.submit(TextRequest(tokens("a"), (0.0, 1.0), 2, 0.0), heard)  # there is room again, and at once
         gate.set()
+        assert heard.ended.wait(10)
 
 
 def test_what_was_taken_is_finished_before_the_end() -> None:

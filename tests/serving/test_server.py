@@ -143,4 +143,6 @@ def test_an_end_without_patience(again: bool) -> None:
         served.thread.join(4)
         assert not served.thread.is_alive()
         assert b"[DONE]" not in received(connection)
+        assert within(2, lambda: bool(served.log))
+        assert served.log[0]["status"] == 503 and "the server ended" in served.log[0]["error"]
         assert within(2, lambda: not served.parrot.running)
