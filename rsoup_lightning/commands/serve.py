@@ -61,6 +61,9 @@ def serve_command(arguments: list[str]) -> int:
     from rsoup_lightning.serving.watch import structured
 
     host, limits = given.get("host", HOST), Limits(**_of(Limits, given))
+    queue = given.get("max_queue", signature(Engine).parameters["max_queue"].default)
+    if limits.max_choices > queue:
+        raise ConfigError(f"max_choices is {limits.max_choices}, and the queue holds {queue}: raise --max_queue")
     gate = Gate(key_of(host, given.get("api_key"), "no_auth" in given, os.environ))
     opened = _gateway if given.get("engine") == "vllm" else _server
     with bind(host, given.get("port", PORT)) as bound, opened(given, limits, gate) as (app, points):

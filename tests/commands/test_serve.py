@@ -184,6 +184,7 @@ def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["absent", "--engine", "other"], "other"),
         (["absent", "--port", "70000"], "port 70000: it must be from 0 to 65535"),
         (["absent", "--timeout", "0"], "timeout is 0.0: it must be positive"),
+        (["absent", "--max_queue", "8"], "max_choices is 16, and the queue holds 8: raise --max_queue"),
         (["absent", "--coefficients", "{a: x}"], "expected float, got x"),
         (["absent", "--prt", "1"], "prt"),
     ],
