@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -11,9 +12,11 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from rsoup_lightning.__main__ import main
 from rsoup_lightning.algorithms import RLOO
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.module import RewardFineTuner
@@ -82,6 +85,28 @@ class PointFineTuner(RewardFineTuner):
 def quiet_trainer(**kwargs: Any) -> L.Trainer:
     """A trainer that writes and prints nothing."""
     return L.Trainer(**{"accelerator": "cpu", **QUIET_TRAINER, **kwargs})
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command that has to fail with one line of ours, and to write nothing; gives the line.
+
+    It runs in an empty folder, with a ``recipe`` as ``r.yaml`` if one is given.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def line(*arguments: str, recipe: Mapping[str, Any] | None = None) -> str:
+        if recipe is not None:
+            Path("r.yaml").write_text(yaml.safe_dump(recipe))
+            arguments = (*arguments, "-c", "r.yaml")
+        before = sorted(tmp_path.rglob("*"))
+        assert main(arguments) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith("rsoup: ") and "usage:" not in said and "Namespace(" not in said
+        assert sorted(tmp_path.rglob("*")) == before
+        return said
+
+    return line
 
 
 @pytest.fixture

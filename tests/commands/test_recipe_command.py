@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.commands.recipe_command import read_line
@@ -60,27 +60,15 @@ RECIPE: dict[str, Any] = {
     ],
 )
 def test_a_wrong_value_is_named_in_a_line(
-    command: str,
-    key: str,
-    value: object,
-    message: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    command: str, key: str, value: object, message: str, refused: Callable[..., str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     recipe = deepcopy(RECIPE)
     *path, last = key.split(".")
     section = recipe
     for name in path:
         section = section[name]
     section[last] = value
-    Path("r.yaml").write_text(yaml.safe_dump(recipe))
-    assert main([command, "-c", "r.yaml"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("rsoup: ")
-    assert message in line
-    assert [file.name for file in tmp_path.iterdir()] == ["r.yaml"]
+    assert message in refused(command, recipe=recipe)
 
 
 @pytest.mark.parametrize("command", ["soup", "fit"])

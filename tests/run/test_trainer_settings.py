@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,26 +59,14 @@ OF_SOUP = [
     [("soup", *case) for case in OF_FIT + OF_SOUP] + [("fit", *case) for case in OF_FIT],
 )
 def test_what_cannot_be_honoured_is_refused_before_anything_runs(
-    command: str,
-    settings: dict[str, Any],
-    message: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    command: str, settings: dict[str, Any], message: str, refused: Callable[..., str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     if "callbacks" in settings:
         name, arguments = settings["callbacks"]
         settings = {**settings, "callbacks": [{"class_path": name, "init_args": arguments}]}
     recipe = yaml.safe_load(POINT_RECIPE)
     recipe["trainer"] |= settings
-    Path("r.yaml").write_text(yaml.safe_dump(recipe))
-    assert main([command, "-c", "r.yaml"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("rsoup: ")
-    assert message in line
-    assert "Namespace(" not in line
-    assert [file.name for file in tmp_path.iterdir()] == ["r.yaml"]
+    assert message in refused(command, recipe=recipe)
 
 
 class Seen(L.Callback):
