@@ -52,10 +52,10 @@ def ours() -> list[float]:
     import torch
 
     from rsoup_lightning.algorithms import GRPO
+    from rsoup_lightning.kl_penalty import KLPenalty
     from rsoup_lightning.modalities.language import LanguageFineTuner
     from rsoup_lightning.modalities.language.rewards import TextFunction
     from rsoup_lightning.modalities.lora import LoRA
-    from rsoup_lightning.module import KLPenalty
     from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
 
     class Clock(L.Callback):

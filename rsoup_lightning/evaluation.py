@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -18,6 +19,9 @@ from rsoup_lightning.own_metrics import OwnMetric, OwnScores
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, per_row, score
 from rsoup_lightning.rollout import Rollout
+
+AUDITED = 3  # rows
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,24 +116,22 @@ def _readings(
     return rows
 
 
-def audit_lines(rewards: Mapping[str, Reward], rollout: Rollout, scores: Mapping[str, Tensor]) -> list[str]:
-    """What each reward read of every row, and gave: whole texts, quoted so that each stays on its line.
+def audit(rewards: Mapping[str, Reward], rollout: Rollout, scores: Mapping[str, Tensor]) -> None:
+    """Log what each reward read of the first few rows, and gave: the place to see that it reads the right thing.
+
+    Texts are whole, and quoted so that each stays on its line; nothing is logged of rewards that read none.
 
     Args:
         rewards: name to reward.
         rollout: B rows.
         scores: ``{name: [B] or [B, T]}``.
-
-    Returns:
-        Lines for a log; none where no reward reads text.
     """
-    given = {name: per_row(values).tolist() for name, values in scores.items()}
-    return [
-        f"row {index}: {name} {reading.score:.3g} for {reading.text!r}"
-        for index, row in enumerate(_readings(rewards, rollout, given))
-        for name, reading in row.items()
-        if reading.text is not None
-    ]
+    first = torch.arange(min(AUDITED, len(rollout)), device=rollout.mask.device)
+    given = {name: per_row(values)[first].tolist() for name, values in scores.items()}
+    for index, row in enumerate(_readings(rewards, rollout.rows(first), given)):
+        for name, reading in row.items():
+            if reading.text is not None:
+                logger.info("row %d: %s %.3g for %r", index, name, reading.score, reading.text)
 
 
 def evaluate(

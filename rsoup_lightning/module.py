@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,34 +17,15 @@ from rsoup_lightning import losses
 from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.evaluation import audit_lines, score_batch
+from rsoup_lightning.evaluation import audit, score_batch
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.metrics import CompletionScores
+from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward, check_normalisation, objectives, scalarise, score, standardise
 from rsoup_lightning.rollout import Rollout, last_counted
 from rsoup_lightning.simplex import check_preference
-
-AUDITED = 3  # rows
-logger = logging.getLogger(__name__)
-
-
-class KLPenalty:
-    """How far the policy may move from the reference: reward less β × KL per step.
-
-    Args:
-        coefficient: β at the start, in reward per nat.
-        target: wanted KL per row in nats; β then adapts (Ziegler et al. 2019). Null: β is fixed.
-        horizon: rows over which an adaptive β may change by a factor of about e^0.2.
-    """
-
-    def __init__(self, coefficient: float = 0.0, target: float | None = None, horizon: float = 10_000.0) -> None:
-        if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
-            raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
-        self.coefficient = coefficient
-        self.target = target
-        self.horizon = horizon
 
 
 class RewardFineTuner(L.LightningModule):
@@ -138,8 +118,9 @@ class RewardFineTuner(L.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         rollout = self.environment.rollout(self.policy, batch, completions=self.algorithm.completions)
         scores = score(self.rewards, rollout, moment=f"training step {self.global_step}")
-        self._audit(rollout, scores)
-        kl = self._kl(rollout)
+        if self.global_step == 0 and self.global_rank == 0:
+            audit(self.rewards, rollout, scores)
+        kl = self.kl.measured(self.policy, rollout)
         reward = self._reward(rollout, scores, kl)
         lesson = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
         optimizer = self._optimizer()
@@ -153,13 +134,6 @@ class RewardFineTuner(L.LightningModule):
         self._adapt_kl(kl)
         self._log(rollout, scores, logs)
 
-    def _audit(self, rollout: Rollout, scores: Mapping[str, Tensor]) -> None:
-        """Log what rewards read of the first rows of a training: the place to see that they read the right thing."""
-        if self.global_step == 0 and self.global_rank == 0:
-            first = torch.arange(min(AUDITED, len(rollout)), device=rollout.mask.device)
-            for line in audit_lines(self.rewards, rollout.rows(first), {n: v[first] for n, v in scores.items()}):
-                logger.info(line)
-
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
         """Accumulate the gradient of a minibatch, of as many rows at a time as memory is meant to hold."""
         logs: dict[str, Tensor] = {}
@@ -169,12 +143,6 @@ class RewardFineTuner(L.LightningModule):
                 loss = loss * (part.counted / minibatch.counted)
             self.manual_backward(loss)
         return logs
-
-    def _kl(self, rollout: Rollout) -> Tensor | None:
-        """``[B, T]`` divergence from the reference at each counted step, or None where there is no penalty."""
-        if not self.kl.coefficient:
-            return None
-        return losses.kl_per_step(rollout.log_probs, self.policy.reference_log_probs(rollout)) * rollout.mask
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
@@ -188,7 +156,7 @@ class RewardFineTuner(L.LightningModule):
             return None
         greedy = self.environment.rollout(self.policy, batch, greedy=True)
         scores = score(self.rewards, greedy, moment=f"training step {self.global_step} (greedy)")
-        return self._reward(greedy, scores, self._kl(greedy)).sum(1)
+        return self._reward(greedy, scores, self.kl.measured(self.policy, greedy)).sum(1)
 
     def _adapt_kl(self, kl: Tensor | None) -> None:
         """Log the divergence, and move an adaptive coefficient towards its target."""
@@ -197,14 +165,8 @@ class RewardFineTuner(L.LightningModule):
         mean = self.trainer.strategy.reduce(kl.sum(1).mean(), reduce_op="mean")
         self.log("kl", mean)
         if self.kl.target is not None:
-            coefficient = losses.adapt_kl_coefficient(
-                self.kl_coefficient.item(),
-                mean.item(),
-                target=self.kl.target,
-                horizon=self.kl.horizon,
-                completions=len(kl) * self.trainer.world_size,
-            )
-            self.kl_coefficient.fill_(coefficient)
+            completions = len(kl) * self.trainer.world_size
+            self.kl_coefficient.fill_(self.kl.adapted(self.kl_coefficient.item(), mean.item(), completions))
             self.log("kl_coefficient", self.kl_coefficient)
 
     def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
@@ -221,18 +183,15 @@ class RewardFineTuner(L.LightningModule):
 
     # Evaluation: every reward, on the evaluation batches.
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        self._evaluation_step("test", batch)
-
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self._evaluation_step("val", batch)
-
-    def _evaluation_step(self, split: str, batch: Any) -> None:
+        split = "test" if self.trainer.testing else "val"
         ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
         for name, metric in zip(self.rewards, self.evaluation_scores, strict=True):
             assert isinstance(metric, CompletionScores)
             metric.update(ids[0], scores[name][0])
             self.log(f"{split}/{name}", metric, on_epoch=True, on_step=False, batch_size=ids.shape[1])
+
+    test_step = validation_step
 
     # Lightning's hooks.
 
@@ -253,8 +212,7 @@ class RewardFineTuner(L.LightningModule):
     def val_dataloader(self) -> Iterable[Any]:
         return self.environment.eval_batches()
 
-    def test_dataloader(self) -> Iterable[Any]:
-        return self.environment.eval_batches()
+    test_dataloader = val_dataloader
 
     def setup(self, stage: str) -> None:
         # Before a checkpoint is restored: the reference is where the training began, also when it goes on.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.environment import Reading, Shown
 from rsoup_lightning.errors import ConfigError, RewardError
-from rsoup_lightning.evaluation import audit_lines, evaluate, reward_statistics, score_batch
+from rsoup_lightning.evaluation import audit, evaluate, reward_statistics, score_batch
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
@@ -108,12 +109,14 @@ def test_shown_of_another_number_than_rows_are_named() -> None:
         score_batch(Summary(), {"north": Near(0, 1)}, PointPolicy(), torch.arange(3), show=2)
 
 
-def test_audit_lines_hold_whole_texts_and_stay_on_their_lines() -> None:
+def test_an_audit_holds_whole_texts_that_stay_on_their_lines(caplog: pytest.LogCaptureFixture) -> None:
     nasty = "one\ntwo \x1b[31m 'three' " + "long " * 100 + "0.12345"
     texts = {"question": ["Why?"], "answer": [nasty], "reference": [""]}
     rollout = Rollout(torch.zeros(1, 1), torch.ones(1, 1) > 0, texts=texts)
     scores = {"last": torch.tensor([0.12345]), "silent": torch.tensor([1.0])}
-    lines = audit_lines({"last": Last(), "silent": Near(0, 1)}, rollout, scores)
+    with caplog.at_level(logging.INFO):
+        audit({"last": Last(), "silent": Near(0, 1)}, rollout, scores)
+    lines = caplog.messages
     assert lines == [f"row 0: last 0.123 for {Last().inputs(rollout)[0]!r}"]
     assert not set(lines[0]) & set("\n\x1b")
 

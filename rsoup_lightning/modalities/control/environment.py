@@ -5,10 +5,9 @@ Notation: B = N simulator copies, T steps, O observation size, A action size, R 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from rsoup_lightning.environment import Environment, Shown
 from rsoup_lightning.errors import ConfigError, SimulationError
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
+from rsoup_lightning.modalities.control.curves import curves_of_episode
 from rsoup_lightning.modalities.control.film import film_episode
 from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
 from rsoup_lightning.modalities.control.playing import Acting
@@ -34,7 +34,7 @@ from rsoup_lightning.modalities.control.simulators import (
     choose_backend,
     make_simulator,
 )
-from rsoup_lightning.modalities.control.single import first_step, make_single
+from rsoup_lightning.modalities.control.single import first_step, make_single, step_limit
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
 from rsoup_lightning.modalities.running_calls import RunningCalls
 from rsoup_lightning.policy import Policy
@@ -42,11 +42,7 @@ from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.threads import one_thread
 
 EVALUATION_SEED = 2**30  # evaluation starts are seeded from here on, apart from those drawn for training
-CURVE_POINTS = 100  # of an episode's curves in the report
-STEP_LIMIT = 1000  # of an episode, where the environment has no limit of its own
 DIVERGED = "the policy decides on actions that are NaN: its training has diverged, lower the learning rate"
-
-logger = logging.getLogger(__name__)
 
 
 class SimulatorEnvironment(Environment):
@@ -99,13 +95,9 @@ class SimulatorEnvironment(Environment):
         self.rollouts_per_epoch = rollouts_per_epoch
         self.eval_episodes = eval_episodes
         self.eval_batch_size = eval_batch_size or eval_episodes
-        self.options = options or {}
+        self.options = dict(options or {})
         single = make_single(env_id, self.options)
-        if single.spec is None or single.spec.max_episode_steps is None:
-            if "max_episode_steps" in self.options:
-                raise SimulationError(f"{env_id!r} needs a max_episode_steps above 0: its evaluation would not end")
-            _say_limit(env_id)
-            self.options = {**self.options, "max_episode_steps": STEP_LIMIT}
+        self.options |= step_limit(single, env_id, self.options)
         self.observation_shape = single.observation_space.shape or ()
         self.actions = actions_of(single)
         seen = first_step(single, self.actions)
@@ -225,7 +217,7 @@ class SimulatorEnvironment(Environment):
         return observations
 
     def shown(self, rollout: Rollout, count: int) -> list[Shown]:
-        return [self._curves(rollout.rows(torch.tensor([row], device=rollout.mask.device))) for row in range(count)]
+        return [curves_of_episode(rollout, row, self.actions) for row in range(count)]
 
     def film(self, policy: Policy, path: Path) -> bool:
         play = _control(policy).player()
@@ -239,33 +231,10 @@ class SimulatorEnvironment(Environment):
         """Each row is given an observation, and makes an action of it."""
         return RunningCalls(soup, lambda rows, seen: list(self.player(rows).act(list(seen))), **limits)
 
-    def _curves(self, rollout: Rollout) -> Shown:
-        """One episode as curves of about a hundred points."""
-        length = int(rollout.counted)
-        stride = max(1, length // CURVE_POINTS)
-        applied = rollout["applied"][0]
-        if isinstance(self.actions, ChoiceActions):
-            series = {
-                f"action {index}" if self.action_size > 1 else "action": applied[:, index]
-                for index in range(self.action_size)
-            }
-        else:
-            series = {"‖a‖² (applied)": applied.square().sum(-1)}
-        if "x_velocity" in rollout:
-            series["velocity (m/s)"] = rollout["x_velocity"][0]
-        thinned = {name: [round(x, 4) for x in values[:length:stride].tolist()] for name, values in series.items()}
-        return Shown(title=f"seed {int(rollout['id'][0])}", text=f"{length} steps", series=thinned)
-
     def close(self) -> None:
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None
-
-
-@cache
-def _say_limit(env_id: str) -> None:
-    """Once, however many times a run makes the environment."""
-    logger.warning("%s has no step limit: its episodes end after %d (max_episode_steps)", env_id, STEP_LIMIT)
 
 
 def _control(policy: Policy) -> ControlPolicy:

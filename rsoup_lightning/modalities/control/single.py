@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +19,10 @@ import numpy as np
 from rsoup_lightning.errors import SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control.info import numbers, signal
 from rsoup_lightning.modalities.control.spaces import Actions, name_of, plain_observations
+
+STEP_LIMIT = 1000  # of an episode, where the environment has no limit of its own
+
+logger = logging.getLogger(__name__)
 
 
 def make_single(env_id: str, options: dict[str, Any], **kwargs: Any) -> gymnasium.Env:
@@ -62,6 +68,26 @@ def first_step(env: gymnasium.Env, actions: Actions) -> FirstStep:
     if reward.ndim > 1:
         raise SimulationError(f"{name_of(env)} gives a reward of shape {reward.shape}: expected a number or a vector")
     return FirstStep(len(reward) if reward.ndim else None, frozenset(signal(key) for key in numbers(info)))
+
+
+def step_limit(env: gymnasium.Env, env_id: str, options: dict[str, Any]) -> dict[str, int]:
+    """The option that limits the episodes of ``env``, made with ``options``; none where it has a limit.
+
+    Raises:
+        SimulationError: the options ask for none.
+    """
+    if env.spec is not None and env.spec.max_episode_steps is not None:
+        return {}
+    if "max_episode_steps" in options:
+        raise SimulationError(f"{env_id!r} needs a max_episode_steps above 0: its evaluation would not end")
+    _say_limit(env_id)
+    return {"max_episode_steps": STEP_LIMIT}
+
+
+@cache
+def _say_limit(env_id: str) -> None:
+    """Once, however many times a run makes the environment."""
+    logger.warning("%s has no step limit: its episodes end after %d (max_episode_steps)", env_id, STEP_LIMIT)
 
 
 def _register(env_id: str) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -128,20 +127,6 @@ def test_without_a_step_limit_there_is_one_and_it_is_said(caplog: pytest.LogCapt
     environment = SimulatorEnvironment("CliffWalking-v1", eval_episodes=1, options={"max_episode_steps": 7})
     assert environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0])).mask.shape == (1, 7)
     assert len(caplog.records) == 1
-
-
-def test_shown_choices_are_the_choices() -> None:
-    environment = SimulatorEnvironment("tests.modalities.control.own:Anything-v0", options={"action": "one of three"})
-    rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0, 1]))
-    assert environment.shown(rollout, 1)[0].series == {"action": rollout["applied"][0, :, 0].tolist()}
-
-
-def test_shown_are_curves() -> None:
-    environment, policy = _pair(options={"max_episode_steps": 50})
-    rollout = environment.evaluate(policy, next(iter(environment.eval_batches())))
-    each = environment.shown(rollout, 2)[1]
-    assert each.text == "50 steps"
-    np.testing.assert_allclose(each.series["velocity (m/s)"], rollout["x_velocity"][1], atol=1e-4)
 
 
 def test_what_a_simulator_cannot_do() -> None:

@@ -41,7 +41,8 @@ DRIFT = '''
     from rsoup_lightning.run.stage_checkpoint import StageCheckpoint
     from rsoup_lightning.environment import Environment
     from rsoup_lightning.modalities.control import GaussianMLP
-    from rsoup_lightning.module import KLPenalty, RewardFineTuner
+    from rsoup_lightning.kl_penalty import KLPenalty
+    from rsoup_lightning.module import RewardFineTuner
     from rsoup_lightning.rollout import Rollout
     from tests.conftest import Near
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from rsoup_lightning import algorithms, load, pick
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
 from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
-from rsoup_lightning.module import KLPenalty
 from rsoup_lightning.run.callbacks import benchmark_soups
 from tests.conftest import quiet_trainer
 from tests.modalities.diffusion.tiny import Bright, Colours, Random

@@ -13,10 +13,10 @@ from PIL import Image
 from rsoup_lightning import load, pick
 from rsoup_lightning.algorithms import PPO, RLOO, SCST
 from rsoup_lightning.errors import ConfigError, PictureError, RewardError
+from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.vision_language import PictureEnvironment, VisionLanguageFineTuner
 from rsoup_lightning.modalities.vision_language.rewards import Bleu, CiderD, RougeL
-from rsoup_lightning.module import KLPenalty
 from tests.conftest import quiet_trainer
 from tests.modalities.vision_language.tiny import Squares, small
 from tests.running import front, rsoup

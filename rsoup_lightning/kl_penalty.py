@@ -1,0 +1,41 @@
+"""``KLPenalty``: how far a policy may move from its reference, and how that limit adapts."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from rsoup_lightning import losses
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
+
+
+class KLPenalty:
+    """How far the policy may move from the reference: reward less β × KL per step.
+
+    Args:
+        coefficient: β at the start, in reward per nat.
+        target: wanted KL per row in nats; β then adapts (Ziegler et al. 2019). Null: β is fixed.
+        horizon: rows over which an adaptive β may change by a factor of about e^0.2.
+    """
+
+    def __init__(self, coefficient: float = 0.0, target: float | None = None, horizon: float = 10_000.0) -> None:
+        if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
+            raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
+        self.coefficient = coefficient
+        self.target = target
+        self.horizon = horizon
+
+    def measured(self, policy: Policy, rollout: Rollout) -> Tensor | None:
+        """``[B, T]`` divergence from the reference at each counted step, or None where there is no penalty."""
+        if not self.coefficient:
+            return None
+        return losses.kl_per_step(rollout.log_probs, policy.reference_log_probs(rollout)) * rollout.mask
+
+    def adapted(self, coefficient: float, kl: float, completions: int) -> float:
+        """β after so many completions of mean divergence ``kl``, in nats per row."""
+        if self.target is None:
+            return coefficient
+        return losses.adapt_kl_coefficient(
+            coefficient, kl, target=self.target, horizon=self.horizon, completions=completions
+        )
