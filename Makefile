@@ -33,6 +33,7 @@ bench: install
 	$(VENV)/bin/python benchmarks/merge_speed.py
 	$(VENV)/bin/python benchmarks/text_throughput.py
 	$(VENV)/bin/python benchmarks/text_sweep.py
+	$(VENV)/bin/python benchmarks/serve_throughput.py
 	$(VENV)/bin/python benchmarks/caption_scoring.py
 	$(VENV)/bin/python benchmarks/caption_tokens.py
 

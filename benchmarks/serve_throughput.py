@@ -1,0 +1,159 @@
+"""What do requests at many λ cost a server? One batch of 16 clients, against PEFT's adapters exchanged λ by λ.
+
+``rsoup serve`` has SmolLM2-135M and two LoRA adapters of rank 16; 16 clients ask at once over HTTP, each at a λ of its
+own, for 48 tokens. The peer has the same adapters in PEFT, and builds the one of each request's λ with
+``add_weighted_adapter("cat")``, which is exact as ours is, before it answers with transformers' ``generate``: neither
+PEFT nor other servers batch such requests. Also in the same run: the 16 clients at one λ, and the time to the first
+token of a single client at a λ that was never seen, against one that was. The base is in bfloat16 where this machine
+computes in it, else in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import torch
+from peft import PeftModel
+from text_throughput import TARGETS, prompts
+from timing import Rounds, in_turns, report
+
+from rsoup_lightning.modalities.language.base import load_base
+from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
+from rsoup_lightning.modalities.lora import LoRA, with_adapter
+
+CLIENTS, TOKENS, ROUNDS, FIRSTS = 16, 48, 5, 20
+EXPERTS = ("first", "second")
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = Rounds.asked(ROUNDS).share(0.8)
+    questions = prompts()[:CLIENTS]
+    with tempfile.TemporaryDirectory() as folder:
+        adapters = [write_adapter(Path(folder) / name, seed) for seed, name in enumerate(EXPERTS)]
+        peer = Peer(adapters, questions)
+        with served(adapters) as client:
+            shares = fresh()
+            same: list[float] = []
+
+            def ours() -> float:
+                same.append(ask(client, questions, [0.5] * CLIENTS))
+                return ask(client, questions, [next(shares) for _ in range(CLIENTS)])
+
+            result = in_turns(ours, peer.rate, rounds)
+            one = statistics.median(same[1:])
+            new, seen = first_tokens(client, questions[0], shares)
+    print(f"\n{CLIENTS} clients, each at its own λ  {result['ours']:>8,.0f} tokens/s")
+    print(f"{CLIENTS} clients at one λ           {one:>8,.0f} tokens/s")
+    print(f"PEFT, λ by λ                 {result['peer']:>8,.0f} tokens/s")
+    print(f"first token: a new λ {new * 1000:.0f} ms, one seen before {seen * 1000:.0f} ms")
+    more = {"one_lambda": one, "own_against_one": result["ours"] / one, "first_new": new, "first_seen": seen}
+    report("serve_throughput", "tokens/s", result, **more)
+
+
+def fresh() -> Iterator[float]:
+    """Shares of the first expert, none of them twice."""
+    return ((number * 0.6180339887) % 1 for number in count(1))
+
+
+def write_adapter(folder: Path, seed: int) -> Path:
+    """A LoRA adapter that changes what the model says."""
+    torch.manual_seed(seed)
+    model = with_adapter(load_base(SMOLLM2, "auto")[0], LoRA(targets=TARGETS))
+    for name, weight in model.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    model.save_pretrained(str(folder))
+    return folder
+
+
+@contextmanager
+def served(adapters: list[Path]) -> Iterator[httpx.Client]:
+    """A server of the soup, in a process of its own."""
+    experts = [f"{path.name}={path}" for path in adapters]
+    command = [sys.executable, "-m", "rsoup_lightning", "serve", "--base", SMOLLM2, "--experts", *experts]
+    process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        with httpx.Client(base_url=address, timeout=300, limits=httpx.Limits(max_connections=CLIENTS)) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def body(question: str, share: float, tokens: int = TOKENS) -> dict[str, Any]:
+    """A request at ``share`` of the first expert; no text of these adapters ends by itself but by chance."""
+    point = {EXPERTS[0]: share, EXPERTS[1]: 1 - share}
+    return {"prompt": question, "coefficients": point, "max_tokens": tokens, "seed": 0}
+
+
+def ask(client: httpx.Client, questions: list[str], shares: list[float]) -> float:
+    """All questions at once: tokens per second."""
+
+    def tokens(question: str, share: float) -> int:
+        answer = client.post("/v1/completions", json=body(question, share))
+        return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(questions)) as clients:
+        written = sum(clients.map(tokens, questions, shares))
+    return written / (time.perf_counter() - start)
+
+
+def first_tokens(client: httpx.Client, question: str, shares: Iterator[float]) -> tuple[float, float]:
+    """Seconds to the first token at new λ and at one that was seen, in turns; medians."""
+
+    def seconds(share: float) -> float:
+        start = time.perf_counter()
+        with client.stream("POST", "/v1/completions", json=body(question, share, 2) | {"stream": True}) as answer:
+            line = next(line for line in answer.iter_lines() if line.startswith("data: "))
+            took = time.perf_counter() - start
+            assert json.loads(line.removeprefix("data: "))["choices"], line
+            answer.read()
+        return took
+
+    pairs = [(seconds(next(shares)), seconds(0.5)) for _ in range(FIRSTS)][2:]
+    return statistics.median(new for new, _ in pairs), statistics.median(seen for _, seen in pairs)
+
+
+class Peer:
+    """The adapters in PEFT: one λ after another."""
+
+    def __init__(self, adapters: list[Path], questions: list[str]) -> None:
+        model, self._tokenizer = load_base(SMOLLM2, "auto")
+        self._model = PeftModel.from_pretrained(model, str(adapters[0]), adapter_name=EXPERTS[0]).eval()
+        self._model.load_adapter(str(adapters[1]), adapter_name=EXPERTS[1])
+        self._questions, self._shares = questions, fresh()
+
+    def rate(self) -> float:
+        """Tokens per second over one request of each client."""
+        start, written = time.perf_counter(), 0
+        for question in self._questions:
+            share = next(self._shares)
+            self._model.add_weighted_adapter(list(EXPERTS), [share, 1 - share], "soup", combination_type="cat")
+            self._model.set_adapter("soup")
+            tokens = self._tokenizer(question, return_tensors="pt")
+            with torch.inference_mode():
+                done = self._model.generate(**tokens, do_sample=True, max_new_tokens=TOKENS)
+            written += done.shape[1] - tokens["input_ids"].shape[1]
+            self._model.set_adapter(EXPERTS[0])
+            self._model.delete_adapter("soup")
+        return written / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
