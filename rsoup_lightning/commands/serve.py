@@ -14,7 +14,9 @@ from jsonargparse import ArgumentParser
 from rsoup_lightning.commands.merge import HelpFormatter
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.adapted import adapted
+from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.running import RunningTexts
+from rsoup_lightning.modalities.running_calls import RunningCalls
 from rsoup_lightning.optional import need
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.load import load
@@ -22,6 +24,7 @@ from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.run.parsing import parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
+from rsoup_lightning.serving.call_engine import CallEngine
 from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.text_engine import TextEngine
@@ -33,7 +36,12 @@ if TYPE_CHECKING:  # with the extra only
     from rsoup_lightning.serving.points import Points
 
 DESCRIPTION = """Serve a soup over HTTP, every request at its own λ and many at once, by OpenAI's interface:
-/v1/completions, /v1/chat/completions and /v1/models; also /health, /ready and /metrics.
+/v1/models, and by what the experts do
+  language models   /v1/completions, /v1/chat/completions
+  captioners        /v1/chat/completions, with a picture as a data URI
+  denoisers         /v1/images/generations
+  control           /v1/act: {"observations": [[...], ...]} gives {"actions": [[...], ...]}
+Also /health, /ready and /metrics.
 
 A request gives λ as "coefficients", or a preference to look up on the front as "preference", or λ in the model's name
 (review@imdb=0.3,rotten_tomatoes=0.7, or review@0.3,0.7). Its answer says in "rsoup" what was played. A line of JSON for
@@ -86,7 +94,7 @@ def _server(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[tu
     with quiet(), listening(on_stderr):
         soup = make()
         points = Points(name, soup, given.get("coefficients"), given.get("preference"))
-        engine = TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
+        engine = _engine(soup, given)
     try:
         yield create_app(engine, points, limits, gate, on_stderr), points
     finally:
@@ -110,6 +118,21 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
     points = Points(soup.offered.name, soup, given.get("coefficients"), given.get("preference"))
     upstream = Upstream(url, key, soup.offered.keep)
     yield create_gateway(upstream, soup.offered.lattice, points, limits, gate, on_stderr), points
+
+
+def _engine(soup: Soup, given: Mapping[str, Any]) -> TextEngine | CallEngine:
+    """What plays a soup, by its modality.
+
+    Raises:
+        ConfigError: the experts cannot be served, or an option is for those of another modality.
+    """
+    if isinstance(soup.at({soup.experts[0]: 1.0}), Writing):
+        return TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
+    fitting = _of(RunningCalls, given)
+    for option in _of(RunningTexts, given):
+        if option not in fitting:
+            raise ConfigError(f"--{option} is for language models, and these experts write no texts: leave it out")
+    return CallEngine(soup, **_of(Engine, given), **fitting)
 
 
 def _source(given: Mapping[str, Any]) -> tuple[str, Callable[[], Soup]]:
@@ -153,6 +176,7 @@ def _of(what: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
 NOT_TYPED: Mapping[Callable[..., Any], set[str | int]] = {
     adapted: {"base", "adapters"},
     RunningTexts: {"soup", "asking", "ends", "stops", "context", "max_new_tokens"},
+    RunningCalls: {"soup", "play"},
     Engine: {"batch"},
     Limits: set(),
 }

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.serving.call_engine import CallEngine
+from rsoup_lightning.serving.call_routes import CallDesk, call_routes
 from rsoup_lightning.serving.errors import RequestError, refusal
 from rsoup_lightning.serving.gate import Gate, guard
 from rsoup_lightning.serving.gateway import Gateway, gateway_routes
@@ -23,7 +25,9 @@ from rsoup_lightning.serving.upstream import Upstream
 from rsoup_lightning.serving.watch import watch
 
 
-def create_app(engine: TextEngine, points: Points, limits: Limits, gate: Gate, log: Callable[[str], None]) -> FastAPI:
+def create_app(
+    engine: TextEngine | CallEngine, points: Points, limits: Limits, gate: Gate, log: Callable[[str], None]
+) -> FastAPI:
     """What answers requests to one soup.
 
     Args:
@@ -38,7 +42,10 @@ def create_app(engine: TextEngine, points: Points, limits: Limits, gate: Gate, l
     async def is_alive() -> bool:
         return engine.state().alive
 
-    routes = text_routes(TextDesk(engine, points, measures, limits))
+    if isinstance(engine, CallEngine):
+        routes = call_routes(CallDesk(engine, points, measures, limits), engine.player)
+    else:
+        routes = text_routes(TextDesk(engine, points, measures, limits))
     return _application(routes, is_alive, points, measures, gate, log)
 
 

@@ -57,10 +57,11 @@ class StreamOptions(Strict):
     include_usage: bool = False
 
 
-class TextFields(Strict):
-    """What both kinds of requests for text may give; None: as the experts were trained, or the server's default.
+class SoupFields(Strict):
+    """What requests of all modalities may give; None: the server's default.
 
     Attributes:
+        model: its name, with λ or without.
         coefficients: λ, expert to weight.
         preference: μ instead, reward to weight.
         user: who asks, for the log.
@@ -69,6 +70,13 @@ class TextFields(Strict):
     model: str | None = None
     coefficients: dict[str, float] | None = None
     preference: dict[str, float] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+
+
+class TextFields(SoupFields):
+    """What both kinds of requests for text may give; None: as the experts were trained."""
+
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -81,8 +89,6 @@ class TextFields(Strict):
         Field(max_length=16),
         BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
     ] = []
-    user: str | None = None
-    safety_identifier: str | None = None
 
     @model_validator(mode="after")
     def _options_have_a_stream(self) -> TextFields:

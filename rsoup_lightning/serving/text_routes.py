@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,12 +15,9 @@ from fastapi.responses import JSONResponse
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.text_row import TextRequest
 from rsoup_lightning.run.parsing import LARGEST_SEED
-from rsoup_lightning.serving.bodies import read_body
+from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.events import DONE, EventStream, event
-from rsoup_lightning.serving.limits import Limits
-from rsoup_lightning.serving.measures import Measures
-from rsoup_lightning.serving.points import Points
 from rsoup_lightning.serving.schemas import ChatRequest, CompletionRequest, TextFields, read_fields
 from rsoup_lightning.serving.text_answers import Answer, ChatForm, CompletionForm, Form
 from rsoup_lightning.serving.text_engine import TextEngine
@@ -37,19 +33,17 @@ class Prompt:
     field: str
 
 
-class TextDesk:
+class TextDesk(Desk):
     """Turns requests for text into rows of the engine, and what these write into answers.
 
     Args:
         engine: plays the rows.
-        points: finds λ.
-        measures: counts.
-        limits: of every request.
+        *rest: as of :class:`Desk`.
     """
 
-    def __init__(self, engine: TextEngine, points: Points, measures: Measures, limits: Limits) -> None:
-        self._engine, self._points, self._measures, self._limits = engine, points, measures, limits
-        self._reading = ThreadPoolExecutor(1, "requests")  # a tokenizer is not for several threads at once
+    def __init__(self, engine: TextEngine, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._engine = engine
 
     async def answer(
         self, request: Request, prepare: Callable[[bytes, Note], tuple[Answer, list[TextRequest], bool]]
@@ -60,14 +54,8 @@ class TextDesk:
             request: as it came.
             prepare: makes of its body the answer to be, the rows, and whether to stream them.
         """
-        note, deadline = request.state.note, Deadline(self._limits.timeout)
-        try:
-            async with asyncio.timeout(deadline.left):
-                raw = await read_body(request, self._limits.max_body)
-        except TimeoutError:
-            raise deadline.error() from None
-        made = asyncio.get_running_loop().run_in_executor(self._reading, prepare, raw, note)
-        answer, rows, streams = await attended(request.receive, made, deadline)
+        note, deadline = request.state.note, self.deadline()
+        answer, rows, streams = await self.prepared(request, prepare, deadline)
         if streams:
             events = self._events(answer, rows, note, deadline)
             return EventStream(await attended(request.receive, anext(events), deadline), events, deadline)
@@ -77,7 +65,7 @@ class TextDesk:
     def completion(self, raw: bytes, note: Note) -> tuple[Answer, list[TextRequest], bool]:
         """Of ``/v1/completions``."""
         asked = read_fields(CompletionRequest, raw)
-        self._check_choices(len(asked.prompt), asked.n, "prompt")
+        self.check_choices(len(asked.prompt) * asked.n, "n" if asked.n > 1 else "prompt")
         prompts = []
         for number, given in enumerate(asked.prompt):
             field = f"prompt[{number}]" if len(asked.prompt) > 1 else "prompt"
@@ -89,18 +77,13 @@ class TextDesk:
     def chat(self, raw: bytes, note: Note) -> tuple[Answer, list[TextRequest], bool]:
         """Of ``/v1/chat/completions``."""
         asked = read_fields(ChatRequest, raw)
-        self._check_choices(1, asked.n, "messages")
+        self.check_choices(asked.n, "n")
         with blaming("messages"):
             tokens = self._engine.chat([message.turn for message in asked.messages])
         top = (asked.top_logprobs or 0) if asked.logprobs else None
         field = "max_tokens" if asked.max_tokens else "max_completion_tokens"
         limit = asked.max_tokens or asked.max_completion_tokens
         return self._rows(ChatForm(), asked, note, [Prompt(tokens, "messages")], top, limit, field)
-
-    def _check_choices(self, prompts: int, each: int, field: str) -> None:
-        if prompts * each > self._limits.max_choices:
-            said = f"{prompts * each} answers are too many for one request: {self._limits.max_choices} at most"
-            raise RequestError(said, "n" if each > 1 else field)
 
     def _rows(
         self,
@@ -112,7 +95,7 @@ class TextDesk:
         limit: int | None,
         limit_field: str,
     ) -> tuple[Answer, list[TextRequest], bool]:
-        point = self._points.find(asked.model, asked.coefficients, asked.preference)
+        point = self.points.find(asked.model, asked.coefficients, asked.preference)
         seed = secrets.randbelow(LARGEST_SEED + 1) if asked.seed is None else asked.seed
         first = TextRequest(
             prompts[0].tokens,
@@ -131,19 +114,15 @@ class TextDesk:
             rows += [replace(row, seed=(seed + number) % (LARGEST_SEED + 1)) for number in range(asked.n)]
         prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)
         note.fields |= {
-            "coefficients": point.record["coefficients"],
-            "rows": len(rows),
             "prompt_tokens": prompt_tokens,
             "seed": seed,
-            **asked.model_dump(
-                include={"model", "preference", "stream", "user", "safety_identifier"}, exclude_none=True
-            ),
+            "stream": asked.stream,
         }
-        self._measures.rows(point, len(rows))
+        self.asked(asked, note, [point] * len(rows))
         head = {
             "id": f"{form.prefix}-{note.identifier}",
             "created": int(time.time()),
-            "model": asked.model or self._points.name,
+            "model": asked.model or self.points.name,
         }
         answer = Answer(
             form,
@@ -158,7 +137,7 @@ class TextDesk:
 
     def _check(self, row: TextRequest, prompt_field: str, limit_field: str) -> None:
         """Require that a row fits, or else say whether its prompt or its limit is too long."""
-        longest = self._limits.max_prompt_tokens
+        longest = self.limits.max_prompt_tokens
         if longest is not None and len(row.prompt) > longest:
             raise RequestError(f"the prompt has {len(row.prompt)} tokens: {longest} at most", prompt_field)
         with blaming(limit_field):
@@ -197,7 +176,7 @@ class TextDesk:
     def _observe(self, answer: Answer, note: Note) -> None:
         if "first_token" not in note.fields:
             note.fields["first_token"] = round(note.seconds, 4)
-            self._measures.first_token(note.seconds)
+            self.measures.first_token(note.seconds)
         note.fields["completion_tokens"] = answer.tokens
 
 

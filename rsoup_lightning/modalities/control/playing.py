@@ -46,6 +46,22 @@ class Acting:
             SimulationError: they are not observations of this environment, or not finite.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """
+        seen = self.checked(observations)
+        batch = seen[None] if seen.shape == self.shape else seen
+
+        def decide(policy: Policy, numbers: list[int]) -> Iterable[Any]:
+            assert isinstance(policy, ControlPolicy)
+            return self.decide(policy.player(), batch[numbers])
+
+        actions = self.rows(len(batch), decide)
+        return actions[0] if batch is not seen else np.stack(actions)
+
+    def checked(self, observations: ArrayLike) -> NDArray[Any]:
+        """Observations as an array ``[B, ...]``, or one.
+
+        Raises:
+            SimulationError: they are not observations of this environment, or not finite.
+        """
         try:
             seen = np.asarray(observations)
         except ValueError as error:
@@ -56,10 +72,4 @@ class Acting:
                 f"observations must be finite and of shape {self.shape}, or of one more dimension for a batch, and "
                 f"these are {seen.dtype} of shape {seen.shape}: those of simulator() are"
             )
-
-        def decide(policy: Policy, numbers: list[int]) -> Iterable[Any]:
-            assert isinstance(policy, ControlPolicy)
-            return self.decide(policy.player(), batch[numbers])
-
-        actions = self.rows(len(batch), decide)
-        return actions[0] if batch is not seen else np.stack(actions)
+        return seen

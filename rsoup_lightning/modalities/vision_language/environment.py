@@ -85,7 +85,7 @@ class PictureEnvironment(DataEnvironment):
         return self._play(policy, "eval", batch, True, self.beams)
 
     def player(self, rows: Rows) -> Describing:
-        return Describing(rows, self._answers)
+        return Describing(rows, self._answers, self._question)
 
     def running(self, soup: Mixture, **limits: int) -> RunningCalls[tuple[Image, str]]:
         """Each row is given a picture and a question, which may be empty, and makes a text of them."""
@@ -98,12 +98,16 @@ class PictureEnvironment(DataEnvironment):
     @torch.no_grad()
     def _answers(self, policy: Policy, pictures: Sequence[Image], questions: Sequence[str]) -> list[str]:
         describing = _describing(policy)
-        prompts = [self.vocabulary.prompt(question) for question in questions]
-        for prompt, question in zip(prompts, questions, strict=True):
-            self._check_room(prompt, f"the question {question!r:.60}")
+        prompts = [self._question(question) for question in questions]
         device = next(describing.parameters()).device
         tokens = PromptTokens.of(prompts, self.vocabulary.padding).to(device)
         return self._said(self._answer(describing, describing.follow_new(pictures), tokens, True, self.beams))
+
+    def _question(self, question: str) -> list[int]:
+        """Tokens of a question."""
+        prompt = self.vocabulary.prompt(question)
+        self._check_room(prompt, f"the question {question!r:.60}")
+        return prompt
 
     def outputs(self, rollout: Rollout) -> Sequence[str]:
         return rollout.texts["answer"]

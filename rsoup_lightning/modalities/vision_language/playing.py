@@ -23,10 +23,12 @@ class Describing:
     Attributes:
         rows: which policy plays which of them.
         answer: a policy's answers to questions on pictures.
+        check: raises ConfigError for a question that is too long.
     """
 
     rows: Rows = field(repr=False)
     answer: Callable[[Policy, Sequence[Image], Sequence[str]], list[str]] = field(repr=False)
+    check: Callable[[str], object] = field(repr=False)
 
     def describe(self, pictures: Sequence[Image], questions: Sequence[str] | None = None) -> list[str]:
         """A caption of each of B pictures, or the answer to a question on it, whatever is asked beside it.
