@@ -27,7 +27,7 @@ class ActRequest(SoupFields):
     """
 
     observations: Annotated[list[Any], Field(min_length=1)]
-    coefficients: dict[str, float] | list[dict[str, float]] | None = None  # type: ignore[assignment]
+    coefficients: Annotated[Any, BeforeValidator(lambda given: _lambdas(given))] = None
 
 
 class DrawRequest(SoupFields):
@@ -78,6 +78,14 @@ class DescribeRequest(SoupFields):
     }
     messages: Annotated[list[PictureMessage], Field(min_length=1, max_length=1)]
     stream: bool = False
+
+
+def _lambdas(given: Any) -> dict[str, float] | list[dict[str, float]]:
+    """One λ, or a list of them."""
+    for point in given if isinstance(given, list) else [given]:
+        if not isinstance(point, dict) or not all(type(weight) in (int, float) for weight in point.values()):
+            raise ValueError("must be λ, a weight for each expert, or a list with such a λ for each row")
+    return given  # type: ignore[no-any-return]
 
 
 def _asked(given: Any) -> tuple[Image.Image, str]:
