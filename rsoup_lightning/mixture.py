@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 from rsoup_lightning.errors import CoefficientError
@@ -28,7 +29,8 @@ class Mixture(Protocol):
         """Whether rows at different λ can share a batch."""
 
     def mixed(self, points: Sequence[Coefficients]) -> Policy:
-        """What plays M points λ, its rows in one group per λ, in order; until the next call.
+        """What plays M points λ, its rows in one group per λ, in order; where they do not share a batch, until the next
+        call.
 
         Raises:
             ConfigError: different λ of experts that cannot play side by side.
@@ -59,6 +61,11 @@ class Rows:
             raise CoefficientError(f"{len(self.at)} λ for {count} rows: give one for each")
         return list(self.at) if self.each else [*self.at] * count
 
+    @cached_property
+    def _together(self) -> Policy:
+        """What plays all rows at once, mixed once however often they play."""
+        return self.mixture.mixed(self.at if self.each else self.at[:1])
+
     def __call__(self, count: int, play: Callable[[Policy, list[int]], Iterable[T]]) -> list[T]:
         """What ``play`` makes of ``count`` rows.
 
@@ -71,8 +78,7 @@ class Rows:
         """
         points = self.points(count)
         if self.mixture.side_by_side:
-            together = self.at if self.each else self.at[:1]
-            return list(play(self.mixture.mixed(together), list(range(count)))) if count else []
+            return list(play(self._together, list(range(count)))) if count else []
         made: dict[int, T] = {}
         for point in dict.fromkeys(points):  # those at one λ after those at another
             numbers = [row for row, own in enumerate(points) if own == point]

@@ -53,3 +53,11 @@ def test_how_many_rows(side_by_side: bool) -> None:
     with pytest.raises(CoefficientError, match="3 λ for 4 rows: give one for each"):
         Rows(mixture, POINTS)(4, numbers)
     assert Rows(mixture, POINTS[:1], each=False).points(2) == POINTS[:1] * 2
+
+
+def test_a_mix_that_shares_a_batch_is_made_once_however_often_it_plays() -> None:
+    mixture = Listed(True)
+    rows = Rows(mixture, POINTS[:1], each=False)
+    for count in (1, 1, 3):
+        rows(count, numbers)
+    assert mixture.made == [POINTS[:1]]
