@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nicegui
 import uvicorn
 from fastapi import FastAPI, Request
 from nicegui import ui
@@ -18,6 +20,7 @@ from rsoup_lightning.explorer.run_page import run_page
 from rsoup_lightning.explorer.shelf import Shelf
 
 LOOK = Path(__file__).parent / "look.css"
+PACE = LOOK.with_name("pace.js")
 TITLE = "rsoup explore"
 ACCENT = "#1f6fae"
 
@@ -44,6 +47,8 @@ def application(shelf: Shelf, token: str | None = None) -> FastAPI:
                 tag("h1", "No such run")
                 tag("p", f"There is no run called {name} here.", "faint")
 
+    if len(shelf.runs) == 1:  # whose experts somebody will want to see, and as soon as they look
+        nicegui.app.on_startup(next(iter(shelf.runs.values())).load_ahead)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     ui.run_with(app, title=TITLE, dark=None, tailwind=False, favicon="🍲", show_welcome_message=False)
     if token is not None:
@@ -66,6 +71,7 @@ def serve_pages(app: FastAPI, listening: socket.socket, ready: Callable[[], None
             ready()
 
     settings = uvicorn.Config(app, log_level="warning", ws_max_size=2**24, timeout_graceful_shutdown=1)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="nicegui")  # it looks at every object there is
     Reporting(settings).run(sockets=[listening])
 
 
@@ -73,6 +79,7 @@ def serve_pages(app: FastAPI, listening: socket.socket, ready: Callable[[], None
 def _framed(name: str) -> Iterator[None]:
     """What is around every page: the look, the way home, the light."""
     ui.add_css(LOOK.read_text(encoding="utf-8"))
+    ui.add_head_html(f"<script>{PACE.read_text(encoding='utf-8')}</script>")
     ui.colors(primary=ACCENT)
     ui.page_title(f"{name} – {TITLE}" if name else TITLE)
     with box("top"):

@@ -56,6 +56,11 @@ class Status:
         """It is over."""
         self._show(f"<span class=faint>{html.escape(text)}</span>" if text else "")
 
+    @property
+    def text(self) -> str:
+        """What it says, as HTML."""
+        return self._line.content
+
     def _show(self, content: str) -> None:
         self._line.set_content(content)
         self._line.set_visibility(bool(content))

@@ -13,8 +13,10 @@ from rsoup_lightning.explorer.elements import box, section, tag
 from rsoup_lightning.explorer.front_view import ExpectedView, FrontView
 from rsoup_lightning.explorer.home import facts
 from rsoup_lightning.explorer.mixer import Mixer
+from rsoup_lightning.explorer.panels import Panels
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
+from rsoup_lightning.explorer.showings import showing_of
 from rsoup_lightning.explorer.take import Take
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.meanings import reward_meanings, task_meaning
@@ -44,6 +46,7 @@ async def run_page(run: Run, address: Mapping[str, str]) -> None:
             tag("h3", "λ")
             Mixer(selection)
             ExpectedView(run.front, selection)
+    Panels(run, selection, showing_of)
     with section("Take it with you"):
         Take(run.front.run, selection)
     with section("Experts, rewards and cost"):

@@ -57,6 +57,11 @@ class Selection:
             self.asked = asked
             self._changed(self._asked)
 
+    def note(self, **values: str) -> None:
+        """As :meth:`ask`, of what nobody else needs to hear of."""
+        self.asked = {name: value for name, value in {**self.asked, **values}.items() if value}
+        self._changed([])
+
     @property
     def address(self) -> str:
         """The query part of the address that shows the same."""

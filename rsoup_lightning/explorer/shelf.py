@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,11 @@ class Run:
     front: Front
     owner: Owner = field(repr=False)
     _loading: asyncio.Task[Soup] | None = None
+
+    async def load_ahead(self) -> None:
+        """Load its experts before anybody asks; what is wrong with them is said to who does."""
+        with suppress(RSoupError):
+            await self.soup()
 
     async def soup(self) -> Soup:
         """Its experts, loaded once for all who look at it.
@@ -62,7 +68,10 @@ def shelve(folders: Sequence[str]) -> Shelf:
     """
     places = [place for folder in folders for place in _runs_in(user_path(folder))]
     shelf = Shelf({}, {})
-    for place in dict.fromkeys(place.resolve() for place in places):
+    distinct: dict[Path, Path] = {}
+    for place in places:
+        distinct.setdefault(place.resolve(), place)
+    for place in distinct.values():
         name = _new_name(place, {*shelf.runs, *shelf.broken})
         try:
             shelf.runs[name] = Run(name, Front.load(place), Owner(name))
@@ -89,6 +98,7 @@ def _is_run(folder: Path) -> bool:
 
 def _new_name(place: Path, taken: set[str]) -> str:
     """The folder's name, with its parent's where another run is called the same, or else a number."""
+    place = place.resolve()
     candidates = [place.name, f"{place.parent.name}-{place.name}"]
     candidates += [f"{place.name}-{number}" for number in range(2, len(taken) + 3)]
     return next(name for name in candidates if name not in taken)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.explorer.browsing import CHROMIUM, FLAGS, Watched, demo_run, served
+from tests.playing.conftest import run
+
+__all__ = ["run"]
 
 
 @pytest.fixture(scope="package")
@@ -27,6 +31,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for rewards in (2, 3, 4):
         demo_run(folder / f"of_{rewards}", rewards)
     with served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
+def acting(run: Path) -> Iterator[str]:
+    """The address of a page with a run of locomotion that plays."""
+    with served(run) as address:
         yield address
 
 

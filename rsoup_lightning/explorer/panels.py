@@ -1,0 +1,174 @@
+"""Three policies side by side that differ by λ alone: one expert, the chosen λ, another expert; or what was pinned."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.explorer import mixing
+from rsoup_lightning.explorer.elements import Status, box, section, set_text, tag
+from rsoup_lightning.explorer.field import Field
+from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning.explorer.owner import Owner
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.shelf import Run
+from rsoup_lightning.explorer.showing import Showing
+
+logger = logging.getLogger(__name__)
+
+PIN = "the λ that is chosen now"
+PINNED = "pinned: "
+
+
+class Panel:
+    """One policy at play; a new λ or question breaks off what it does.
+
+    Args:
+        name: what it is called, in the address too.
+        showing: of its modality.
+        owner: the thread of the soup.
+        mix: tells its λ.
+        classes: how it looks.
+
+    Attributes:
+        header: its head, to be filled.
+        status: says what went wrong.
+    """
+
+    def __init__(self, name: str, showing: Showing, owner: Owner, mix: Callable[[], Mix], classes: str = "") -> None:
+        self._showing, self._owner, self._mix = showing, owner, mix
+        self._shown: Mix | None = None
+        self._task: asyncio.Task[None] | None = None
+        with box(f"panel {classes}", "article").props(f'aria-label="{name}"'):
+            self.header = box("", "header")
+            self._words = tag("span", "", "small faint number")
+            self._place = showing.place(name)
+            self.status = Status()
+
+    def follow(self) -> None:
+        """Play again if λ is another."""
+        if self._mix() != self._shown:
+            self.play()
+
+    def play(self) -> None:
+        """Play from the beginning."""
+        self.stop()
+        self._shown = self._mix()
+        set_text(self._words, mixing.in_words(self._shown))
+        self._task = asyncio.create_task(self._played(self._shown))
+
+    def stop(self) -> None:
+        """Break off what it does."""
+        if self._task:
+            self._task.cancel()
+
+    async def _played(self, mix: Mix) -> None:
+        self._place.begin()
+        self.status.busy("…")
+        try:
+            async for part in self._owner.each(lambda: self._showing.play(mix)):
+                self._place.add(part)
+        except RSoupError as error:
+            self.status.wrong(str(error))
+        except Exception as error:  # of a model or a simulator, which may raise anything; the page goes on
+            logger.exception("a panel failed")
+            self.status.wrong(f"{type(error).__name__}: {error}")
+        else:
+            self._place.end()
+            self.status.done()
+
+
+class Panels:
+    """The section of a run's page in which its policies play.
+
+    Args:
+        run: whose.
+        selection: of the visitor.
+        showing_of: the showing for a soup.
+    """
+
+    def __init__(self, run: Run, selection: Selection, showing_of: Callable[[Any, Selection], Showing]) -> None:
+        self._run, self._selection, self._showing_of = run, selection, showing_of
+        self._panels: list[Panel] = []
+        with section("Played now"):
+            self._status = Status()
+            self._asked, self._row = box("asked"), box("panels")
+        client = ui.context.client
+        client.on_delete(self._stop)
+        ui.timer(0, self._begin, once=True)
+
+    async def _begin(self) -> None:
+        self._status.busy("Loading the experts …")
+        try:
+            soup = await self._run.soup()
+            showing = await self._run.owner.do(lambda: self._showing_of(soup, self._selection))
+        except RSoupError as error:
+            self._status.wrong(str(error))
+            return
+        self._status.done()
+        with self._asked:
+            showing.ask()
+        experts = self._selection.experts
+        with self._row:
+            if len(experts) > 1:
+                self._panels.append(self._side("left", experts[0], showing))
+            chosen = Panel("chosen λ", showing, self._run.owner, lambda: self._selection.mix, "chosen")
+            with chosen.header:
+                tag("h3", "Chosen λ")
+            self._panels.append(chosen)
+            if len(experts) > 1:
+                self._panels.append(self._side("right", experts[1], showing))
+        self._selection.on_move(self._follow)
+        self._selection.on_ask(self._play)
+        self._play()
+
+    def _follow(self) -> None:
+        for panel in self._panels:
+            panel.follow()
+
+    def _play(self) -> None:
+        for panel in self._panels:
+            panel.play()
+
+    def _side(self, side: str, expert: str, showing: Showing) -> Panel:
+        """A panel of an expert, or of a λ that is pinned beside the chosen one."""
+        pinned = _Pinned(side, expert, self._selection)
+        panel = Panel(side, showing, self._run.owner, lambda: pinned.mix)
+        with panel.header:
+            pinned.build(panel.follow)
+        return panel
+
+    def _stop(self) -> None:
+        for panel in self._panels:
+            panel.stop()
+
+
+class _Pinned:
+    """What stands beside the chosen λ, kept in the address."""
+
+    def __init__(self, side: str, expert: str, selection: Selection) -> None:
+        self._side, self._expert, self._selection = side, expert, selection
+        self.mix = mixing.alone(selection.experts, expert)
+        if side in selection.asked:
+            try:
+                self.mix = mixing.of_address(selection.asked[side], selection.experts)
+            except RSoupError as error:
+                selection.complaint = str(error)
+
+    def build(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        now = next((name for name, weight in self.mix.items() if weight == 1), PINNED + mixing.in_words(self.mix))
+        options = [*self._selection.experts, PIN, *([now] if now.startswith(PINNED) else [])]
+        Field("beside it", now, self._picked, "choice", options)
+
+    def _picked(self, name: str) -> None:
+        if name.startswith(PINNED):
+            return
+        self.mix = dict(self._selection.mix) if name == PIN else mixing.alone(self._selection.experts, name)
+        self._changed()
+        self._selection.note(**{self._side: "" if name == self._expert else mixing.in_address(self.mix)})

@@ -1,0 +1,58 @@
+"""What a modality brings to the page: its questions, and a place for what plays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.playing.soup import Soup
+
+
+class Screen(Protocol):
+    """Where one policy shows what it does."""
+
+    def begin(self) -> None:
+        """Something new begins: what was shown is old."""
+
+    def add(self, part: Any) -> None:
+        """Show the next part of it."""
+
+    def end(self) -> None:
+        """That was all."""
+
+
+class Showing(ABC):
+    """A modality on the page of a run.
+
+    Args:
+        soup: what plays.
+        selection: what is asked of it.
+    """
+
+    def __init__(self, soup: Soup, selection: Selection) -> None:
+        self.soup, self.selection = soup, selection
+
+    @abstractmethod
+    def ask(self) -> None:
+        """Build the fields in which a visitor asks for something."""
+
+    @abstractmethod
+    def place(self, name: str) -> Screen:
+        """Build a place for one policy."""
+
+    @abstractmethod
+    def play(self, mix: Mix) -> Iterator[Any]:
+        """The parts of what the soup at λ does, one by one, in the thread that owns it.
+
+        Raises:
+            RSoupError: it cannot do what was asked.
+        """
+
+    @property
+    def seed(self) -> int:
+        """Of the chances that all of them meet."""
+        text = self.selection.asked.get("seed", "0")
+        return int(text) % 2**32 if text.isdecimal() else 0

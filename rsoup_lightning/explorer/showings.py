@@ -1,0 +1,26 @@
+"""Which showing a soup plays on: what its player can do says so."""
+
+from __future__ import annotations
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.explorer.control import ControlShowing
+from rsoup_lightning.explorer.mixing import alone
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.playing.soup import Soup
+
+SHOWINGS: dict[type, type[Showing]] = {Acting: ControlShowing}
+
+
+def showing_of(soup: Soup, selection: Selection) -> Showing:
+    """The showing for a soup, found by playing one expert: whatever its task.
+
+    Raises:
+        ConfigError: the page shows no such thing, or nobody has said how these experts are played.
+    """
+    player = soup.at(alone(soup.experts, soup.experts[0]))
+    for kind, showing in SHOWINGS.items():
+        if isinstance(player, kind):
+            return showing(soup, selection)
+    raise ConfigError(f"the page does not know how to show what a {type(player).__name__} does")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.explorer.browsing import Watched, needs_browser
+
+pytestmark = needs_browser
+
+ENDED = "() => [...document.querySelectorAll('.theatre')].filter((each) => each.dataset.ended === 'true').length === 3"
+
+
+def test_three_episodes_are_played_and_follow_lambda(acting: str, visit: Callable[..., Watched]) -> None:
+    page = visit(acting).open("/run/run")
+    page.wait_for_function(ENDED, timeout=60_000)
+    theatres = page.locator(".theatre")
+    assert [theatres.nth(number).get_attribute("data-steps") for number in range(3)] == ["40"] * 3
+    inked = (
+        """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x)"""
+    )
+    assert all(theatres.nth(number).locator("canvas").first.evaluate(inked) for number in range(3))
+    page.get_by_role("slider", name="λ, from risky to cautious").focus()
+    page.keyboard.press("End")
+    page.get_by_text("risky 0 · cautious 1").nth(1).wait_for()  # the chosen one is the second expert now
+    page.wait_for_function(ENDED)
+    page.get_by_role("button", name="Pause").click()
+    for number in range(2):
+        page.get_by_label("step of the episode").fill(str(10 + number))
+        page.get_by_text(f"step {10 + number}").wait_for()
+    middle, right = (page.locator(".theatre .small").nth(number).text_content() for number in (1, 2))
+    assert middle == right and "velocity" in middle  # the same policy from the same start
+
+
+def test_another_start_and_a_pin_are_in_the_address(acting: str, visit: Callable[..., Watched]) -> None:
+    page = visit(acting).open("/run/run?at=risky:0.25,cautious:0.75")
+    page.wait_for_function(ENDED, timeout=60_000)
+    page.get_by_label("start (seed)").fill("7")
+    page.get_by_label("start (seed)").blur()
+    page.wait_for_url("**seed=7")
+    page.get_by_label("beside it").first.select_option("the λ that is chosen now")
+    page.wait_for_url("**left=risky:0.25,cautious:0.75")
+    again = visit(acting).open(page.url[len(acting.rstrip("/")) :])
+    again.wait_for_function(ENDED, timeout=60_000)
+    assert again.get_by_text("risky 0.25 · cautious 0.75").count() == 3  # in the menu too
+    assert again.get_by_label("start (seed)").input_value() == "7"
