@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse import ArgumentParser
@@ -114,7 +114,7 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
 
     run, url, key = given.get("run"), given["url"], os.environ.get("VLLM_API_KEY")
     front = Front.load(run) if run is not None else None
-    soup = RemoteSoup(offered(url, key, given.get("name", run and PurePath(run).name)), front)
+    soup = RemoteSoup(offered(url, key, given.get("name", run and Path(run).resolve().name)), front)
     points = Points(soup.offered.name, soup, given.get("coefficients"), given.get("preference"))
     upstream = Upstream(url, key, soup.offered.keep)
     yield create_gateway(upstream, soup.offered.lattice, points, limits, gate, on_stderr), points
@@ -147,13 +147,15 @@ def _source(given: Mapping[str, Any]) -> tuple[str, Callable[[], Soup]]:
         for option in ("base", "experts", *settings):
             if option in given:
                 raise ConfigError(f"--{option} is for adapters that no run has made: leave it out, or the run {run}")
-        return given.get("name", PurePath(run).name), lambda: load(run, seed=given.get("seed"), device=device)
+        return given.get("name", Path(run).resolve().name), lambda: load(run, seed=given.get("seed"), device=device)
     if base is None or experts is None:
         raise ConfigError("give the folder of a run, or --base MODEL and --experts kind=LORA1 brief=LORA2")
     if "seed" in given:
         raise ConfigError("--seed says whose experts to play of a run: leave it out")
     adapters = _adapters(experts)
-    return given.get("name", PurePath(base).name), lambda: Soup.from_adapters(base, adapters, device=device, **settings)
+    return given.get("name", Path(base).resolve().name), lambda: Soup.from_adapters(
+        base, adapters, device=device, **settings
+    )
 
 
 def _adapters(experts: Sequence[str]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def create_gateway(
         log: takes a line of JSON for each request.
     """
     measures = Measures()
-    routes = gateway_routes(Gateway(upstream, points, lattice, measures, limits))
+    routes = gateway_routes(Gateway(upstream, lattice, points, measures, limits))
     return _application(routes, upstream.is_alive, points, measures, gate, log)
 
 

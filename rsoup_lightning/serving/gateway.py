@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
@@ -14,17 +13,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rsoup_lightning.errors import UnknownNameError
-from rsoup_lightning.serving.bodies import read_body
+from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import LONGEST, RequestError
 from rsoup_lightning.serving.events import DONE, EventStream, event
 from rsoup_lightning.serving.lattice import on_lattice
-from rsoup_lightning.serving.limits import Limits
-from rsoup_lightning.serving.measures import Measures
 from rsoup_lightning.serving.model_names import model_name
-from rsoup_lightning.serving.points import Points
 from rsoup_lightning.serving.schemas import read_fields
 from rsoup_lightning.serving.upstream import Reply, Upstream
-from rsoup_lightning.serving.waiting import Deadline, attended
+from rsoup_lightning.serving.waiting import attended
 from rsoup_lightning.serving.watch import Note
 
 OURS = ("coefficients", "preference")
@@ -44,30 +40,23 @@ class Addressed(BaseModel):
     preference: dict[str, float] | None = None
 
 
-class Gateway:
+class Gateway(Desk):
     """Passes requests on, and what vLLM answers back.
 
     Args:
         upstream: the vLLM.
-        points: finds λ.
         lattice: steps that λ is rounded to, as vLLM does.
-        measures: counts.
-        limits: of every request.
+        *rest: as of :class:`Desk`.
     """
 
-    def __init__(self, upstream: Upstream, points: Points, lattice: int, measures: Measures, limits: Limits) -> None:
-        self._upstream, self._points, self._lattice = upstream, points, lattice
-        self._measures, self._limits = measures, limits
+    def __init__(self, upstream: Upstream, lattice: int, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._upstream, self._lattice = upstream, lattice
 
     async def answer(self, request: Request) -> Response:
         """The response to a request for text."""
-        note, deadline = request.state.note, Deadline(self._limits.timeout)
-        try:
-            async with asyncio.timeout(deadline.left):
-                raw = await read_body(request, self._limits.max_body)
-        except TimeoutError:
-            raise deadline.error() from None
-        body, record = self._translated(read_fields(Addressed, raw), note)
+        note, deadline = request.state.note, self.deadline()
+        body, record = await self.prepared(request, self._translated, deadline)
         asked = self._upstream.ask(request.url.path, body, note.identifier)
         reply = await attended(request.receive, asked, deadline)
         try:
@@ -81,22 +70,23 @@ class Gateway:
         await reply.close()
         return _passed(reply, content, record, note)
 
-    def _translated(self, asked: Addressed, note: Note) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _translated(self, raw: bytes, note: Note) -> tuple[dict[str, Any], dict[str, Any]]:
         """The request as vLLM takes it, and what the answer is to say of λ."""
+        asked = read_fields(Addressed, raw)
         for name in asked.model_extra or {}:
             if get_close_matches(name, OURS, cutoff=0.8):  # vLLM takes no notice of fields that it does not know
                 raise RequestError(str(UnknownNameError("field", name, OURS)), name)
-        point = self._points.find(asked.model, asked.coefficients, asked.preference)
+        point = self.points.find(asked.model, asked.coefficients, asked.preference)
         played = on_lattice(point.coefficients, self._lattice)
-        record = {**point.record, "coefficients": dict(zip(self._points.experts, played, strict=True))}
+        record = {**point.record, "coefficients": dict(zip(self.points.experts, played, strict=True))}
         if played != point.coefficients:
             record["asked"] = point.record["coefficients"]
         given = asked.model_dump(exclude_unset=True)
         note.fields |= {name: given[name] for name in ("model", "preference", "stream", "user") if name in given}
         note.fields["coefficients"] = record["coefficients"]
-        self._measures.rows(replace(point, record=record), asked.n or 1)
+        self.measures.rows(replace(point, record=record), asked.n or 1)
         body = {name: value for name, value in given.items() if name not in OURS}
-        return {**body, "model": model_name(self._points.name, played)}, record
+        return {**body, "model": model_name(self.points.name, played)}, record
 
     async def _events(self, reply: Reply, record: Mapping[str, Any], note: Note) -> AsyncGenerator[bytes]:
         """The events of a reply; the last one also says what λ was.
@@ -107,7 +97,7 @@ class Gateway:
         try:
             async for each in reply.events():
                 if not begun:
-                    self._measures.first_token(note.seconds)
+                    self.measures.first_token(note.seconds)
                 begun = True
                 if held:
                     yield _with_record(held, record) if each == DONE else held

@@ -67,14 +67,14 @@ class Points:
     ) -> None:
         if AT in name or not name:
             raise ConfigError(f"the model's name is {name!r}: it needs one without {AT}, which λ follows")
-        if coefficients and preference:
+        if coefficients is not None and preference is not None:
             raise ConfigError("give coefficients or a preference as the default, not both")
         self.name, self.experts, self.rewards, self._front = name, soup.experts, soup.rewards, soup.front
         self._picked = lru_cache(REMEMBERED)(self._pick)
         self.default: ServedPoint | None = None
-        if coefficients:
+        if coefficients is not None:
             self.default = self._named(coefficients)
-        elif preference:
+        elif preference is not None:
             self.default = self._picked(tuple(preference.items()))
         elif len(self.experts) == 1:
             self.default = self._at((1.0,))

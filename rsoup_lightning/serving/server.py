@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.serving.gate import Gate
 
 LARGEST_PORT = 65535
+
+logger = logging.getLogger(__name__)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -54,9 +57,14 @@ class Server(uvicorn.Server):
         gate: which the first signal closes.
         patience: seconds for what runs.
         ready: called once connections are accepted.
+
+    Raises:
+        ConfigError: patience is negative.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, patience: float, ready: Callable[[], None]) -> None:
+        if not patience >= 0:
+            raise ConfigError(f"patience is {patience}: it must not be negative")
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -69,6 +77,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._gate, self._patience, self._ready = gate, patience, ready
         self._end = float("inf")
+        self._told = False
 
     def close(self) -> None:
         """Turn away what comes; end when nothing runs, or patience does."""
@@ -86,5 +95,8 @@ class Server(uvicorn.Server):
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
+        if self._gate.closed and not self._told:  # not in the signal's handler, amid whatever it interrupted
+            self._told = True
+            logger.info("stopping; requests to answer first: %d; another signal breaks them off", self._gate.inside)
         ended = self._gate.closed and (self._gate.inside == 0 or time.monotonic() > self._end)
         return ended or await super().on_tick(counter)

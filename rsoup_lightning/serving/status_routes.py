@@ -14,6 +14,8 @@ from rsoup_lightning.serving.measures import Measures
 from rsoup_lightning.serving.model_names import AT
 from rsoup_lightning.serving.points import Points
 
+PROBES = ["GET", "HEAD"]
+
 
 def status_routes(
     is_alive: Callable[[], Awaitable[bool]], points: Points, measures: Measures, gate: Gate, started: int
@@ -32,12 +34,12 @@ def status_routes(
     def status(well: bool, said: str) -> Response:
         return JSONResponse({"status": said}, 200 if well else 503)
 
-    @router.get("/health")
+    @router.api_route("/health", methods=PROBES)
     async def health() -> Response:
         alive = await is_alive()
         return status(alive, "alive" if alive else "the engine has stopped")
 
-    @router.get("/ready")
+    @router.api_route("/ready", methods=PROBES)
     async def ready() -> Response:
         accepting = await is_alive() and not gate.closed
         return status(accepting, "ready" if accepting else "stopping")

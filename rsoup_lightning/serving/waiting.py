@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,12 +25,12 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._end = seconds, asyncio.get_running_loop().time() + seconds
+        self._seconds, self._end = seconds, time.monotonic() + seconds
 
     @property
     def left(self) -> float:
         """Seconds until then, not negative."""
-        return max(self._end - asyncio.get_running_loop().time(), 0.0)
+        return max(self._end - time.monotonic(), 0.0)
 
     def error(self) -> RequestError:
         """What is said then."""

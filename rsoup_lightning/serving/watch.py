@@ -88,7 +88,8 @@ def watch(app: ASGIApp, measures: Measures, log: Callable[[str], None]) -> ASGIA
         finally:
             path = scope["route"].path if "route" in scope else "other"
             measures.request(path, note.status, note.seconds)
-            asked = {"id": note.identifier, "method": scope["method"], "path": scope["path"]}
+            client = scope.get("client") or ("",)
+            asked = {"id": note.identifier, "client": client[0], "method": scope["method"], "path": scope["path"]}
             log(_line(**asked, status=note.status, seconds=round(note.seconds, 4), **note.fields))
 
     return watched
@@ -98,14 +99,16 @@ def watch(app: ASGIApp, measures: Measures, log: Callable[[str], None]) -> ASGIA
 def structured(log: Callable[[str], None]) -> Iterator[None]:
     """What the library and uvicorn say inside the block goes to ``log`` too, as lines of JSON."""
     loggers = [logging.getLogger(name) for name in ("rsoup_lightning", "uvicorn")]
-    before = [logger.handlers[:] for logger in loggers]
+    before = [(logger.handlers[:], logger.level) for logger in loggers]
     try:
         for logger in loggers:
             logger.handlers[:] = [_Lines(log)]
+            logger.setLevel(logging.INFO)
         yield
     finally:
-        for logger, handlers in zip(loggers, before, strict=True):
+        for logger, (handlers, level) in zip(loggers, before, strict=True):
             logger.handlers[:] = handlers
+            logger.setLevel(level)
 
 
 class _Lines(logging.Handler):

@@ -134,7 +134,9 @@ def test_a_key_a_default_and_a_graceful_end(options: list[str]) -> None:
         assert process.returncode == 0 and out == ""
         loading, *lines = err.splitlines()
         assert loading == "loading mine ..." and "Traceback" not in err and "secret" not in err
-        assert [json.loads(line)["status"] for line in lines] == [401, 200]
+        refused, stopping, answered = map(json.loads, lines)
+        assert (refused["status"], answered["status"]) == (401, 200)
+        assert stopping["message"] == "stopping; requests to answer first: 1; another signal breaks them off"
 
 
 def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

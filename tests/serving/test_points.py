@@ -91,6 +91,7 @@ def test_no_preference_without_a_front() -> None:
         ("", {}, ConfigError),
         ("a", {"coefficients": {"kind": 0.4}}, CoefficientError),
         ("a", {"coefficients": {"knd": 1}}, UnknownNameError),
+        ("a", {"coefficients": {}}, CoefficientError),
         ("a", {"preference": {"kind": 1}}, FrontError),
         ("a", {"coefficients": {"kind": 1}, "preference": {"kind": 1}}, ConfigError),
     ],

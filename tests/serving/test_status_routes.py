@@ -16,6 +16,7 @@ def test_alive_and_ready() -> None:
         return client.get("/health").status_code, client.get("/ready").status_code
 
     assert statuses() == (200, 200)
+    assert [client.head(path).status_code for path in ("/health", "/ready")] == [200, 200]
     gate.closed = True
     assert statuses() == (200, 503)
     gate.closed = False

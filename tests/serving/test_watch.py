@@ -34,6 +34,7 @@ def test_a_line_for_each_request() -> None:
     assert datetime.fromisoformat(first.pop("time")).tzinfo
     assert first.pop("seconds") >= first.pop("first_token") > 0
     assert first == {
+        "client": "testclient",
         "id": answer.headers["x-request-id"],
         "method": "POST",
         "path": "/v1/chat/completions",
