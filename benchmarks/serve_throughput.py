@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import torch
 from peft import PeftModel
 from text_throughput import TARGETS, prompts
@@ -80,7 +80,7 @@ def write_adapter(folder: Path, seed: int) -> Path:
 
 
 @contextmanager
-def served(adapters: list[Path]) -> Iterator[httpx.Client]:
+def served(adapters: list[Path]) -> Iterator[httpx2.Client]:
     """A server of the soup, in a process of its own."""
     experts = [f"{path.name}={path}" for path in adapters]
     command = [sys.executable, "-m", "rsoup_lightning", "serve", "--base", SMOLLM2, "--experts", *experts]
@@ -88,7 +88,7 @@ def served(adapters: list[Path]) -> Iterator[httpx.Client]:
     try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
-        with httpx.Client(base_url=address, timeout=300, limits=httpx.Limits(max_connections=CLIENTS)) as client:
+        with httpx2.Client(base_url=address, timeout=300, limits=httpx2.Limits(max_connections=CLIENTS)) as client:
             yield client
     finally:
         process.terminate()
@@ -101,7 +101,7 @@ def body(question: str, share: float, tokens: int = TOKENS) -> dict[str, Any]:
     return {"prompt": question, "coefficients": point, "max_tokens": tokens, "seed": 0}
 
 
-def ask(client: httpx.Client, questions: list[str], shares: list[float]) -> float:
+def ask(client: httpx2.Client, questions: list[str], shares: list[float]) -> float:
     """All questions at once: tokens per second."""
 
     def tokens(question: str, share: float) -> int:
@@ -114,7 +114,7 @@ def ask(client: httpx.Client, questions: list[str], shares: list[float]) -> floa
     return written / (time.perf_counter() - start)
 
 
-def first_tokens(client: httpx.Client, question: str, shares: Iterator[float]) -> tuple[float, float]:
+def first_tokens(client: httpx2.Client, question: str, shares: Iterator[float]) -> tuple[float, float]:
     """Seconds to the first token at new λ and at one that was seen, in turns; medians."""
 
     def seconds(share: float) -> float:
