@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from starlette.types import Receive
 
-from rsoup_lightning.serving.engine import A, Engine, P
+from rsoup_lightning.serving.batches import A, P
+from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.errors import ClientGoneError, RequestError, blaming
 
 T = TypeVar("T")
