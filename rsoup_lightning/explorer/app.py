@@ -18,6 +18,7 @@ from rsoup_lightning.explorer.elements import box, button, tag
 from rsoup_lightning.explorer.home import home
 from rsoup_lightning.explorer.run_page import run_page
 from rsoup_lightning.explorer.shelf import Shelf
+from rsoup_lightning.report.page import WORDS
 
 LOOK = Path(__file__).parent / "look.css"
 PACE = LOOK.with_name("pace.js")
@@ -79,7 +80,8 @@ def serve_pages(app: FastAPI, listening: socket.socket, ready: Callable[[], None
 def _framed(name: str) -> Iterator[None]:
     """What is around every page: the look, the way home, the light."""
     ui.add_css(LOOK.read_text(encoding="utf-8"))
-    ui.add_head_html(f"<script>{PACE.read_text(encoding='utf-8')}</script>")
+    for script in (PACE, WORDS):
+        ui.add_head_html(f"<script>{script.read_text(encoding='utf-8')}</script>")
     ui.colors(primary=ACCENT)
     ui.page_title(f"{name} – {TITLE}" if name else TITLE)
     with box("top"):

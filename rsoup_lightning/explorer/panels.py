@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
@@ -14,7 +15,6 @@ from rsoup_lightning.explorer import mixing
 from rsoup_lightning.explorer.elements import Status, box, section, set_text, tag
 from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
-from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import Showing
@@ -31,7 +31,7 @@ class Panel:
     Args:
         name: what it is called, in the address too.
         showing: of its modality.
-        owner: the thread of the soup.
+        run: whose soup it is.
         mix: tells its λ.
         classes: how it looks.
 
@@ -40,14 +40,15 @@ class Panel:
         status: says what went wrong.
     """
 
-    def __init__(self, name: str, showing: Showing, owner: Owner, mix: Callable[[], Mix], classes: str = "") -> None:
-        self._showing, self._owner, self._mix = showing, owner, mix
+    def __init__(self, name: str, showing: Showing, run: Run, mix: Callable[[], Mix], classes: str = "") -> None:
+        self._showing, self._run, self._mix = showing, run, mix
         self._shown: Mix | None = None
         self._task: asyncio.Task[None] | None = None
         with box(f"panel {classes}", "article").props(f'aria-label="{name}"'):
             self.header = box("", "header")
             self._words = tag("span", "", "small faint number")
             self._place = showing.place(name)
+            self._scores = ui.html("", sanitize=False)
             self.status = Status()
 
     def follow(self) -> None:
@@ -69,18 +70,35 @@ class Panel:
 
     async def _played(self, mix: Mix) -> None:
         self._place.begin()
+        self._scores.set_content("")
         self.status.busy("…")
+        parts = []
         try:
-            async for part in self._owner.each(lambda: self._showing.play(mix)):
+            async for part in self._run.owner.each(lambda: self._showing.play(mix)):
                 self._place.add(part)
+                parts.append(part)
+            self._place.end()
+            if (rollout := self._showing.rollout(parts)) is not None:
+                self.status.busy("scoring …")
+                self._scores.set_content(self._table(mix, await self._run.scores(rollout)))
         except RSoupError as error:
             self.status.wrong(str(error))
         except Exception as error:  # of a model or a simulator, which may raise anything; the page goes on
             logger.exception("a panel failed")
             self.status.wrong(f"{type(error).__name__}: {error}")
         else:
-            self._place.end()
             self.status.done()
+
+    def _table(self, mix: Mix, scores: Mapping[str, float]) -> str:
+        """What each reward gave now, beside its mean at this λ."""
+        expected = self._run.front.expected(mix)
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{value:.3g}</td>"
+            f"<td>{f'{expected.scores[name]:.3g}' if expected and name in expected.scores else '–'}</td></tr>"
+            for name, value in scores.items()
+        )
+        mean = "mean" if expected is None or expected.point is not None else "mean (estimate)"
+        return f"<table class=small><tr><th></th><th>now</th><th>{mean}</th></tr>{rows}</table>" if rows else ""
 
 
 class Panels:
@@ -117,7 +135,7 @@ class Panels:
         with self._row:
             if len(experts) > 1:
                 self._panels.append(self._side("left", experts[0], showing))
-            chosen = Panel("chosen λ", showing, self._run.owner, lambda: self._selection.mix, "chosen")
+            chosen = Panel("chosen λ", showing, self._run, lambda: self._selection.mix, "chosen")
             with chosen.header:
                 tag("h3", "Chosen λ")
             self._panels.append(chosen)
@@ -138,7 +156,7 @@ class Panels:
     def _side(self, side: str, expert: str, showing: Showing) -> Panel:
         """A panel of an expert, or of a λ that is pinned beside the chosen one."""
         pinned = _Pinned(side, expert, self._selection)
-        panel = Panel(side, showing, self._run.owner, lambda: pinned.mix)
+        panel = Panel(side, showing, self._run, lambda: pinned.mix)
         with panel.header:
             pinned.build(panel.follow)
         return panel

@@ -12,7 +12,9 @@ from rsoup_lightning.errors import RSoupError, RunFolderError
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.files import user_path
 from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.judging import Judge
 from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.rollout import Rollout
 
 
 @dataclass
@@ -23,11 +25,14 @@ class Run:
         name: what the page calls it, the only one of that name.
         front: what it measured.
         owner: the thread in which its experts play.
+        judges: the thread in which its rewards score.
     """
 
     name: str
     front: Front
     owner: Owner = field(repr=False)
+    judges: Owner = field(repr=False)
+    _judge: Judge | None = None
     _loading: asyncio.Task[Soup] | None = None
 
     async def load_ahead(self) -> None:
@@ -44,6 +49,21 @@ class Run:
         if self._loading is None or (self._loading.done() and self._loading.exception()):
             self._loading = asyncio.create_task(self.owner.do(lambda: self.front.soup))
         return await asyncio.shield(self._loading)  # who leaves the page does not stop it for the others
+
+    async def scores(self, rollout: Rollout) -> dict[str, float]:
+        """What its rewards give to one thing that was played; without those that cannot tell.
+
+        Raises:
+            RSoupError: the recipe of the run cannot be read.
+        """
+
+        def judged() -> dict[str, float]:
+            if self._judge is None:
+                names = list(self.front.points[0]["scores"])
+                self._judge = Judge.load(self.front.run / "config.yaml", names)
+            return {name: values[0] for name, values in self._judge.scores(rollout).items()}
+
+        return await self.judges.do(judged)
 
 
 @dataclass
@@ -74,7 +94,7 @@ def shelve(folders: Sequence[str]) -> Shelf:
     for place in distinct.values():
         name = _new_name(place, {*shelf.runs, *shelf.broken})
         try:
-            shelf.runs[name] = Run(name, Front.load(place), Owner(name))
+            shelf.runs[name] = Run(name, Front.load(place), Owner(name), Owner(f"{name} judged"))
         except RSoupError as error:
             if len(places) == 1:
                 raise

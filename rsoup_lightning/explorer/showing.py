@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.rollout import Rollout
 
 
 class Screen(Protocol):
@@ -50,6 +51,10 @@ class Showing(ABC):
         Raises:
             RSoupError: it cannot do what was asked.
         """
+
+    def rollout(self, parts: Sequence[Any]) -> Rollout | None:
+        """What rewards read of all that was played; None where nobody has said. Default so."""
+        return None
 
     @property
     def seed(self) -> int:

@@ -7,10 +7,12 @@ from rsoup_lightning.explorer.control import ControlShowing
 from rsoup_lightning.explorer.mixing import alone
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.explorer.text import TextShowing
 from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.playing.soup import Soup
 
-SHOWINGS: dict[type, type[Showing]] = {Acting: ControlShowing}
+SHOWINGS: dict[type, type[Showing]] = {Acting: ControlShowing, Writing: TextShowing}
 
 
 def showing_of(soup: Soup, selection: Selection) -> Showing:

@@ -18,6 +18,8 @@ from rsoup_lightning.report.strips import strips
 from rsoup_lightning.report.tables import cost_table, delimited, points_table
 from rsoup_lightning.report.view import headline, of_kind, point_label
 
+WORDS = Path(__file__).parent / "words.js"
+"""The function ``differences``, which tells the words that one text has and another has not."""
 AUDITED = 5  # completions of which the report shows what the rewards read
 
 
@@ -64,6 +66,7 @@ def _write_page(path: Path, title: str, record: Record, shown: Path, seeds: Sequ
         shown=_script([entry["shown"] for entry in entries]),
         labels=_script([point_label(point) for point in record["points"]]),
         tabs=_script(delimited(record, "\t")),
+        words=WORDS.read_text(encoding="utf-8").strip(),
     )
     write_text(path, page)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.explorer.browsing import CHROMIUM, FLAGS, Watched, demo_run, served
 from tests.playing.conftest import run
+from tests.running import rsoup
 
 __all__ = ["run"]
 
@@ -38,6 +39,41 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def acting(run: Path) -> Iterator[str]:
     """The address of a page with a run of locomotion that plays."""
     with served(run) as address:
+        yield address
+
+
+WRITING = """
+task: rsoup_lightning.modalities.language:LanguageFineTuner
+model:
+  base: BASE
+  data: {class_path: tests.modalities.language.tiny.Sentences}
+  rewards:
+    early: {class_path: tests.modalities.language.tiny.Letters}
+    late: {class_path: tests.modalities.language.tiny.Letters, init_args: {first: n, last: z}}
+  batch_size: 2
+  batches_per_epoch: 1
+  max_new_tokens: 12
+  optimizer: {class_path: torch.optim.Adam, init_args: {lr: 0.05}}
+trainer: {accelerator: cpu, max_epochs: 2}
+soup: {experts: [early, late], grid: 3, films: false}
+"""
+
+
+@pytest.fixture(scope="package")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a tiny language model that writes letters."""
+    from tests.modalities.language.tiny import saved
+
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "letters.yaml").write_text(WRITING.replace("BASE", saved(folder / "base")))
+    rsoup("soup", "-c", "letters.yaml", "--run_dir", "letters", cwd=folder)
+    return folder / "letters"
+
+
+@pytest.fixture(scope="package")
+def writing(written: Path) -> Iterator[str]:
+    """The address of a page with it."""
+    with served(written) as address:
         yield address
 
 

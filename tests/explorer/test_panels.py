@@ -18,6 +18,7 @@ from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.panels import Panel
 from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import Showing
 
 
@@ -69,14 +70,15 @@ async def _until(true: Any) -> None:
 
 async def _failing() -> list[str]:
     selection, owner = Selection(["a", "b"], {}), Owner("model")
+    run = Run("any", None, owner, owner)  # type: ignore[arg-type]
     showing, said = Counting(selection), []
     with Client(page("/nowhere")):
         for weight in (1.0, 0.9):
-            panel = Panel(f"fails {weight}", showing, owner, lambda weight=weight: {"a": weight, "b": 1 - weight})  # type: ignore[misc]
+            panel = Panel(f"fails {weight}", showing, run, lambda weight=weight: {"a": weight, "b": 1 - weight})  # type: ignore[misc]
             panel.play()
             await _until(lambda panel=panel: "wrong" in panel.status.text)
             said.append(panel.status.text)
-        well = Panel("well", showing, owner, lambda: selection.mix)
+        well = Panel("well", showing, run, lambda: selection.mix)
         well.play()
         await _until(lambda: showing.seen["well"].ended)
     owner.stop()
@@ -92,9 +94,10 @@ def test_a_panel_that_fails_says_so_and_others_play(caplog: pytest.LogCaptureFix
 
 async def _hurried() -> None:
     selection, owner = Selection(["a", "b"], {}), Owner("model")
+    run = Run("any", None, owner, owner)  # type: ignore[arg-type]
     showing = Counting(selection)
     with Client(page("/nowhere")):
-        panel = Panel("chosen", showing, owner, lambda: selection.mix)
+        panel = Panel("chosen", showing, run, lambda: selection.mix)
         for move in range(20):
             selection.mix = {"a": move / 40, "b": 1 - move / 40}
             panel.follow()

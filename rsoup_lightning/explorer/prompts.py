@@ -1,0 +1,61 @@
+"""What a run was asked when it was measured, to be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.explorer.field import Field
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.modalities.data import Entry
+from rsoup_lightning.playing.soup import Soup
+
+OFFERED = 40  # prompts to choose from
+
+
+class Prompts:
+    """The prompts of a run, or one's own.
+
+    Args:
+        soup: whose data are offered, where they are here.
+        selection: what is asked.
+    """
+
+    def __init__(self, soup: Soup, selection: Selection) -> None:
+        self._selection = selection
+        self._entries = {entry.prompt or entry.question: entry for entry in run_prompts(soup)}
+
+    def build(self) -> None:
+        """Build the fields: one to choose, and one to write."""
+        if self._entries:
+            shown = self.entry.question if self.entry.question in self._entries else next(iter(self._entries))
+            self._choice = Field("a prompt of the run", shown, self._chosen, "choice", list(self._entries)).classes(
+                "grow"
+            )
+        self._own = Field("prompt", self._asked, self._written).classes("grow")
+
+    @property
+    def entry(self) -> Entry:
+        """What is asked now."""
+        return self._entries.get(self._asked, Entry(self._asked))
+
+    @property
+    def _asked(self) -> str:
+        return self._selection.asked.get("prompt") or next(iter(self._entries), "Hello")
+
+    def _chosen(self, prompt: str) -> None:
+        self._own.show(prompt)
+        self._selection.ask(prompt=prompt)
+
+    def _written(self, prompt: str) -> None:
+        self._selection.ask(prompt=prompt.strip())
+
+
+def run_prompts(soup: Soup) -> Sequence[Entry]:
+    """The first entries that the run was evaluated on; none where its data are not here."""
+    data: Any = getattr(soup.environment, "data", None)  # only environments of prompts have some
+    try:
+        return list(data.entries("eval"))[:OFFERED] if data is not None else []
+    except RSoupError:
+        return []

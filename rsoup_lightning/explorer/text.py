@@ -1,0 +1,71 @@
+"""Texts on the page: answers to one prompt, as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from nicegui.element import Element
+
+from rsoup_lightning.explorer.elements import tag
+from rsoup_lightning.explorer.field import Field
+from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning.explorer.prompts import Prompts
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.modalities.language.pieces import TextPiece
+from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.rollout import Rollout
+
+
+class WrittenAnswer(Element, component="answer.js"):
+    """Where an answer is written; what the answer on the left has not is marked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._props["name"] = name
+
+    def begin(self) -> None:
+        """Another answer begins."""
+        self.run_method("begin")
+
+    def add(self, part: TextPiece) -> None:
+        """What is new of it."""
+        self.run_method("add", part.text)
+
+    def end(self) -> None:
+        """It is whole."""
+        self.run_method("end")
+
+
+class TextShowing(Showing):
+    """Answers of language models."""
+
+    def __init__(self, soup: Soup, selection: Selection) -> None:
+        super().__init__(soup, selection)
+        self._prompts = Prompts(soup, selection)
+
+    def ask(self) -> None:
+        self._prompts.build()
+        Field("chances (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
+        tag("p", "Marked words are not in the answer on the left.", "small faint all")
+
+    def place(self, name: str) -> WrittenAnswer:
+        return WrittenAnswer(name)
+
+    def play(self, mix: Mix) -> Iterator[TextPiece]:
+        entry = self._prompts.entry
+        written = self.soup.at(mix).stream([entry.prompt or entry.question], seed=self.seed)
+        return (piece for _, piece in written)
+
+    def rollout(self, parts: Sequence[Any]) -> Rollout:
+        entry, tokens = self._prompts.entry, max(part.tokens for part in parts)
+        texts = {
+            "question": [entry.question],
+            "prompt": [entry.prompt or entry.question],
+            "answer": ["".join(part.text for part in parts)],
+            "reference": [entry.reference],
+        }
+        counted = torch.ones(1, tokens, dtype=torch.bool)
+        return Rollout(torch.zeros(1, tokens), counted, texts=texts)
