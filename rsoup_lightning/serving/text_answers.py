@@ -43,7 +43,7 @@ class Form(ABC):
 
     @abstractmethod
     def scores(self, scores: Sequence[TokenScore], offset: int) -> dict[str, Any]:
-        """Log-probabilities of tokens, before which those of others have ``offset`` characters."""
+        """Log-probabilities of tokens; those before them have ``offset`` characters."""
 
 
 class CompletionForm(Form):

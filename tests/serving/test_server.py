@@ -45,13 +45,13 @@ def test_an_address_of_ipv6() -> None:
 @pytest.mark.parametrize("body", [LONG, STREAMED])
 def test_a_client_that_hangs_up(body: bytes) -> None:
     """Its rows leave the engine, and the log says so."""
-    with listening(Parrot(pause=0.05)) as served:
+    with listening(Parrot(pause=0.1)) as served:
         connection = served.post(body)
         assert within(5, lambda: served.parrot.steps > 2)
         connection.close()
-        assert within(1, lambda: not served.parrot.running)
+        assert within(5, lambda: not served.parrot.running)
         assert served.parrot.left == 1 and served.parrot.steps < 12
-        assert within(1, lambda: bool(served.log))
+        assert within(5, lambda: bool(served.log))
         assert served.log[0]["status"] == 499
         assert httpx2.post(f"{served.url}/completions", json={"prompt": "ab"}).json()["choices"][0]["text"] == "ba"
 
@@ -60,20 +60,20 @@ def test_a_client_that_leaves_amid_its_request() -> None:
     with listening() as served:
         connection = served.post(b'{"prompt"', length=100)
         connection.close()
-        assert within(2, lambda: bool(served.log))
+        assert within(5, lambda: bool(served.log))
         assert served.log[0]["status"] == 499 and not served.parrot.asked
 
 
 def test_the_limit_of_time() -> None:
-    with listening(Parrot(pause=0.1), limits=Limits(timeout=0.35)) as served:
+    with listening(Parrot(pause=0.1), limits=Limits(timeout=0.7)) as served:
         answer = httpx2.post(f"{served.url}/completions", content=LONG, headers={"content-type": "application/json"})
         assert answer.status_code == 504
-        assert answer.json()["error"]["message"] == "the answer took more than 0.35 seconds"
-        assert within(1, lambda: not served.parrot.running)
+        assert answer.json()["error"]["message"] == "the answer took more than 0.7 seconds"
+        assert within(5, lambda: not served.parrot.running)
         sent = httpx2.post(f"{served.url}/completions", json={**json.loads(STREAMED)}).text
         *pieces, last = [json.loads(line[6:]) for line in sent.splitlines() if line]
         assert len(pieces) >= 2 and last["error"]["code"] == "timeout" and "[DONE]" not in sent
-        assert within(1, lambda: not served.parrot.running) and served.parrot.left == 2
+        assert within(5, lambda: not served.parrot.running) and served.parrot.left == 2
         with served.post(b"{", length=100) as connection:  # and sends no more
             assert b" 504 " in connection.recv(100)
 
@@ -92,7 +92,7 @@ def test_the_limit_of_size(headers: list[str]) -> None:
 
 
 def test_a_full_queue() -> None:
-    with listening(Parrot(pause=0.1, rows=1), max_queue=1) as served, served.post(LONG):
+    with listening(Parrot(pause=0.3, rows=1), max_queue=1) as served, served.post(LONG):
         assert within(5, lambda: len(served.parrot.running) == 1)
         waiting = served.post(LONG)
         refused = httpx2.post(f"{served.url}/completions", json={"prompt": "x"})
@@ -106,12 +106,12 @@ def test_all_or_nothing_of_a_request_for_several() -> None:
     with listening(Parrot(pause=0.05), max_queue=2) as served:
         refused = httpx2.post(f"{served.url}/completions", json={"prompt": "a long answer", "n": 3})
         assert refused.status_code == 429
-        assert within(1, lambda: not served.parrot.running) and not served.parrot.steps > 3
+        assert within(5, lambda: not served.parrot.running) and not served.parrot.steps > 3
 
 
 def test_a_graceful_end() -> None:
     """What runs is finished, what comes meanwhile is turned away, also on a connection that is open already."""
-    with listening(Parrot(pause=0.08)) as served, httpx2.Client(base_url=served.url) as client:
+    with listening(Parrot(pause=0.15)) as served, httpx2.Client(base_url=served.url) as client:
         assert client.get("/models").status_code == 200
         answers = []
         asking = threading.Thread(
@@ -143,6 +143,6 @@ def test_an_end_without_patience(again: bool) -> None:
         served.thread.join(4)
         assert not served.thread.is_alive()
         assert b"[DONE]" not in received(connection)
-        assert within(2, lambda: bool(served.log))
+        assert within(5, lambda: bool(served.log))
         assert served.log[0]["status"] == 503 and "the server ended" in served.log[0]["error"]
-        assert within(2, lambda: not served.parrot.running)
+        assert within(5, lambda: not served.parrot.running)
