@@ -30,7 +30,12 @@ def test_there_are_recipes() -> None:
 
 
 BRIEFLY = {
-    "SmallCoCa": ["base.init_args.pretraining.steps=1", "data.init_args.train_size=1500"],
+    "SmallCoCa": [
+        "base.init_args.pretraining.steps=1",
+        "base.init_args.pretraining.batch_size=4",
+        "data.init_args.train_size=600",
+        "data.init_args.eval_size=2",
+    ],
     "SmallPipeline": [
         "base.init_args.autoencoding.steps=1",
         "base.init_args.denoising.steps=1",
@@ -56,8 +61,14 @@ def is_here(base: Any) -> bool:
     return base is None or "/" not in base
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """For what is pre-trained so briefly that it is not worth keeping."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=recipe_name)
-def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe(path: Path, cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = yaml.safe_load(path.read_text())
     task, base = written["task"], written["model"].get("base")
     parser = recipe_parser(registry.fine_tuner(task))
@@ -65,7 +76,7 @@ def test_recipe(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert config.trainer.max_epochs >= 1
     if is_here(base):
         if isinstance(base, dict):
-            monkeypatch.setenv("RSOUP_CACHE", str(tmp_path))  # what is pre-trained so briefly is not worth keeping
+            monkeypatch.setenv("RSOUP_CACHE", cache)
             config = parser.parse_args(["-c", str(path), *(f"--model.{option}" for option in BRIEFLY[kind(base)])])
         recipe = Recipe.resolve(task, parser, config)
         module = recipe.fine_tuner(0)

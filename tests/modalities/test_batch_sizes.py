@@ -28,6 +28,7 @@ from tests.modalities.language.tiny import tokenizer
 from tests.modalities.vision_language import tiny
 
 ENTRIES, SIZES = 50, (1, 7, 50)
+DRAWN = 17  # pictures take longer
 POINTS = [(1.0, 0.0), (0.4, 0.6), (0.0, 1.0)]
 
 Made = tuple[Callable[[int], Environment], Mapping[str, Reward], Policy]
@@ -52,7 +53,7 @@ class Drawn(PromptData):
 
     def entries(self, split: Split) -> Sequence[Entry]:
         colours = ("red", "green", "blue", "white")
-        return [Entry(f"a {colours[number % 4]} square") for number in range(ENTRIES)]
+        return [Entry(f"a {colours[number % 4]} square") for number in range(DRAWN)]
 
 
 class ManySquares(tiny.Squares):
