@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from rsoup_lightning import __version__
-from rsoup_lightning.errors import RSoupError, RSoupWarning, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RSoupError, RSoupWarning, UnknownNameError
 
 COMMANDS = {
     "tasks": "list the registered tasks: rewards, environments, default recipe",
@@ -25,6 +25,8 @@ COMMANDS = {
     "test": "score one policy, and every soup of given experts with SoupCallback (Lightning CLI)",
 }
 LIGHTNING = ("fit", "validate", "test")
+EXTRAS = {"serve": "serve,text"}
+"""What commands need beside the core from their first import on."""
 EXAMPLES = """examples:
   rsoup soup -c locomotion/quickstart
   rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
@@ -96,7 +98,13 @@ def _dispatch(arguments: list[str]) -> int:
     if command not in COMMANDS:
         raise UnknownNameError("command", command, COMMANDS)
     module = "fit" if command in LIGHTNING else command
-    run = getattr(import_module(f"rsoup_lightning.commands.{module}"), f"{module}_command")  # some bring in torch
+    try:
+        run = getattr(import_module(f"rsoup_lightning.commands.{module}"), f"{module}_command")  # some bring in torch
+    except ModuleNotFoundError as error:
+        if command not in EXTRAS:
+            raise
+        cure = f"pip install 'rsoup_lightning[{EXTRAS[command]}]'"
+        raise ConfigError(f"rsoup {command} needs {error.name}, which is not installed: {cure}") from error
     return run(arguments if command in LIGHTNING else rest)
 
 

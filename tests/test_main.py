@@ -64,6 +64,19 @@ def test_bad_input_is_said_in_a_line(arguments: list[str], message: str, refused
     assert message in refused(*arguments)
 
 
+def test_a_command_whose_packages_are_missing_says_how_to_install_them() -> None:
+    absent = "import sys; sys.modules['transformers'] = None; from rsoup_lightning.__main__ import main; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{absent} sys.exit(main(['serve', 'run']))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("rsoup: rsoup serve needs transformers")
+    assert "pip install 'rsoup_lightning[serve,text]'" in done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_said_in_a_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,9 @@ def load(
         rewards, front = list(_picked(folder / "pick.json")), None
         places, recipe = {PICKED: folder}, folder / RECIPE
     else:
+        if any(folder.glob("*.safetensors")):
+            reason = "holds weights, and does not say what policy they are of"
+            raise RunFolderError(f"{folder} {reason}: give the folder of a run, or one that rsoup pick wrote")
         front = Front.load(folder, make)
         _, trained = experts_folder(folder, seed)
         rewards, places = front.rewards, {name: trained / name for name in front.experts}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from rsoup_lightning import load, pick
+from rsoup_lightning import load, merge, pick
 from rsoup_lightning.errors import ConfigError, RunFolderError, UnknownNameError, WeightsError
 from rsoup_lightning.merging import linear, read_weights
 from rsoup_lightning.modalities.control import GaussianMLP
@@ -57,6 +57,9 @@ def test_another_seed_and_a_pick_of_it(run: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_played(run: Path, tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="nothing is not a run"):
         load(tmp_path / "nothing")
+    merge([run / "seed-3" / "experts" / name for name in ("risky", "cautious")], tmp_path / "merged", [0.5, 0.5])
+    with pytest.raises(RunFolderError, match=r"merged holds weights, .*: give the folder of a run, or one that rsoup"):
+        load(tmp_path / "merged")
     shutil.copytree(run, tmp_path / "run")
     file = tmp_path / "run" / "seed-3" / "experts" / "risky" / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:99])
