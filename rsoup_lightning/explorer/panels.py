@@ -6,7 +6,6 @@ import asyncio
 import html
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from nicegui import ui
 
@@ -17,7 +16,8 @@ from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT, Showing
+from rsoup_lightning.playing.soup import Soup
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +38,13 @@ class Panel:
     Attributes:
         header: its head, to be filled.
         status: says what went wrong.
+        anonymous: whether to keep λ and scores to itself.
     """
 
     def __init__(self, name: str, showing: Showing, run: Run, mix: Callable[[], Mix], classes: str = "") -> None:
         self._showing, self._run, self._mix = showing, run, mix
         self._shown: Mix | None = None
+        self.anonymous = False
         self._task: asyncio.Task[None] | None = None
         with box(f"panel {classes}", "article").props(f'aria-label="{name}"'):
             self.header = box("", "header")
@@ -60,7 +62,7 @@ class Panel:
         """Play from the beginning."""
         self.stop()
         self._shown = self._mix()
-        set_text(self._words, mixing.in_words(self._shown))
+        set_text(self._words, "" if self.anonymous else mixing.in_words(self._shown))
         self._task = asyncio.create_task(self._played(self._shown))
 
     def stop(self) -> None:
@@ -78,7 +80,8 @@ class Panel:
                 self._place.add(part)
                 parts.append(part)
             self._place.end()
-            if (rollout := self._showing.rollout(parts)) is not None:
+            rollout = None if self.anonymous else self._showing.rollout(parts)
+            if rollout is not None:
                 self.status.busy("scoring …")
                 self._scores.set_content(self._table(mix, await self._run.scores(rollout)))
         except RSoupError as error:
@@ -108,16 +111,22 @@ class Panels:
         run: whose.
         selection: of the visitor.
         showing_of: the showing for a soup.
+        loaded: called with the soup once it is there, to show more of it below.
     """
 
-    def __init__(self, run: Run, selection: Selection, showing_of: Callable[[Any, Selection], Showing]) -> None:
-        self._run, self._selection, self._showing_of = run, selection, showing_of
+    def __init__(
+        self,
+        run: Run,
+        selection: Selection,
+        showing_of: Callable[[Soup, Selection], Showing],
+        loaded: Callable[[Soup], None],
+    ) -> None:
+        self._run, self._selection, self._showing_of, self._loaded = run, selection, showing_of, loaded
         self._panels: list[Panel] = []
         with section("Played now"):
             self._status = Status()
             self._asked, self._row = box("asked"), box("panels")
-        client = ui.context.client
-        client.on_delete(self._stop)
+        ui.context.client.on_delete(self._stop)
         ui.timer(0, self._begin, once=True)
 
     async def _begin(self) -> None:
@@ -134,16 +143,17 @@ class Panels:
         experts = self._selection.experts
         with self._row:
             if len(experts) > 1:
-                self._panels.append(self._side("left", experts[0], showing))
-            chosen = Panel("chosen λ", showing, self._run, lambda: self._selection.mix, "chosen")
+                self._panels.append(self._side(LEFT, experts[0], showing))
+            chosen = Panel(CHOSEN, showing, self._run, lambda: self._selection.mix, "chosen")
             with chosen.header:
                 tag("h3", "Chosen λ")
             self._panels.append(chosen)
             if len(experts) > 1:
-                self._panels.append(self._side("right", experts[1], showing))
+                self._panels.append(self._side(RIGHT, experts[1], showing))
         self._selection.on_move(self._follow)
         self._selection.on_ask(self._play)
         self._play()
+        self._loaded(soup)
 
     def _follow(self) -> None:
         for panel in self._panels:

@@ -35,6 +35,12 @@ class Prompts:
             )
         self._own = Field("prompt", self._asked, self._written).classes("grow")
 
+    def vary(self, number: int) -> None:
+        """Ask the prompt of that number, from the first again after the last."""
+        if self._entries:
+            prompts = list(self._entries)
+            self._selection.asked = {**self._selection.asked, "prompt": prompts[number % len(prompts)]}
+
     @property
     def entry(self) -> Entry:
         """What is asked now."""

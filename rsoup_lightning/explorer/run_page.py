@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -14,12 +15,14 @@ from rsoup_lightning.explorer.front_view import ExpectedView, FrontView
 from rsoup_lightning.explorer.home import facts
 from rsoup_lightning.explorer.mixer import Mixer
 from rsoup_lightning.explorer.panels import Panels
+from rsoup_lightning.explorer.preferring import Preferring
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showings import showing_of
 from rsoup_lightning.explorer.take import Take
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.meanings import reward_meanings, task_meaning
+from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.report.tables import cost_table
 
 
@@ -46,7 +49,9 @@ async def run_page(run: Run, address: Mapping[str, str]) -> None:
             tag("h3", "λ")
             Mixer(selection)
             ExpectedView(run.front, selection)
-    Panels(run, selection, showing_of)
+    played, preferring = box(""), box("", "section")
+    with played:
+        Panels(run, selection, showing_of, partial(_compare, run, selection, preferring))
     with section("Take it with you"):
         Take(run.front.run, selection)
     with section("Experts, rewards and cost"):
@@ -54,6 +59,17 @@ async def run_page(run: Run, address: Mapping[str, str]) -> None:
         with box("wide"):
             ui.html(cost_table(record), sanitize=False)
     ui.timer(0, lambda: _explain(run, meanings), once=True)
+
+
+def _compare(run: Run, selection: Selection, place: ui.element, soup: Soup) -> None:
+    """The section that finds a visitor's preference, of experts that can be compared."""
+    if len(selection.experts) < 2:
+        return
+    with place:
+        tag("h2", "Which do you prefer?")
+        own = Selection(selection.experts, selection.asked)
+        preferring = Preferring(run, selection, showing_of(soup, own))
+    ui.context.client.on_delete(preferring.stop)
 
 
 def _figure(front: Front) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
 
+LEFT, CHOSEN, RIGHT = "left", "chosen λ", "right"
+"""Names of the three panels."""
+
 
 class Screen(Protocol):
     """Where one policy shows what it does."""
@@ -51,6 +54,14 @@ class Showing(ABC):
         Raises:
             RSoupError: it cannot do what was asked.
         """
+
+    def vary(self, number: int) -> None:
+        """Ask something else by itself, for a visitor who compares: other chances each time, and what else there is.
+
+        Args:
+            number: of the time, from 0.
+        """
+        self.selection.asked = {**self.selection.asked, "seed": str(number)}
 
     def rollout(self, parts: Sequence[Any]) -> Rollout | None:
         """What rewards read of all that was played; None where nobody has said. Default so."""

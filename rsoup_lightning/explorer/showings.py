@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.explorer.control import ControlShowing
+from rsoup_lightning.explorer.drawing import DrawingShowing
 from rsoup_lightning.explorer.mixing import alone
+from rsoup_lightning.explorer.seeing import SeeingShowing
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.explorer.text import TextShowing
 from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.modalities.diffusion.playing import Drawing
 from rsoup_lightning.modalities.language.playing import Writing
+from rsoup_lightning.modalities.vision_language.playing import Describing
 from rsoup_lightning.playing.soup import Soup
 
-SHOWINGS: dict[type, type[Showing]] = {Acting: ControlShowing, Writing: TextShowing}
+SHOWINGS: dict[type, type[Showing]] = {
+    Acting: ControlShowing,
+    Writing: TextShowing,
+    Drawing: DrawingShowing,
+    Describing: SeeingShowing,
+}
 
 
 def showing_of(soup: Soup, selection: Selection) -> Showing:

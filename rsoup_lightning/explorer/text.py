@@ -13,18 +13,23 @@ from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.prompts import Prompts
 from rsoup_lightning.explorer.selection import Selection
-from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT, Showing
 from rsoup_lightning.modalities.language.pieces import TextPiece
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
 
 
 class WrittenAnswer(Element, component="answer.js"):
-    """Where an answer is written; what the answer on the left has not is marked."""
+    """Where an answer is written, its words marked that another answer has not.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the answer.
+        against: of the other.
+    """
+
+    def __init__(self, name: str, against: str) -> None:
         super().__init__()
-        self._props["name"] = name
+        self._props["name"], self._props["against"] = name, against
 
     def begin(self) -> None:
         """Another answer begins."""
@@ -51,8 +56,12 @@ class TextShowing(Showing):
         Field("chances (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
         tag("p", "Marked words are not in the answer on the left.", "small faint all")
 
+    def vary(self, number: int) -> None:
+        super().vary(number)
+        self._prompts.vary(number)
+
     def place(self, name: str) -> WrittenAnswer:
-        return WrittenAnswer(name)
+        return WrittenAnswer(name, LEFT if name in (CHOSEN, RIGHT) else name)
 
     def play(self, mix: Mix) -> Iterator[TextPiece]:
         entry = self._prompts.entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +123,18 @@ class Front:
             FrontError: scores without standard errors, by which points are weighed.
         """
         return choose(measured_front(self.record, self.run / "front.json"), preference)
+
+    def pick_by_choices(self, choices: Sequence[Mapping[str, Any]]) -> Chosen:
+        """The best λ for the μ that choices between points tell of: ``learnt`` says with what interval.
+
+        Args:
+            choices: ``{"preferred": {"point": 3}, "other": {"point": 7}}`` and so on, places among the points.
+
+        Raises:
+            ChoicesError: they say nothing, contradict every reward, or name what is not a point.
+            FrontError: scores without standard errors, by which points are weighed.
+        """
+        return choose(measured_front(self.record, self.run / "front.json"), choices=list(choices))
 
     def expected(self, coefficients: Mapping[str, float]) -> Expected | None:
         """The scores to expect at λ: as measured there, else by a quadratic fitted to the measured points around it.

@@ -42,11 +42,11 @@ def demo_run(folder: Path, rewards: int) -> Path:
 
 
 @contextmanager
-def served(*arguments: object) -> Iterator[str]:
-    """The address at which ``rsoup explore`` with these arguments answers; it ends with the block."""
+def served(*arguments: object, **variables: str) -> Iterator[str]:
+    """The address at which ``rsoup explore`` with these arguments and variables answers; it ends with the block."""
     command = [sys.executable, "-m", "rsoup_lightning", "explore", *map(str, arguments), "--port", "0"]
     server = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None and server.stderr is not None

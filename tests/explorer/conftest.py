@@ -77,6 +77,31 @@ def writing(written: Path) -> Iterator[str]:
         yield address
 
 
+PICTURES = (
+    "--model.base.init_args.pretraining.steps 2 --model.base.init_args.pretraining.batch_size 4 "
+    "--model.data.init_args.train_size 1500 --model.batch_size 2 --model.batches_per_epoch 1 "
+    "--model.data.init_args.eval_size 4 --trainer.max_epochs 1 --soup.grid 3 --soup.normalise 0"
+)
+DRAWN = (
+    "--model.base.init_args.autoencoding.steps 2 --model.base.init_args.denoising.steps 2 "
+    "--model.base.init_args.data.init_args.train_size 50 --model.data.init_args.pictures.init_args.train_size 50 "
+    "--model.data.init_args.pictures.init_args.eval_size 4 --model.batch_size 4 --model.batches_per_epoch 1 "
+    "--trainer.max_epochs 1 --soup.grid 3"
+)
+
+
+@pytest.fixture(scope="package")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with a run that names emoji, and one that draws them, both badly."""
+    folder = tmp_path_factory.mktemp("pictures")
+    cache = {"RSOUP_CACHE": str(folder / "cache")}
+    for recipe, name, small in (("captioning", "named", PICTURES), ("diffusion", "drawn", DRAWN)):
+        options = ["-c", f"{recipe}/emoji", "--run_dir", f"runs/{name}", *small.split()]
+        rsoup("soup", *options, cwd=folder, **cache)
+    with served(folder / "runs", **cache) as address:
+        yield address
+
+
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Watched]]:
     """Opens watched pages; at the end none may have had an error, nor asked another machine."""

@@ -13,6 +13,7 @@ from plotly.graph_objects import Figure
 from rsoup_lightning import Front
 from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError, UnknownNameError
 from rsoup_lightning.files import write_json
+from rsoup_lightning.front.choices import ChoicesError
 from tests.running import front
 
 
@@ -76,3 +77,14 @@ def test_expected_scores_are_those_of_a_measured_point(run: Path) -> None:
     assert expected.scores == front.points[expected.point]["scores"]
     with pytest.raises(UnknownNameError):
         front.expected({"riski": 1.0})
+
+
+def test_choices_pick_as_their_preference_does(run: Path) -> None:
+    front = Front.load(run)
+    experts = [index for index, point in enumerate(front.points) if point["kind"] == "expert"]
+    best, worst = sorted(experts, key=lambda index: -front.points[index]["scores"]["risky"])
+    chosen = front.pick_by_choices([{"preferred": {"point": best}, "other": {"point": worst}}] * 3)
+    assert chosen.learnt is not None and chosen.learnt.choices == 3
+    assert chosen.coefficients == front.pick(chosen.preference).coefficients
+    with pytest.raises(ChoicesError):
+        front.pick_by_choices([])

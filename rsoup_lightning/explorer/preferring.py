@@ -1,0 +1,147 @@
+"""Which of two do you prefer? A dozen clicks between anonymous results, and the λ that they lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from nicegui import ui
+
+from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.explorer import mixing
+from rsoup_lightning.explorer.elements import Status, box, button, command, set_text, tag
+from rsoup_lightning.explorer.panels import Panel
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.shelf import Run
+from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.front.chosen import Chosen
+from rsoup_lightning.front.record import Record
+
+ENOUGH = 12  # choices, of which an interval begins to say something
+FILE = "choices.json"
+
+Pair = tuple[int, int]
+
+
+class Preferring:
+    """The section in which a visitor chooses between two policies until their preference is known.
+
+    Args:
+        run: whose measured points are compared.
+        selection: of the visitor, to whom λ is given.
+        showing: plays them; it is this section's alone.
+    """
+
+    def __init__(self, run: Run, selection: Selection, showing: Showing) -> None:
+        self._run, self._selection, self._showing = run, selection, showing
+        self._pairs = compared_pairs(run.front.record)
+        self._choices: list[dict[str, Any]] = []
+        self._mixed: mixing.Mix | None = None
+        self._panels: list[Panel] = []
+        self._place = box("")
+        with self._place:
+            tag(
+                "p", "Two results for the same question and the same chances. Nobody says which λ they are of.", "faint"
+            )
+            self._start = button("Begin", self._begin)
+
+    def _begin(self) -> None:
+        self._start.set_visibility(False)
+        with self._place:
+            with box("panels two"):
+                for side, name in enumerate("AB"):
+                    with box("side"):
+                        self._panels.append(Panel(name, self._showing, self._run, lambda side=side: self._mix(side)))  # type: ignore[misc]
+                        self._panels[-1].anonymous = True
+                        with self._panels[-1].header:
+                            tag("h3", name)
+                        button(f"{name} is better", lambda side=side: self._chose(side))
+            self._status = Status()
+            self._found = tag("p", "", "number")
+            with box("asked") as self._after:
+                button("Take this λ", self._take)
+                button("Download the choices", self._download)
+            self._command = command(command_to_pick(self._run.front.run))
+            self._after.set_visibility(False)
+        self._next()
+
+    @property
+    def _pair(self) -> Pair:
+        return self._pairs[len(self._choices) % len(self._pairs)]
+
+    def _mix(self, side: int) -> mixing.Mix:
+        weights = self._run.front.points[self._pair[side]]["coefficients"]
+        return {name: weights.get(name, 0.0) for name in self._selection.experts}
+
+    def _next(self) -> None:
+        self._showing.vary(len(self._choices))
+        for panel in self._panels:
+            panel.play()
+        left = ENOUGH - len(self._choices)
+        self._status.done(f"{len(self._choices)} choices so far" + (f"; {left} more tell enough" if left > 0 else ""))
+
+    async def _chose(self, side: int) -> None:
+        preferred, other = self._pair if side == 0 else self._pair[::-1]
+        self._choices.append({"preferred": {"point": preferred}, "other": {"point": other}})
+        self._next()
+        choices = list(self._choices)
+        try:
+            chosen = await asyncio.to_thread(self._run.front.pick_by_choices, choices)
+        except RSoupError as error:
+            said, self._mixed = str(error), None
+        else:
+            said, self._mixed = learnt_in_words(chosen), mixing.whole(chosen.coefficients)
+        if len(choices) == len(self._choices):  # nobody has chosen again meanwhile
+            set_text(self._found, said)
+            self._after.set_visibility(self._mixed is not None)
+
+    def _take(self) -> None:
+        if self._mixed:
+            self._selection.move(self._mixed)
+
+    def _download(self) -> None:
+        ui.download.content(json.dumps(self._choices, indent=1), FILE)
+
+    def stop(self) -> None:
+        """Break off what plays."""
+        for panel in self._panels:
+            panel.stop()
+
+
+def compared_pairs(record: Record) -> list[Pair]:
+    """Which measured points to compare, in a mixed order: those where neither is better in everything, if there are."""
+    merged = [
+        index
+        for index, point in enumerate(record["points"])
+        if point["kind"] in ("expert", "soup") and all(0 <= weight <= 1 for weight in point["coefficients"].values())
+    ]
+    rewards = record["rewards"]
+
+    def trades(one: int, other: int) -> bool:
+        gains = [record["points"][one]["scores"][r] - record["points"][other]["scores"][r] for r in rewards]
+        return min(gains) < 0 < max(gains)
+
+    every = [(one, other) for one in merged for other in merged if one != other]
+    found = [pair for pair in every if trades(*pair)] or every
+    Random(0).shuffle(found)
+    return found
+
+
+def learnt_in_words(chosen: Chosen) -> str:
+    """A learnt preference, and the λ it leads to."""
+    learnt = chosen.learnt
+    intervals = learnt.ci95 if learnt is not None else [None] * len(chosen.preference)
+    mu = " · ".join(
+        f"{name} {weight:.2f}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval is not None else "")
+        for (name, weight), interval in zip(chosen.preference.items(), intervals, strict=True)
+    )
+    return f"Your preference μ: {mu}. It leads to λ: {mixing.in_words(chosen.coefficients)}."
+
+
+def command_to_pick(run: Path) -> str:
+    """The command that picks by downloaded choices."""
+    return f"rsoup pick {shlex.quote(str(run))} --choices {FILE} --output picked"
