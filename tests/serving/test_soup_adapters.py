@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.serving.adapter_cache import AdapterCache
 from rsoup_lightning.serving.soup_adapters import SoupAdapters, soups_of
+from tests.conftest import ROOT
 from tests.serving.adapters import adapter
 
 
@@ -26,6 +28,19 @@ def setting(tmp_path: Path) -> str:
 @pytest.fixture
 def adapters(setting: str, tmp_path: Path) -> SoupAdapters:
     return SoupAdapters(soups_of(setting), AdapterCache(tmp_path / "cache", 9), steps=20)
+
+
+def test_the_soups_of_the_manual(setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
+    (example,) = re.findall(r"RSOUP_SOUPS='(.*)'", page)
+    (tmp_path / "runs").mkdir()
+    for made, called in (("run", "runs/review"), ("kind", "LORA1"), ("brief", "LORA2")):
+        (tmp_path / made).rename(tmp_path / called)
+    monkeypatch.chdir(tmp_path)
+    assert {name: list(soup.experts) for name, soup in soups_of(example).items()} == {
+        "review": ["imdb", "tomatoes"],
+        "tuned": ["kind", "brief"],
+    }
 
 
 def _update(folder: Path) -> torch.Tensor:

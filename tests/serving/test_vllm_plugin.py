@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from configparser import ConfigParser
 from importlib.metadata import EntryPoint
@@ -15,6 +16,7 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError, MergeError
 from rsoup_lightning.serving import vllm_plugin
+from rsoup_lightning.serving.soup_adapters import LATTICE
 from tests.conftest import ROOT
 from tests.serving.adapters import adapter
 
@@ -67,6 +69,18 @@ def test_vllm_finds_it() -> None:
         name, value = settings["options.entry_points"][group].strip().split(" = ")
         assert name == vllm_plugin.SoupEndpoint.name
         assert EntryPoint(name, value, group).load() is expected
+
+
+def test_the_manual_names_what_is_read() -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
+    rows = [[cell.strip(" `") for cell in line.split("|")] for line in page.splitlines() if line.startswith("| `RSOUP")]
+    assert {row[1]: row[3] for row in rows} == {
+        vllm_plugin.SOUPS: "",
+        vllm_plugin.STEPS: str(LATTICE),
+        vllm_plugin.KEEP: str(vllm_plugin.KEPT),
+        "RSOUP_CACHE": "~/.cache/rsoup_lightning",
+    }
+    assert set(re.findall(r"RSOUP_\w+", page)) == {row[1] for row in rows}
 
 
 def test_without_soups_nothing_is_registered(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
