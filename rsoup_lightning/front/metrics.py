@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rsoup_lightning.front import geometry as fronts
+from rsoup_lightning.front import geometry
 
 
 class CompletionScores(Metric):
@@ -61,93 +61,39 @@ class CompletionScores(Metric):
 
 
 class FrontMetric(Metric):
-    """Collects points ``[P, R]`` of a front and computes one number of them; base of the classes below."""
+    """Collects points of a front, and computes a number of them.
+
+    >>> metric = FrontMetric(geometry.hypervolume, [0.0, 0.0])
+    >>> metric.update(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    >>> metric.compute().item()
+    3.0
+
+    Args:
+        function: of the points ``[P, R]``, such as those of :mod:`front.geometry`.
+        *arguments: what it takes beside them: a reference point, the experts, preferences.
+        **kwargs: of torchmetrics.
+    """
 
     full_state_update = False
     points: list[Tensor]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, function: Callable[..., float], *arguments: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.function, self.arguments = function, arguments
         self.add_state("points", [], dist_reduce_fx="cat")
 
     def update(self, points: Tensor) -> None:
         """Add points ``[P, R]``, or one point ``[R]``."""
         self.points.append(torch.atleast_2d(points).detach().double())
 
-    def _reduce(self, function: Callable[..., float], *args: Any) -> Tensor:
+    def compute(self) -> Tensor:
+        """Scalar."""
         points = self.points if isinstance(self.points, Tensor) else torch.cat(self.points)
-        return torch.tensor(function(points.cpu().numpy(), *args), dtype=torch.float64)
-
-
-class Hypervolume(FrontMetric):
-    """See :func:`fronts.hypervolume`.
-
-    >>> metric = Hypervolume(reference_point=[0.0, 0.0])
-    >>> metric.update(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
-    >>> metric.compute().item()
-    3.0
-    """
-
-    higher_is_better = True
-
-    def __init__(self, reference_point: Sequence[float], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.reference_point = list(reference_point)
-
-    def compute(self) -> Tensor:
-        return self._reduce(fronts.hypervolume, self.reference_point)
-
-
-class NormalisedHypervolume(FrontMetric):
-    """See :func:`fronts.normalised_hypervolume`; ``experts`` is ``[E, R]``."""
-
-    higher_is_better = True
-
-    def __init__(self, experts: Sequence[Sequence[float]], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.experts = [list(expert) for expert in experts]
-
-    def compute(self) -> Tensor:
-        return self._reduce(fronts.normalised_hypervolume, self.experts)
-
-
-class InvertedGenerationalDistance(FrontMetric):
-    """See :func:`fronts.inverted_generational_distance`; ``reference_front`` is ``[Q, R]``."""
-
-    higher_is_better = False
-
-    def __init__(self, reference_front: Sequence[Sequence[float]], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.reference_front = [list(point) for point in reference_front]
-
-    def compute(self) -> Tensor:
-        return self._reduce(fronts.inverted_generational_distance, self.reference_front)
-
-
-class ExpectedUtility(FrontMetric):
-    """See :func:`fronts.expected_utility`; ``preferences`` is ``[M, R]``."""
-
-    higher_is_better = True
-
-    def __init__(self, preferences: Sequence[Sequence[float]], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.preferences = [list(preference) for preference in preferences]
-
-    def compute(self) -> Tensor:
-        return self._reduce(fronts.expected_utility, self.preferences)
-
-
-class Sparsity(FrontMetric):
-    """See :func:`fronts.sparsity`."""
-
-    higher_is_better = False
-
-    def compute(self) -> Tensor:
-        return self._reduce(fronts.sparsity)
+        return torch.tensor(self.function(points.cpu().numpy(), *self.arguments), dtype=torch.float64)
 
 
 class LinearModeConnectivity(Metric):
-    """Share of interior points where LMC holds; see :func:`fronts.linear_mode_connectivity`.
+    """Share of interior points where LMC holds; see :func:`geometry.linear_mode_connectivity`.
 
     >>> metric = LinearModeConnectivity(experts=[[0.0, 1.0], [1.0, 0.0]])
     >>> metric.update(torch.tensor([0.5, 0.5]), torch.tensor([0.6, 0.5]))
@@ -173,5 +119,5 @@ class LinearModeConnectivity(Metric):
 
     def compute(self) -> Tensor:
         points, weights = (s if isinstance(s, Tensor) else torch.cat(s) for s in (self.points, self.coefficients))
-        lmc = fronts.linear_mode_connectivity(points.cpu().numpy(), self.experts, weights.cpu().numpy())
+        lmc = geometry.linear_mode_connectivity(points.cpu().numpy(), self.experts, weights.cpu().numpy())
         return torch.tensor(lmc.holds / lmc.of if lmc.of else float("nan"), dtype=torch.float64)

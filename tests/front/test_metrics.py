@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rsoup_lightning.front import geometry as fronts
-from rsoup_lightning.front import metrics
+from rsoup_lightning.front import geometry, metrics
 
 POINTS = torch.tensor([[0.0, 3.0], [1.0, 2.5], [3.0, 0.0], [0.5, 0.5]])
 
@@ -12,14 +11,12 @@ POINTS = torch.tensor([[0.0, 3.0], [1.0, 2.5], [3.0, 0.0], [0.5, 0.5]])
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        (metrics.Hypervolume([0, 0]), fronts.hypervolume(POINTS, [0, 0])),
-        (metrics.NormalisedHypervolume([[0, 3], [3, 0]]), fronts.normalised_hypervolume(POINTS, [[0, 3], [3, 0]])),
-        (metrics.InvertedGenerationalDistance([[1, 3]]), fronts.inverted_generational_distance(POINTS, [[1, 3]])),
-        (metrics.ExpectedUtility([[1, 0], [0, 1]]), 3.0),
-        (metrics.Sparsity(), fronts.sparsity(POINTS)),
+        (metrics.FrontMetric(geometry.hypervolume, [0, 0]), geometry.hypervolume(POINTS, [0, 0])),
+        (metrics.FrontMetric(geometry.expected_utility, [[1, 0], [0, 1]]), 3.0),
+        (metrics.FrontMetric(geometry.sparsity), geometry.sparsity(POINTS)),
     ],
 )
-def test_classes_collect_what_the_functions_compute(metric: metrics.FrontMetric, expected: float) -> None:
+def test_points_are_collected_for_a_function(metric: metrics.FrontMetric, expected: float) -> None:
     metric.update(POINTS[:2])
     metric.update(POINTS[2])
     metric.update(POINTS[3])
