@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from rsoup_lightning.errors import ConfigError, RSoupError
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.simplex import Coefficients
 
@@ -87,21 +87,21 @@ class RunningCalls(Generic[G]):
         """Drop all requests."""
         self._waiting.clear()
 
-    def step(self) -> list[tuple[int, CallResult | RSoupError]]:
+    def step(self) -> list[tuple[int, CallResult | Exception]]:
         """Play all that has joined; where that fails each by itself, so that an error is heard by whom it concerns."""
         asked, self._waiting = self._waiting, {}
         try:
             made = iter(self._made(list(asked.values()))) if asked else iter([])
             return [(name, CallResult([next(made) for _ in request.given])) for name, request in asked.items()]
-        except RSoupError:
+        except Exception:
             return [(name, self._alone(request)) for name, request in asked.items()]
 
     def _made(self, requests: Sequence[CallRequest[G]]) -> Sequence[Any]:
         points = [point for request in requests for point in request.points]
         return self._play(Rows(self._soup, points), [each for request in requests for each in request.given])
 
-    def _alone(self, request: CallRequest[G]) -> CallResult | RSoupError:
+    def _alone(self, request: CallRequest[G]) -> CallResult | Exception:
         try:
             return CallResult(self._made([request]))
-        except RSoupError as error:
+        except Exception as error:
             return error

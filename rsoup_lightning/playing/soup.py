@@ -22,6 +22,9 @@ Point = Mapping[str, float]
 class Soup:
     """Experts of one policy, in memory once and ready to play; :func:`rsoup_lightning.load` makes it of a run.
 
+    It is for one thread at a time, and so is all that :meth:`at` and :meth:`running` return: they share its policy. An
+    engine (``serving/engine.py``) plays it for many threads.
+
     >>> from rsoup_lightning import load
     >>> soup = load("runs/quickstart")  # doctest: +SKIP
     >>> soup.at(risky=0.7, cautious=0.3).act(observations)  # doctest: +SKIP

@@ -152,19 +152,27 @@ class Engine(Generic[A, P]):
         self._thread.join()
 
     def _run(self) -> None:
-        while self._admit():
-            if not self._running:
-                continue
-            try:
-                pieces = self._batch.step()
-            except Exception as error:  # of whatever kind: the next requests may fare better
-                self._fail(error)
-                continue
-            self._steps += 1
-            self._pieces += len(pieces)
-            for name, piece in pieces:
-                self._tell(name, piece)
-        self._fail(StoppingError("the server stopped before the answer was whole"))
+        try:
+            while self._admit():
+                if self._running:
+                    self._step()
+        except BaseException:
+            logger.exception("the engine has failed, and takes no more requests")
+        finally:
+            with self._changed:
+                self._stopping = self._abandoned = True
+            self._fail(StoppingError("the server stopped before the answer was whole"))
+
+    def _step(self) -> None:
+        try:
+            pieces = self._batch.step()
+        except Exception as error:  # of whatever kind: the next requests may fare better
+            self._fail(error)
+            return
+        self._steps += 1
+        self._pieces += len(pieces)
+        for name, piece in pieces:
+            self._tell(name, piece)
 
     def _admit(self) -> bool:
         """Let rows leave and join; False: there will be none any more."""
@@ -180,12 +188,18 @@ class Engine(Generic[A, P]):
             while self._queue and (self._queue[0].cancelled or self._batch.fits(self._queue[0].request)):
                 ticket = self._queue.popleft()
                 if not ticket.cancelled:
-                    self._running[self._batch.join(ticket.request)] = ticket
+                    self._join(ticket)
             return bool(self._running or self._queue or not self._stopping)
 
-    def _tell(self, name: int, piece: P | RSoupError) -> None:
+    def _join(self, ticket: Ticket[A]) -> None:
+        try:
+            self._running[self._batch.join(ticket.request)] = ticket
+        except Exception as error:  # of this request alone
+            _hear(ticket, error)
+
+    def _tell(self, name: int, piece: P | Exception) -> None:
         ticket = self._running[name]
-        if isinstance(piece, RSoupError) or piece.finish_reason is not None:
+        if isinstance(piece, Exception) or piece.finish_reason is not None:
             with self._changed:
                 del self._running[name]
         _hear(ticket, piece)
@@ -198,9 +212,9 @@ class Engine(Generic[A, P]):
             if self._abandoned:
                 tickets += self._queue
                 self._queue.clear()
-        self._batch.clear()
         for ticket in tickets:
             _hear(ticket, error)
+        self._batch.clear()
 
 
 def _hear(ticket: Ticket[Any], news: Any) -> None:

@@ -54,6 +54,18 @@ def test_an_error_is_heard_by_whom_it_concerns() -> None:
     assert isinstance(made[0], CallResult) and all(isinstance(each, SimulationError) for each in made[1:])
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_an_error_of_any_kind_is(error: type[Exception]) -> None:
+    def play(rows: Any, given: Sequence[int]) -> list[float]:
+        if 0 in given:
+            raise error("no such thing")
+        return [1 / each for each in given]
+
+    soup = acting()
+    made = played(RunningCalls(soup, play), [CallRequest(POINTS[:1], [given]) for given in (2, 0, 4)])
+    assert [each.made for each in made[::2]] == [[0.5], [0.25]] and isinstance(made[1], error)
+
+
 def test_pictures() -> None:
     soup = drawing.soup(drawing.lora)
     given = list(zip(drawing.PROMPTS[:3], [5, 6, 7], strict=True))

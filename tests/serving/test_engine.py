@@ -109,6 +109,35 @@ def test_an_error_in_a_step_is_told_and_the_next_request_fares_better(monkeypatc
         assert answer(engine, endless()) == good and engine.state().running == 0
 
 
+def test_a_request_that_cannot_join_is_told_and_nobody_else() -> None:
+    with TextEngine(soup()) as engine:
+        good, heard = answer(engine, endless()), Heard()
+        engine.submit(endless(), heard)
+        with pytest.raises(ValueError, match="Overflow"):
+            answer(engine, endless(seed=1 << 70))
+        assert heard.ended.wait(10) and heard.news[-1].finish_reason and answer(engine, endless()) == good
+
+
+def test_an_engine_that_fails_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, gate, heard = soup(), threading.Event(), [Heard() for _ in range(3)]
+
+    def fails(points: Any) -> Any:
+        gate.wait(10)
+        raise SystemExit
+
+    with TextEngine(made, max_rows=1) as engine:
+        monkeypatch.setattr(made, "mixed", fails)
+        for each in heard:
+            engine.submit(endless(), each)
+        gate.set()
+        assert all(each.ended.wait(10) and isinstance(each.news[-1], StoppingError) for each in heard)
+        with pytest.raises(StoppingError):
+            engine.submit(endless(), Heard())
+    assert "the engine has failed" in caplog.text and not engine.state().alive
+
+
 def test_a_listener_that_fails_ends_its_own_request_only(caplog: pytest.LogCaptureFixture) -> None:
     with TextEngine(soup()) as engine:
         engine.submit(endless(), lambda piece: [][1])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.language.sampling import gumbel
 
+COLDEST = 1e-6  # below it logits would not be finite when divided, and the likeliest word is drawn already
 LIKELY = 256  # words that hold nearly all probability nearly always: a full sort costs as much as the model
 
 
@@ -30,7 +31,7 @@ def choose_tokens(
     drawn = [row for row, temperature in enumerate(temperatures) if temperature > 0]
     if not drawn:
         return chosen
-    scaled = logits[drawn] / logits.new_tensor([temperatures[row] for row in drawn]).unsqueeze(1)
+    scaled = logits[drawn] / logits.new_tensor([max(temperatures[row], COLDEST) for row in drawn]).unsqueeze(1)
     cut = [place for place, row in enumerate(drawn) if top_p[row] < 1]
     if cut:
         scaled[cut] = nucleus(scaled[cut], logits.new_tensor([top_p[drawn[place]] for place in cut]))

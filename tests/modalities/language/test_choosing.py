@@ -40,6 +40,13 @@ def test_each_row_draws_from_its_own_distribution() -> None:
     assert ((shares - wanted).abs() <= 4 * standard_errors).all()
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-45, 1e-30])
+@pytest.mark.parametrize("top_p", [1e-300, 0.5, 1 - 1e-16, 1.0])
+def test_nearly_no_temperature_takes_the_likeliest_word(temperature: float, top_p: float) -> None:
+    logits = torch.tensor([[2.0, 0.0, 5.0, -1.0, 4.0]])
+    assert choose_tokens(logits, [temperature], [top_p], [torch.Generator().manual_seed(0)]).tolist() == [2]
+
+
 def test_greedy_rows_heed_no_seed_and_take_no_numbers() -> None:
     logits, generator = torch.randn(1, 50), torch.Generator().manual_seed(3)
     before = generator.get_state()
