@@ -79,5 +79,16 @@ class ConfigError(RSoupError):
     """A recipe that asks for something impossible."""
 
 
+def check_at_least_one(**numbers: int | None) -> None:
+    """Require that numbers which are given are at least 1.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ConfigError(f"{name} is {number}: it must be at least 1")
+
+
 class PictureError(RSoupError):
     """A picture that is missing, unreadable or empty."""

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
+
 from rsoup_lightning import errors
-from rsoup_lightning.errors import RSoupError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RSoupError, UnknownNameError, check_at_least_one
 
 
 def test_one_family() -> None:
@@ -23,3 +25,9 @@ def test_of_a_long_list_that_holds_nothing_near_some_are_named() -> None:
     message = str(UnknownNameError("thing", "zzz", [f"a{i:02}" for i in range(99)]))
     assert message.startswith("unknown thing 'zzz'. Known: a00, a01, ")
     assert message.endswith("a11, ...")
+
+
+def test_numbers_that_count_something() -> None:
+    check_at_least_one(words=1, beams=None)
+    with pytest.raises(ConfigError, match=r"^beams is 0: it must be at least 1$"):
+        check_at_least_one(words=1, beams=0)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.algorithms.algorithm import Algorithm, on_all_steps
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -32,8 +32,7 @@ class RewardWeightedRegression(Algorithm):
         completions: int = 1,
     ) -> None:
         super().__init__(epochs, minibatch_size)
-        if completions < 1:
-            raise ConfigError(f"completions is {completions}: there is at least 1 completion per prompt")
+        check_at_least_one(completions=completions)
         if not 0 < keep <= 1:
             raise ConfigError(f"keep is {keep}: it must be above 0 and at most 1")
         self.temperature = temperature

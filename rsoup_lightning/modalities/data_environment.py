@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rsoup_lightning.environment import Environment
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.modalities.data import Split
 
 EVALUATION_SEED = 2**30  # of the noise of evaluation entry 0; entry n has this plus n
@@ -30,10 +30,7 @@ class DataEnvironment(Environment):
     """
 
     def __init__(self, batch_size: int = 8, batches_per_epoch: int = 10, eval_batch_size: int = 50) -> None:
-        sizes = {"batch_size": batch_size, "batches_per_epoch": batches_per_epoch, "eval_batch_size": eval_batch_size}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ConfigError(f"{name} is {size}: it must be at least 1")
+        check_at_least_one(batch_size=batch_size, batches_per_epoch=batches_per_epoch, eval_batch_size=eval_batch_size)
         self.batch_size = batch_size
         self.batches_per_epoch = batches_per_epoch
         self.eval_batch_size = eval_batch_size

@@ -8,11 +8,10 @@ from functools import cached_property
 from PIL import ImageColor
 from PIL.Image import Image
 
-from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.errors import ConfigError, PictureError, check_at_least_one
 from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.emoji.packaged import Emoji, Look, emoji_picture, emojis
 from tasks.pictures.files import on_background
-from tasks.pictures.split import check_sizes
 
 
 class EmojiNames(PictureData):
@@ -41,7 +40,7 @@ class EmojiNames(PictureData):
         eval_size: int = 200,
         train_size: int | None = None,
     ) -> None:
-        check_sizes(eval_size=eval_size, train_size=train_size)
+        check_at_least_one(eval_size=eval_size, train_size=train_size)
         if not looks:
             raise ConfigError("looks is empty: give google, twitter, or both")
         try:

@@ -8,12 +8,11 @@ from random import Random
 
 from PIL.Image import Image
 
-from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.errors import ConfigError, PictureError, check_at_least_one
 from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scenes import Scene, draw_scene, share_name
 from tasks.emoji.simple import simple_emojis
-from tasks.pictures.split import check_sizes
 
 
 class SceneData(PictureData):
@@ -36,7 +35,7 @@ class SceneData(PictureData):
     def __init__(
         self, train_size: int = 10_000, eval_size: int = 200, canvas: int = 64, held_out: int = 50, seed: int = 0
     ) -> None:
-        check_sizes(train_size=train_size, eval_size=eval_size, held_out=held_out)
+        check_at_least_one(train_size=train_size, eval_size=eval_size, held_out=held_out)
         if canvas < 32:
             raise ConfigError(f"canvas is {canvas}: a scene needs at least 32 pixels")
         self.sizes: dict[Split, int] = {"train": train_size, "eval": eval_size}

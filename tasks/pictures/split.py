@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from PIL.Image import Image
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, PictureData, Split
 from tasks.pictures.files import on_background, read_picture
@@ -31,7 +31,7 @@ class PictureFolder(PictureData):
     """
 
     def __init__(self, images: str, eval_size: int | None = None, train_size: int | None = None) -> None:
-        check_sizes(eval_size=eval_size, train_size=train_size)
+        check_at_least_one(eval_size=eval_size, train_size=train_size)
         self.images = user_path(images)
         self.sizes: dict[Split, int | None] = {"train": train_size, "eval": eval_size}
 
@@ -55,17 +55,6 @@ class PictureFolder(PictureData):
         if shared:
             raise ConfigError(f"picture {min(shared)} is in both splits: evaluate on pictures that are not trained on")
         return {split: tuple(items[: self.sizes[split]]) for split, items in ordered.items()}
-
-
-def check_sizes(**sizes: int | None) -> None:
-    """Checks numbers that must be at least one where they are given.
-
-    Raises:
-        ConfigError: one is not; names it.
-    """
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ConfigError(f"{name} is {size}: at least 1 is needed")
 
 
 def check_disjoint(train_splits: Sequence[str], eval_splits: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.data import Entry
 from tasks.text.cut import first_words, squeeze
 from tasks.text.packaged import package_folder
@@ -36,8 +36,7 @@ class ReviewBeginnings(SplitData):
         self, corpus: Corpus = "imdb", words: int = 6, eval_size: int = 200, train_size: int | None = None
     ) -> None:
         super().__init__(eval_size, train_size)
-        if words < 1:
-            raise ConfigError(f"words is {words}: a beginning needs at least 1 word")
+        check_at_least_one(words=words)
         self.corpus = corpus
         self.words = words
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.data import Entry
 from tasks.text.cut import first_sentences, squeeze
 from tasks.text.packaged import package_folder
@@ -25,8 +25,7 @@ class NewsArticles(SplitData):
 
     def __init__(self, words: int = 60, eval_size: int = 200, train_size: int | None = None) -> None:
         super().__init__(eval_size, train_size)
-        if words < 1:
-            raise ConfigError(f"words is {words}: an article needs at least 1 word")
+        check_at_least_one(words=words)
         self.words = words
 
     def load(self) -> Iterator[Entry]:

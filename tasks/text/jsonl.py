@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, UnknownNameError, check_at_least_one
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.optional import need
@@ -50,8 +50,7 @@ class Records(SplitData):
             raise ConfigError(f"extract {extract!r} is not a regular expression: {error}") from error
         if self.extract is not None and self.extract.groups != 1:
             raise ConfigError(f"extract {extract!r} has {self.extract.groups} groups: 1 is needed, for the question")
-        if words is not None and words < 1:
-            raise ConfigError(f"words is {words}: a question needs at least 1 word")
+        check_at_least_one(words=words)
         self.question = question
         self.reference = reference
         self.words = words

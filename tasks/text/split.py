@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from hashlib import blake2b
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 
 
@@ -26,9 +26,7 @@ class SplitData(PromptData):
     """
 
     def __init__(self, eval_size: int = 200, train_size: int | None = None) -> None:
-        for name, size in (("eval_size", eval_size), ("train_size", train_size)):
-            if size is not None and size < 1:
-                raise ConfigError(f"{name} is {size}: at least 1 entry is needed")
+        check_at_least_one(eval_size=eval_size, train_size=train_size)
         self.eval_size = eval_size
         self.train_size = train_size
 

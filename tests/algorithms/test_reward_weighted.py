@@ -29,7 +29,7 @@ def test_rows_are_compared_with_those_of_their_prompt(point: PointFineTuner) -> 
     exceeds = torch.tensor([-0.1, 0.0, 0.1, 1.0, -1.0, 0.0])
     expected = (exceeds / exceeds.std()).exp()
     torch.testing.assert_close(weights, expected / expected.mean())
-    with pytest.raises(ConfigError, match="completions is 0: there is at least 1"):
+    with pytest.raises(ConfigError, match="completions is 0: it must be at least 1"):
         algorithms.RewardWeightedRegression(completions=0)
 
 

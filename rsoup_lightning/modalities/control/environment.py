@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rsoup_lightning.environment import Environment, Shown
-from rsoup_lightning.errors import ConfigError, SimulationError
+from rsoup_lightning.errors import ConfigError, SimulationError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.curves import curves_of_episode
@@ -85,8 +85,8 @@ class SimulatorEnvironment(Environment):
         backend: Backend = "auto",
         options: dict[str, Any] | None = None,
     ) -> None:
-        if min(num_envs, horizon, rollouts_per_epoch, eval_episodes) < 1:
-            raise ConfigError("num_envs, horizon, rollouts_per_epoch and eval_episodes must all be at least 1")
+        check_at_least_one(num_envs=num_envs, horizon=horizon)
+        check_at_least_one(rollouts_per_epoch=rollouts_per_epoch, eval_episodes=eval_episodes)
         if eval_batch_size < 0:
             raise ConfigError(f"eval_batch_size is {eval_batch_size}: give episodes at a time, or 0 for all at once")
         self.env_id = env_id

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from rsoup_lightning.environment import Shown
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment
@@ -62,8 +62,7 @@ class PictureEnvironment(DataEnvironment):
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
-        if min(max_new_tokens, beams) < 1:
-            raise ConfigError(f"max_new_tokens {max_new_tokens} and beams {beams} must be at least 1")
+        check_at_least_one(max_new_tokens=max_new_tokens, beams=beams)
         self.data = data
         self.vocabulary = vocabulary
         self.unreadable = unreadable

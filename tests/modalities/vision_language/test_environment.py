@@ -134,8 +134,8 @@ def test_unreadable_pictures_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"beams": 0}, "max_new_tokens 4 and beams 0 must be at least 1"),
-        ({"max_new_tokens": 0}, "max_new_tokens 0 and beams 5 must be at least 1"),
+        ({"beams": 0}, "beams is 0: it must be at least 1"),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0: it must be at least 1"),
         ({"eval_batch_size": 0}, "eval_batch_size is 0: it must be at least 1"),
     ],
 )

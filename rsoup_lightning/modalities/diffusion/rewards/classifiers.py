@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, UnknownNameError, check_at_least_one
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 from rsoup_lightning.modalities.loading import load_pretrained
 from rsoup_lightning.modalities.pretrained import describe_classes, load_classifier
@@ -33,8 +33,7 @@ class ImageClassifier(ImageReward):
     """
 
     def __init__(self, model: str, label: str | int | None = None, batch_size: int = 32) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}: at least one picture is rated at once")
+        check_at_least_one(batch_size=batch_size)
         transformers = need("transformers", "transformers", "text")
         self.model_name, self.batch_size = model, batch_size
         loader = transformers.AutoModelForImageClassification.from_pretrained

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.errors import ConfigError, RewardError, check_at_least_one
 from rsoup_lightning.modalities.diffusion.rewards.images import PromptedReward
 from rsoup_lightning.modalities.open_clip_models import load_open_clip
 
@@ -58,8 +58,7 @@ class Clip:
     """
 
     def __init__(self, model: str, weights: str | None = None, batch_size: int = 32) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}: at least one picture is embedded at once")
+        check_at_least_one(batch_size=batch_size)
         self.name, self.batch_size = model, batch_size
         loaded, self._tokenize = load_open_clip(model, weights, option="model")
         self.model = loaded.eval().requires_grad_(False)

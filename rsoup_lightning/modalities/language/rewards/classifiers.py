@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.errors import ConfigError, RewardError, check_at_least_one
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.modalities.pretrained import check_tokens, describe_classes, load_classifier, load_tokenizer
 from rsoup_lightning.optional import need
@@ -58,8 +58,7 @@ class SequenceClassifier(TextReward):
     ) -> None:
         # Both segments are checked for empty questions, and shown to people.
         super().__init__(template if pair is None else f"{template}\n{pair}", allow_empty_answers)
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}: at least one text is rated at once")
+        check_at_least_one(batch_size=batch_size)
         self.model_name, self.segments, self.batch_size = model, (template, pair), batch_size
         loader = need("transformers", "transformers", "text").AutoModelForSequenceClassification.from_pretrained
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
