@@ -116,7 +116,7 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
     front = Front.load(run) if run is not None else None
     soup = RemoteSoup(offered(url, key, given.get("name", run and Path(run).resolve().name)), front)
     points = Points(soup.offered.name, soup, given.get("coefficients"), given.get("preference"))
-    upstream = Upstream(url, key, soup.offered.keep)
+    upstream = Upstream(url, key, soup.offered.keep, soup.offered.known)
     yield create_gateway(upstream, soup.offered.lattice, points, limits, gate, on_stderr), points
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from rsoup_lightning.errors import ConfigError, MergeError
 from rsoup_lightning.files import sha256, user_path
-from rsoup_lightning.merging.adapters.adapter import Adapter, read_adapter
+from rsoup_lightning.merging.adapters.adapter import check_adapters, read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.run.experts import trained_experts
@@ -50,15 +50,15 @@ class AdapterSoup:
                 raise MergeError(f"{place} is no adapter of PEFT: a soup is one adapter only where its experts are")
         self.name, self.experts = name, dict(experts)
 
-    @cached_property
-    def adapters(self) -> dict[str, Adapter]:
-        """The experts' weights."""
-        return {name: read_adapter(place) for name, place in self.experts.items()}
-
-    @cached_property
     def ranks(self) -> dict[str, int]:
-        """The largest rank of each expert; their sum holds the soup at every λ."""
-        return {name: max(item.rank for item in adapter.modules.values()) for name, adapter in self.adapters.items()}
+        """The largest rank of each expert; their sum holds the soup at every λ.
+
+        Raises:
+            RSoupError: an expert is damaged, or they do not fit each other.
+        """
+        adapters = {name: read_adapter(place) for name, place in self.experts.items()}
+        check_adapters(list(adapters.values()), list(adapters))
+        return {name: max(item.rank for item in adapter.modules.values()) for name, adapter in adapters.items()}
 
     @cached_property
     def fingerprint(self) -> str:

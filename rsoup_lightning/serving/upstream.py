@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +14,14 @@ import httpx2
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.serving.errors import RequestError
+from rsoup_lightning.serving.model_names import AT
 from rsoup_lightning.serving.vllm_plugin import SOUPS_PATH
 
 CONNECTING = 10.0
 """Seconds for a connection to vLLM; for an answer, requests have limits of their own."""
 END = b"\n\n"
 """Of a server-sent event."""
-CURE = "start it with VLLM_PLUGINS=rsoup and RSOUP_SOUPS set, see docs/serving.md"
+CURE = "start it with VLLM_PLUGINS=rsoup and RSOUP_SOUPS set"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Offered:
         experts: of the soup, in the order of λ.
         lattice: steps of λ along an edge of the simplex.
         keep: how many adapters it is to hold.
+        known: models of the soup that it has loaded already, as an earlier gateway has asked for.
     """
 
     name: str
     experts: tuple[str, ...]
     lattice: int
     keep: int
+    known: tuple[str, ...] = ()
 
 
 def offered(url: str, key: str | None, soup: str | None) -> Offered:
@@ -49,19 +52,11 @@ def offered(url: str, key: str | None, soup: str | None) -> Offered:
         soup: the name of one of its soups; None: its only one.
 
     Raises:
-        ConfigError: it doesn't answer, or has no soups, or several.
+        ConfigError: it does not answer, or has no soups, or several.
         UnknownNameError: it has no such soup.
     """
-    try:
-        answer = httpx2.get(root(url) + SOUPS_PATH, headers=_headers(key), timeout=CONNECTING)
-        told = answer.json() if answer.is_success else {}
-    except ValueError:
-        told = {}  # it is something else than JSON
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise ConfigError(f"no vLLM answers at {url} ({error}): start it first") from error
-    if answer.status_code == 401:
-        raise ConfigError(f"the vLLM at {url} wants a key: set VLLM_API_KEY as it is there")
-    soups = told.get("soups") if isinstance(told, dict) else None
+    told = _told(url, SOUPS_PATH, key)
+    soups = told.get("soups")
     if not soups:
         raise ConfigError(f"the vLLM at {url} has no soups: {CURE}")
     if soup is None and len(soups) > 1:
@@ -69,7 +64,28 @@ def offered(url: str, key: str | None, soup: str | None) -> Offered:
     name = soup or next(iter(soups))
     if name not in soups:
         raise UnknownNameError(f"soup of the vLLM at {url}", name, soups)
-    return Offered(name, tuple(soups[name]), told["lattice"], told["keep"])
+    models = [model["id"] for model in _told(url, "/v1/models", key).get("data", ())]
+    known = tuple(model for model in models if model.startswith(f"{name}{AT}"))
+    return Offered(name, tuple(soups[name]), told["lattice"], told["keep"], known)
+
+
+def _told(url: str, path: str, key: str | None) -> dict[str, Any]:
+    """What vLLM says at a path; nothing where that is not there.
+
+    Raises:
+        ConfigError: it does not answer, or wants another key.
+    """
+    try:
+        answer = httpx2.get(root(url) + path, headers=_headers(key), timeout=CONNECTING)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise ConfigError(f"no vLLM answers at {url} ({error}): start it first") from error
+    if answer.status_code == 401:
+        raise ConfigError(f"the vLLM at {url} wants a key: set VLLM_API_KEY as it is there")
+    try:
+        told = answer.json()
+    except ValueError:
+        return {}
+    return told if answer.is_success and isinstance(told, dict) else {}
 
 
 class RemoteSoup:
@@ -111,9 +127,10 @@ class Upstream:
         url: as of :func:`offered`.
         key: likewise.
         keep: models' names that it may know at a time; those of running requests are not forgotten.
+        known: those that it knows now.
     """
 
-    def __init__(self, url: str, key: str | None, keep: int) -> None:
+    def __init__(self, url: str, key: str | None, keep: int, known: Iterable[str] = ()) -> None:
         self._client = httpx2.AsyncClient(
             base_url=root(url),
             headers=_headers(key),
@@ -121,7 +138,7 @@ class Upstream:
             limits=httpx2.Limits(max_connections=None),
         )
         self._keep = keep
-        self._running: dict[str, int] = {}  # by model's name, the one asked for last at the end
+        self._running = dict.fromkeys(known, 0)  # by model's name, the one asked for last at the end
         self._entering = asyncio.Lock()
 
     @property

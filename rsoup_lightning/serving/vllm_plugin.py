@@ -127,9 +127,10 @@ def check_rank(soup: AdapterSoup, largest: int) -> None:
     Raises:
         ConfigError: they do; names both.
     """
-    needed = sum(soup.ranks.values())
+    each = soup.ranks().values()
+    needed = sum(each)
     if needed > largest:
-        ranks = " + ".join(map(str, soup.ranks.values()))
+        ranks = " + ".join(map(str, each))
         has = f"its max_lora_rank is {largest}" if largest else "it was started without --enable-lora"
         raise ConfigError(
             f"the soup {soup.name!r} has adapters of rank {needed} ({ranks}), too large for this vLLM: {has}; "

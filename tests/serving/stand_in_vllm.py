@@ -25,6 +25,7 @@ class StandIn:
         pause: seconds before each letter.
         asked: bodies of requests for text.
         headers: of the last of them.
+        loaded: names of models, before anybody asks for one.
         unloaded: names of models.
         left: how many streams their clients have left.
     """
@@ -35,6 +36,7 @@ class StandIn:
     pause: float = 0.0
     asked: list[dict[str, Any]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    loaded: tuple[str, ...] = ()
     unloaded: list[str] = field(default_factory=list)
     left: int = 0
 
@@ -51,6 +53,10 @@ class StandIn:
         @app.get(SOUPS_PATH)
         async def soups() -> dict[str, Any]:
             return {"soups": self.soups, "lattice": 20, "keep": self.keep}
+
+        @app.get("/v1/models")
+        async def models() -> dict[str, Any]:
+            return {"data": [{"id": name} for name in ("base", *self.loaded)]}
 
         @app.get("/health")
         async def health() -> None: ...

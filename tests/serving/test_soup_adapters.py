@@ -68,9 +68,16 @@ def test_an_expert_alone_is_that_adapter(adapters: SoupAdapters, tmp_path: Path)
 
 
 def test_ranks(adapters: SoupAdapters) -> None:
-    assert adapters.soups["mine"].ranks == {"kind": 2, "brief": 3}
+    assert adapters.soups["mine"].ranks() == {"kind": 2, "brief": 3}
     held = adapters.held("mine@0.5,0.5")
     assert held and read_adapter(held.path).config["r"] == 5
+
+
+def test_experts_of_two_bases_have_no_ranks(adapters: SoupAdapters, tmp_path: Path) -> None:
+    file = tmp_path / "brief" / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "base_model_name_or_path": "another"}))
+    with pytest.raises(RSoupError, match="base_model_name_or_path is None in kind but 'another' in brief"):
+        adapters.soups["mine"].ranks()
 
 
 @pytest.mark.parametrize("name", ["base", "mine", "other@0.3,0.7", ""])

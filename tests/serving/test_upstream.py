@@ -22,6 +22,20 @@ def test_what_vllm_offers() -> None:
             offered(vllm.url, None, None)
 
 
+def test_what_an_earlier_gateway_asked_for_is_unloaded_first() -> None:
+    stand_in = StandIn(loaded=("tuned@1,0", "tuned@0,1", "other@1"))
+
+    async def ask(url: str, known: tuple[str, ...]) -> None:
+        reply = await Upstream(url, None, 2, known).ask("/v1/completions", {"model": "new", "prompt": "ab"}, "id")
+        await reply.close()
+
+    with serving_app(stand_in.app()) as vllm:
+        known = offered(vllm.url, None, None).known
+        assert known == ("tuned@1,0", "tuned@0,1")
+        asyncio.run(ask(vllm.url, known))
+    assert stand_in.unloaded == ["tuned@1,0"]
+
+
 @pytest.mark.parametrize(
     ("soups", "name", "said"),
     [
