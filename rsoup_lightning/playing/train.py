@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def soup(
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
     """
     make = recipe if callable(recipe) else None
-    content, name = _content(recipe)
+    content, name, place = _content(recipe)
     for key, value in (overrides or {}).items():
         _put(content, key, value)
     if make is not None and "model" in content:
@@ -56,7 +57,7 @@ def soup(
     if not isinstance(task, str):
         raise ConfigError(f"the recipe has no task: give the name of one, or module:Class, not {task!r:.60}")
     parser = recipe_parser(None if make else fine_tuner_class(task))
-    with ours():
+    with ours(), chdir(place):
         config = parser.parse_object(content)
     for key in ("config", "run_dir", "seeds"):
         config.pop(key)
@@ -67,16 +68,16 @@ def soup(
     return Front.load(folder, make)
 
 
-def _content(recipe: Any) -> tuple[dict[str, Any], str]:
-    """A recipe as plain values that are ours to change, and what to call its run."""
+def _content(recipe: Any) -> tuple[dict[str, Any], str, Path]:
+    """A recipe as plain values that are ours to change, what to call its run, and where files lie that it names."""
     if callable(recipe):
         name = getattr(recipe, "__qualname__", type(recipe).__qualname__)
-        return {"task": f"{recipe.__module__}:{name}"}, name
+        return {"task": f"{recipe.__module__}:{name}"}, name, Path()
     if isinstance(recipe, Mapping):
-        return deepcopy(dict(recipe)), run_name(str(recipe.get("task")), [])
+        return deepcopy(dict(recipe)), run_name(str(recipe.get("task")), []), Path()
     file = find_recipe(str(recipe))
     content = read_recipe(file)
-    return content, run_name(str(content.get("task")), [file])
+    return content, run_name(str(content.get("task")), [file]), file.parent
 
 
 def _put(content: dict[str, Any], key: str, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import chdir
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,7 @@ class Recipe:
             ConfigError: names the setting.
         """
         check_values(parser, config)
+        config = config.clone(with_meta=False)  # without the files that sections were read from
         settle_soup_trainer(config.trainer)
         return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make, metrics or {})
 
@@ -176,7 +178,10 @@ class RecipeParser(LightningArgumentParser):
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
         text = self.recipes.get(str(path))
-        return super().parse_path(path, *args, **kwargs) if text is None else self.parse_string(text, **kwargs)
+        if text is None:
+            return super().parse_path(path, *args, **kwargs)
+        with chdir(Path(path).parent):  # where files lie that it names for its sections
+            return self.parse_string(text, **kwargs)
 
 
 def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = None) -> RecipeParser:

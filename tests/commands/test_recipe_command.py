@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.commands.recipe_command import read_line
+from rsoup_lightning.run.recipe import fine_tuner_class, recipe_parser
 from tests.running import POINT_RECIPE
 
 RECIPE: dict[str, Any] = {
@@ -105,3 +107,15 @@ def test_the_last_recipe_names_the_task_unless_the_line_does(tmp_path: Path) -> 
     assert line.task == "last" and list(line.recipes) == files
     assert line.arguments == ["-c", files[0], "--config", files[1], "-c", files[2], "--model.seed", "1"]
     assert read_line(["--task=mine", *several]).task == "mine"
+
+
+def test_files_that_a_recipe_names_for_its_sections_lie_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "r.yaml").write_text(yaml.safe_dump({**RECIPE, "soup": "part.yaml"}))
+    (tmp_path / "mine" / "part.yaml").write_text("grid: 4\n")
+    monkeypatch.chdir(tmp_path)
+    line = read_line(["-c", "mine/r.yaml"])
+    assert recipe_parser(fine_tuner_class(line.task), line.recipes).parse_args(line.arguments).soup.grid == 4
+    assert Path.cwd() == tmp_path

@@ -39,6 +39,16 @@ def test_a_recipe_gives_the_front_of_the_command(tmp_path: Path) -> None:
     assert RECIPE["trainer"]["max_epochs"] == 3  # as it was given
 
 
+def test_files_that_a_recipe_names_for_its_sections_lie_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump({**RECIPE, "soup": "part.yaml", "model": "model.yaml"}))
+    (tmp_path / "part.yaml").write_text("grid: 4\n")
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump(RECIPE["model"]))
+    overrides = {"trainer.max_epochs": 1}
+    kinds = [point["kind"] for point in soup(tmp_path / "r.yaml", tmp_path / "run", overrides=overrides).points]
+    assert kinds == ["expert", "soup", "soup", "expert", "init"]
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["soup"]["grid"] == 4
+
+
 def test_ones_own_objects(tmp_path: Path) -> None:
     def build() -> PointFineTuner:
         return PointFineTuner()
