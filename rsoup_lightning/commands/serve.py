@@ -56,7 +56,7 @@ EXAMPLES = """examples:
   curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '
     {"coefficients": {"imdb": 0.3, "rotten_tomatoes": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'
 """
-HOST, PORT, PATIENCE = "127.0.0.1", 8000, 30.0
+HOST, PORT, PATIENCE, MAX_CONNECTIONS = "127.0.0.1", 8000, 30.0, 512
 
 
 def serve_command(arguments: list[str]) -> int:
@@ -64,7 +64,7 @@ def serve_command(arguments: list[str]) -> int:
     given = parse(_parser(), arguments, defaults=False).as_dict()
     for package in ("fastapi", "uvicorn", "prometheus_client", "httpx2"):
         need(package, package, "serve")
-    from rsoup_lightning.serving.gate import Gate, key_of
+    from rsoup_lightning.serving.gate import Gate, hosts_of, key_of
     from rsoup_lightning.serving.server import Server, bind, url
     from rsoup_lightning.serving.watch import structured
 
@@ -72,7 +72,8 @@ def serve_command(arguments: list[str]) -> int:
     queue = given.get("max_queue", signature(Engine).parameters["max_queue"].default)
     if limits.max_choices > queue:
         raise ConfigError(f"max_choices is {limits.max_choices}, and the queue holds {queue}: raise --max_queue")
-    gate = Gate(key_of(host, given.get("api_key"), "no_auth" in given, os.environ))
+    key = key_of(host, given.get("api_key"), "no_auth" in given, os.environ)
+    gate = Gate(key, hosts_of(host, given.get("allowed_hosts"), key), given.get("max_connections", MAX_CONNECTIONS))
     opened = _gateway if given.get("engine") == "vllm" else _server
     with bind(host, given.get("port", PORT)) as bound, opened(given, limits, gate) as (app, points):
         line = f"serving {points.name} ({', '.join(points.experts)}) at {url(bound)}"
@@ -185,7 +186,7 @@ NOT_TYPED: Mapping[Callable[..., Any], set[str | int]] = {
 """Where options are read off, and which of the parameters are none."""
 
 OF_GATEWAY = {"run", "engine", "url", "name", "coefficients", "preference", "host", "port", "api_key", "no_auth"}
-OF_GATEWAY |= {"patience", "max_body", "timeout"}
+OF_GATEWAY |= {"allowed_hosts", "max_connections", "patience", "max_body", "timeout"}
 """Options that are also for a gateway to vLLM, which has limits of its own."""
 
 
@@ -218,6 +219,10 @@ def _parser() -> ArgumentParser:
     key = "that requests must have; other users of this machine see it here, and not in RSOUP_API_KEY"
     parser.add_argument("--api_key", type=str, help=key)
     parser.add_argument("--no_auth", action="store_true", help="other machines need no key either")
+    hosts = "names of this server where no key is asked for, beside addresses and localhost, as of a proxy before it"
+    parser.add_argument("--allowed_hosts", nargs="+", type=str, help=hosts)
+    connections = "while there are more, requests get 503"
+    parser.add_argument("--max_connections", type=int, default=MAX_CONNECTIONS, help=connections)
     patience = "seconds for what runs when a signal stops the server; another signal ends it at once"
     parser.add_argument("--patience", type=float, default=PATIENCE, help=patience)
     for what in (RunningTexts, Engine, Limits):

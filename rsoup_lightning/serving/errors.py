@@ -55,9 +55,9 @@ def refusal(error: RequestError) -> JSONResponse:
     return JSONResponse(error.body, error.status, error.headers)
 
 
-def unavailable(message: str) -> RequestError:
-    """For a server that takes no more requests."""
-    return RequestError(message, status=503, code="stopping", headers={"retry-after": "1", "connection": "close"})
+def unavailable(message: str, code: str = "stopping") -> RequestError:
+    """For a server that takes no more requests, or none now."""
+    return RequestError(message, status=503, code=code, headers={"retry-after": "1", "connection": "close"})
 
 
 @contextmanager

@@ -1,10 +1,12 @@
-"""Who comes in: requests with the key, until the server is to stop."""
+"""Who comes in: requests with the key, or to a known host, until the server is full or is to stop."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,6 +42,24 @@ def key_of(host: str, api_key: str | None, no_auth: bool, environment: Mapping[s
     return key
 
 
+def hosts_of(host: str, allowed: Sequence[str] | None, key: str | None) -> Collection[str] | None:
+    """The names of hosts that requests may be sent to, or None where a key protects the server.
+
+    Args:
+        host: where the server is to listen.
+        allowed: other names.
+        key: as of :func:`key_of`.
+
+    Raises:
+        ConfigError: names are given, and a key.
+    """
+    if key is None:
+        return {"localhost", host.lower(), *map(_name, allowed or ())}
+    if allowed is not None:
+        raise ConfigError("--allowed_hosts is for a server without a key: leave one out")
+    return None
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -47,39 +67,81 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ip_address(name))
+    except ValueError:
+        return False
+
+
+def _name(host: str) -> str:
+    """The name or address in a Host header.
+
+    >>> _name("[::1]:8000")
+    '::1'
+    """
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
 class Gate:
     """Lets requests in, and counts them.
 
     Args:
         key: that they must have; None: none.
+        hosts: names that they may be sent to, beside addresses: a web page whose own name leads here would say that
+            one. None: any.
+        max_connections: while there are more, all requests are turned away.
 
     Attributes:
         closed: whether those that come are turned away.
         inside: how many are being answered.
+        connections: those that are open, as the server that it belongs to knows them.
+
+    Raises:
+        ConfigError: ``max_connections`` is below 1.
     """
 
-    def __init__(self, key: str | None = None) -> None:
+    def __init__(
+        self,
+        key: str | None = None,
+        hosts: Collection[str] | None = None,
+        max_connections: int = 512,
+    ) -> None:
+        if max_connections < 1:
+            raise ConfigError(f"max_connections is {max_connections}: it must be at least 1")
         self.closed, self.inside = False, 0
+        self.connections: Collection[Any] = ()
+        self._hosts, self._max_connections = hosts, max_connections
         self._key = None if key is None else f"Bearer {key}".encode()
 
     def check(self, headers: Headers) -> None:
         """Require that a request may come in.
 
         Raises:
-            RequestError: 503 or 401.
+            RequestError: 503, 403 or 401.
         """
         if self.closed:
             raise unavailable("the server is stopping: ask another, or later")
+        if len(self.connections) > self._max_connections:
+            told = f"more than {self._max_connections} connections are open: try again later"
+            raise unavailable(told, "too_many_connections")
+        host = _name(headers.get("host", "localhost"))
+        if self._hosts is not None and host not in self._hosts and not _is_address(host):
+            told = f"this server is not known as {host!r:.80}: give its address, or start it with --allowed_hosts"
+            raise RequestError(told, "host", status=403, code="unknown_host")
         given = headers.get("authorization", "").encode()
         if self._key is not None and not hmac.compare_digest(given, self._key):
             said = "a wrong API key" if given else "no API key"
-            told = {"www-authenticate": "Bearer"}
+            challenge = {"www-authenticate": "Bearer"}
             raise RequestError(
                 f"{said}: send it as Authorization: Bearer KEY",
                 "authorization",
                 status=401,
                 code="invalid_api_key",
-                headers=told,
+                headers=challenge,
             )
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.serving.connections import Connection
 from rsoup_lightning.serving.gate import Gate
 
 LARGEST_PORT = 65535
@@ -70,11 +71,13 @@ class Server(uvicorn.Server):
             log_config=None,
             log_level="warning",
             access_log=False,
+            http=Connection,
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
+        gate.connections = self.server_state.connections
         self._gate, self._patience, self._ready = gate, patience, ready
         self._end = float("inf")
         self._told = False

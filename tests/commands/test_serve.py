@@ -146,7 +146,7 @@ def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     answers = []
 
     def run(server: Server, sockets: Any) -> None:
-        client = TestClient(server.config.app)
+        client = TestClient(server.config.app, "http://localhost")
         asked: Any = {"model": "mine", "prompt": "the cat", "seed": 1}
         for more in ({}, {"preference": {"early": 1}}, {"coefficients": {"late": 1}}):
             answers.append(client.post("/v1/completions", json={**asked, **more}).json())

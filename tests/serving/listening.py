@@ -35,7 +35,12 @@ class Served:
     def post(self, body: bytes, *headers: str, length: int | None = None) -> socket.socket:
         """A connection on which a request was sent that says how long it is, to be read from or closed."""
         connection = socket.create_connection(self.address, timeout=10)
-        lines = ["POST /v1/completions HTTP/1.1", "host: here", "content-type: application/json", *headers]
+        lines = [
+            "POST /v1/completions HTTP/1.1",
+            f"host: localhost:{self.address[1]}",
+            "content-type: application/json",
+            *headers,
+        ]
         if not any("chunked" in header for header in headers):
             lines.append(f"content-length: {length or len(body)}")
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
@@ -71,10 +76,15 @@ def serving_app(app: FastAPI, gate: Gate | None = None, patience: float = 5.0) -
 
 @contextmanager
 def listening(
-    parrot: Parrot | None = None, *, limits: Limits | None = None, max_queue: int = 8, patience: float = 5.0
+    parrot: Parrot | None = None,
+    *,
+    gate: Gate | None = None,
+    limits: Limits | None = None,
+    max_queue: int = 8,
+    patience: float = 5.0,
 ) -> Iterator[Listening]:
     """A server around a parrot."""
-    parrot, gate = Parrot() if parrot is None else parrot, Gate()
+    parrot, gate = Parrot() if parrot is None else parrot, gate or Gate()
     log: list[dict[str, Any]] = []
     app = parrot_app(
         parrot, gate=gate, limits=limits, max_queue=max_queue, log=lambda line: log.append(json.loads(line))

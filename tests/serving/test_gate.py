@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.serving.errors import RequestError
-from rsoup_lightning.serving.gate import KEY, Gate, key_of
+from rsoup_lightning.serving.gate import KEY, Gate, hosts_of, key_of
 from tests.serving.parrot import parrot_app
 
 
@@ -45,6 +45,38 @@ def test_who_comes_in() -> None:
     with pytest.raises(RequestError, match="stopping") as refused:
         gate.check(Headers({"authorization": "Bearer secret"}))
     assert refused.value.status == 503
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST", "localhost.", "127.0.0.1:80", "[::1]:1", "10.0.0.7"])
+def test_addresses_and_known_names_are_let_in(host: str) -> None:
+    gate = Gate(hosts=hosts_of("127.0.0.1", None, None))
+    gate.check(Headers({"host": host}))
+    gate.check(Headers({}))
+    with pytest.raises(
+        RequestError, match=r"not known as 'proxy\.example': give its address, or start it with"
+    ) as refused:
+        gate.check(Headers({"host": "proxy.example:80"}))
+    assert (refused.value.status, refused.value.param) == (403, "host")
+    Gate(hosts=hosts_of("0.0.0.0", ["Proxy.Example"], None)).check(Headers({"host": "proxy.example:80"}))
+    Gate(hosts=hosts_of("box", None, None)).check(Headers({"host": "box:80"}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1.example", "[", "", "localhost.example", "a@b", "1"])
+def test_a_page_whose_name_leads_here_is_not(host: str) -> None:
+    """The name may be resolved to 127.0.0.1 once the page is there: it is of the same origin for its browser."""
+    client = TestClient(parrot_app(gate=Gate(hosts=hosts_of("127.0.0.1", None, None))))
+    headers = {"host": host}
+    assert client.get("/v1/models", headers=headers).status_code == 403
+    assert client.post("/v1/completions", json={"prompt": "a"}, headers=headers).json()["error"]["param"] == "host"
+    assert client.get("/health", headers=headers).status_code == 200
+
+
+def test_with_a_key_names_are_free() -> None:
+    Gate("secret", hosts_of("0.0.0.0", None, "secret")).check(
+        Headers({"host": "any.example", "authorization": "Bearer secret"})
+    )
+    with pytest.raises(ConfigError, match="--allowed_hosts is for a server without a key"):
+        hosts_of("0.0.0.0", ["any.example"], "secret")
 
 
 def test_only_health_is_open_to_everybody() -> None:
