@@ -39,9 +39,10 @@ from tests.modalities.language import tiny
 from tests.running import serving
 
 POINTS = [(0.0, 1.0), (0.3, 0.7), (0.55, 0.45), (1.0, 0.0)]
-PROMPT, LENGTH = "the cat", 48
+PROMPT, LENGTH = "the cat", 100
 RANKS = {"kind": 4, "brief": 8}
 CANNOT_RUN = 77
+TRIES = 5
 KEEP = 6
 """Adapters that vLLM is to hold, of which four take part in a step."""
 PATIENCE = 300
@@ -158,14 +159,17 @@ def check_many_at_once(url: str, expected: dict[str, list[int]]) -> None:
     names = list(expected)
     for name in names:
         completion(url, model=name, max_tokens=1)  # so that none waits for its adapter
-    before = steps(url)
-    with ThreadPoolExecutor(len(names)) as pool:
-        answers = list(pool.map(lambda name: completion(url, model=name, return_token_ids=True), names))
-    taken = steps(url) - before
-    for name, answer in zip(names, answers, strict=True):
-        assert answer["choices"][0]["token_ids"] == expected[name], f"{name} is not the merged model: {answer}"
-    assert taken < 2 * LENGTH, f"{len(names)} answers of {LENGTH} tokens took {taken} steps: they were not batched"
-    print(f"{len(names)} λ at once: the merged models' tokens, {len(names) * LENGTH} in {taken} steps")
+    for _ in range(TRIES):  # where the machine is busy, one may be done before the next arrives
+        before = steps(url)
+        with ThreadPoolExecutor(len(names)) as pool:
+            answers = list(pool.map(lambda name: completion(url, model=name, return_token_ids=True), names))
+        taken = steps(url) - before
+        for name, answer in zip(names, answers, strict=True):
+            assert answer["choices"][0]["token_ids"] == expected[name], f"{name} is not the merged model: {answer}"
+        if taken * (len(names) - 1) < len(names) * LENGTH:  # so in some step all of them took part
+            print(f"{len(names)} λ at once: the merged models' tokens, {len(names) * LENGTH} in {taken} steps")
+            return
+    raise AssertionError(f"{len(names)} answers of {LENGTH} tokens took {taken} steps: never all in one batch")
 
 
 def check_names(url: str, expected: dict[str, list[int]]) -> None:
