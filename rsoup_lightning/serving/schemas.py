@@ -19,6 +19,7 @@ from rsoup_lightning.serving.bodies import parse_body
 from rsoup_lightning.serving.errors import RequestError
 
 Neutral = Mapping[str, tuple[Any, ...]]
+Name = Annotated[str, Field(max_length=1000)]  # which the log repeats
 
 PENALTIES: Neutral = {"frequency_penalty": (0, 0.0), "presence_penalty": (0, 0.0), "logit_bias": ({},)}
 
@@ -67,11 +68,11 @@ class SoupFields(Strict):
         user: who asks, for the log.
     """
 
-    model: str | None = None
+    model: Name | None = None
     coefficients: dict[str, float] | None = None
     preference: dict[str, float] | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
+    user: Name | None = None
+    safety_identifier: Name | None = None
 
 
 class TextFields(SoupFields):
@@ -182,7 +183,7 @@ def read_fields(schema: type[Schema], raw: bytes) -> Schema:
         fault = error.errors(include_url=False)[0]
         named = [fault["ctx"]["field"]] if fault["type"] == "field" else []
         path = _path([*fault["loc"], *named])
-        said = re.sub(r"^(Value error, |\w+ (?=should ))", "", fault["msg"])
+        said = re.sub(r"^(Value error, |\w+ (?=should ))| after validation, not \d+", "", fault["msg"])
         if fault["type"] == "missing":
             said = "is missing"
         elif fault["type"] not in ("field", "value_error"):

@@ -61,7 +61,7 @@ class CompletionForm(Form):
         return {
             "tokens": [score.text for score in scores],
             "token_logprobs": [_finite(score.log_prob) for score in scores],
-            "top_logprobs": [{text: _finite(log_prob) for text, log_prob in score.top} for score in scores],
+            "top_logprobs": [{text: _finite(each) for text, each in reversed(score.top)} for score in scores],
             "text_offset": offsets,
         }
 

@@ -29,7 +29,7 @@ class TextEngine(Engine[TextRequest, TextPiece]):
     Attributes:
         experts: names, in the order of coefficients.
         temperature: that the experts were trained at.
-        max_new_tokens: of an answer, as they were trained.
+        limit: tokens of the answer to a prompt, where a request does not say; see :meth:`RunningTexts.limit`.
 
     Raises:
         ConfigError: the experts do not write texts, or a limit makes no sense.
@@ -41,7 +41,7 @@ class TextEngine(Engine[TextRequest, TextPiece]):
             raise ConfigError(f"these experts do not write texts, but play a {type(batch).__name__}")
         super().__init__(batch, max_queue)
         self.experts = soup.experts
-        self.temperature, self.max_new_tokens = batch.temperature, batch.max_new_tokens
+        self.temperature, self.limit = batch.temperature, batch.limit
         self._asking = batch.asking
 
     def prompt(self, text: str) -> list[int]:

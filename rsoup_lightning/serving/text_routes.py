@@ -100,7 +100,7 @@ class TextDesk(Desk):
         first = TextRequest(
             prompts[0].tokens,
             point.coefficients,
-            limit or self._engine.max_new_tokens,
+            limit or 1,
             self._engine.temperature if asked.temperature is None else asked.temperature,
             asked.top_p,
             seed,
@@ -109,7 +109,7 @@ class TextDesk(Desk):
         )
         rows = []
         for prompt in prompts:
-            row = replace(first, prompt=prompt.tokens)
+            row = replace(first, prompt=prompt.tokens, max_new_tokens=limit or self._engine.limit(prompt.tokens))
             self._check(row, prompt.field, limit_field)
             rows += [replace(row, seed=(seed + number) % (LARGEST_SEED + 1)) for number in range(asked.n)]
         prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)

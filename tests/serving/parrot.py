@@ -99,7 +99,10 @@ class Parrot:
 class ParrotEngine(Engine[TextRequest, TextPiece]):
     """Plays a parrot, whose tokens are letters."""
 
-    temperature, max_new_tokens = 1.0, 16
+    temperature = 1.0
+
+    def limit(self, prompt: Sequence[int]) -> int:
+        return 16
 
     def completion_prompt(self, given: str | Sequence[int]) -> list[int]:
         return [ord(letter) for letter in given] if isinstance(given, str) else list(given)

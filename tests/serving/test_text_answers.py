@@ -14,7 +14,7 @@ from rsoup_lightning.serving.text_answers import Answer, ChatForm, CompletionFor
 HALF = "\N{REPLACEMENT CHARACTER}"
 PIECES = [
     (0, TextPiece("ä", 1, [TokenScore(5, "ä", -0.5, [("ä", -0.5), (HALF, -math.inf)])])),
-    (1, TextPiece("", 1, [TokenScore(6, HALF, -1.0, [])])),  # held back
+    (1, TextPiece("", 1, [TokenScore(6, HALF, -1.0, [(HALF, -1.0), (HALF, -3.0)])])),  # held back
     (0, TextPiece(" b", 3, [TokenScore(7, " b", -2.0, []), TokenScore(1, "", -0.1, [])], "stop")),
     (1, TextPiece("😀", 2, [TokenScore(8, HALF, -0.2, [])], "length")),
 ]
@@ -55,6 +55,7 @@ def test_a_completion() -> None:
         "finish_reason": "stop",
     }
     assert (second["text"], second["finish_reason"]) == ("😀", "length")
+    assert second["logprobs"]["top_logprobs"] == [{HALF: -1.0}, {}], "the likelier of two that are written alike"
 
 
 def test_a_chat() -> None:

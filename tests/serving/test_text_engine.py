@@ -62,8 +62,9 @@ def test_through_a_template_of_ones_own() -> None:
 
 
 def test_what_the_experts_were_trained_at() -> None:
-    with engine(max_new_tokens=7) as made:
-        assert (made.experts, made.temperature, made.max_new_tokens) == (("only",), 1.0, 7)
+    with engine(max_new_tokens=7, context=64) as made:
+        assert (made.experts, made.temperature) == (("only",), 1.0)
+        assert [made.limit([5] * length) for length in (1, 57, 60, 63, 64)] == [7, 7, 4, 1, 1], "of 64 in all"
         assert text(made.prompt("hello")) == "hello"
     with TextEngine(soup()) as two:
         assert two.experts == ("first", "second")

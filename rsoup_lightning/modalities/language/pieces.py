@@ -67,10 +67,10 @@ class Unwritten:
         self._before, self._read = self._read, len(self._tokens)
         return self._certain(text)
 
-    def rest(self) -> str:
-        """What was held back, when no more tokens come."""
+    def rest(self) -> tuple[str, bool]:
+        """What was held back, when no more tokens come, and whether a stop text has ended it."""
         text, stopped = self._certain(self._fresh())
-        return text if stopped else text + self._held
+        return (text if stopped else text + self._held), stopped
 
     def _fresh(self) -> str:
         """The text of the tokens that were not read yet; some tokenizers write one differently after another."""

@@ -122,6 +122,11 @@ class RunningTexts:
                 f"{self._max_tokens}: shorten them, or raise it"
             )
 
+    def limit(self, prompt: Sequence[int]) -> int:
+        """Tokens of an answer where nobody says: as the experts were trained, or what has room after the prompt."""
+        room = min(self._context or self._max_tokens, self._max_tokens) - len(prompt)
+        return max(min(self.max_new_tokens, room), 1)
+
     def fits(self, request: TextRequest) -> bool:
         """Whether a request can join now."""
         rows = self._rows

@@ -92,7 +92,10 @@ class TextRow:
         if reason is None and self._count == self.request.max_new_tokens:
             reason = "length"
         self.finished = reason is not None
-        return TextPiece(text + (self._text.rest() if self.finished else ""), self._count, scores, reason)
+        if self.finished:
+            rest, stopped = self._text.rest()
+            text, reason = text + rest, "stop" if stopped else reason
+        return TextPiece(text, self._count, scores, reason)
 
     def _score(self, token: int, logits: Tensor, top: int) -> TokenScore:
         written, scores = self._tokenizer.decode, logits.log_softmax(-1)

@@ -26,7 +26,7 @@ def pieces(tokenizer: Any, tokens: list[int], stop: list[str]) -> list[str]:
         made.append(piece)
         if stopped:
             break
-    return [*made, text.rest()]
+    return [*made, text.rest()[0]]
 
 
 @pytest.mark.parametrize("text", ["plain", "naïve café", "日本語 🥣🥄", "👩‍👩‍👧‍👦 family", "\ufffd!"])

@@ -29,6 +29,8 @@ def test_why_an_answer_ends() -> None:
     assert (piece.text, piece.finish_reason, piece.tokens) == ("!", "stop", 2), "a stop token is part of the answer"
     assert [third(token(letter), LOGITS).finish_reason for letter in "abc"] == [None, None, "length"]
     assert row(stop=["b"]).write(token("b"), LOGITS).finish_reason == "stop"
+    half = row(stop=["\ufffd"], max_new_tokens=1).write(tokenizer()("é")["input_ids"][0], LOGITS)
+    assert (half.text, half.finish_reason) == ("", "stop"), "a stop text that is there only as no more tokens come"
 
 
 def test_scores_are_log_probabilities_of_the_model_itself() -> None:
