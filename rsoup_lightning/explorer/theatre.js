@@ -17,12 +17,12 @@ function fitted(canvas, height) { // in the device's pixels; its width in those 
 
 export default {
   template: `
-    <div class="theatre" :data-steps="count" :data-ended="over">
+    <div class="theatre" :data-steps="count" :data-ended="over" :data-round="round">
       <canvas ref="body" v-show="drawn" role="img" aria-label="the body in motion"></canvas>
       <canvas ref="curves" role="img" :aria-label="Object.keys(curves).join(' and ')"></canvas>
       <div class="small faint number">{{ said }}</div>
     </div>`,
-  data: () => ({ count: 0, over: false, drawn: false, said: " ", curves: {} }),
+  data: () => ({ round: 0, count: 0, over: false, drawn: false, said: " ", curves: {} }),
   created() { this.reset(); },
   mounted() {
     this.look = () => {
@@ -42,6 +42,7 @@ export default {
     },
     begin() {
       this.reset();
+      this.round++;
       clock().at = 0;
     },
     add(part) {
