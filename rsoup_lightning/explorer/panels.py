@@ -186,7 +186,7 @@ class _Pinned:
             try:
                 self.mix = mixing.of_address(selection.asked[side], selection.experts)
             except RSoupError as error:
-                selection.complaint = str(error)
+                ui.notify(str(error), type="negative")
 
     def build(self, changed: Callable[[], None]) -> None:
         self._changed = changed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -18,7 +17,7 @@ from rsoup_lightning.explorer.panels import Panels
 from rsoup_lightning.explorer.preferring import Preferring
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showings import showing_of
+from rsoup_lightning.explorer.showings import is_served, showing_of
 from rsoup_lightning.explorer.take import Take
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.meanings import reward_meanings, task_meaning
@@ -50,10 +49,16 @@ async def run_page(run: Run, address: Mapping[str, str]) -> None:
             Mixer(selection)
             ExpectedView(run.front, selection)
     played, preferring = box(""), box("", "section")
-    with played:
-        Panels(run, selection, showing_of, partial(_compare, run, selection, preferring))
     with section("Take it with you"):
-        Take(run.front.run, selection)
+        take = Take(run.front.run, selection)
+
+    def loaded(soup: Soup) -> None:
+        if is_served(soup):
+            take.serve()
+        _compare(run, selection, preferring, soup)
+
+    with played:
+        Panels(run, selection, showing_of, loaded)
     with section("Experts, rewards and cost"):
         meanings = ui.html("", sanitize=False)
         with box("wide"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.explorer.control import ControlShowing
 from rsoup_lightning.explorer.drawing import DrawingShowing
@@ -30,8 +32,17 @@ def showing_of(soup: Soup, selection: Selection) -> Showing:
     Raises:
         ConfigError: the page shows no such thing, or nobody has said how these experts are played.
     """
-    player = soup.at(alone(soup.experts, soup.experts[0]))
+    player = _player(soup)
     for kind, showing in SHOWINGS.items():
         if isinstance(player, kind):
             return showing(soup, selection)
     raise ConfigError(f"the page does not know how to show what a {type(player).__name__} does")
+
+
+def is_served(soup: Soup) -> bool:
+    """Whether a server plays it, too."""
+    return isinstance(_player(soup), Writing)
+
+
+def _player(soup: Soup) -> Any:
+    return soup.at(alone(soup.experts, soup.experts[0]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
-from rsoup_lightning.explorer.elements import command, set_text, tag
+from nicegui import ui
+
+from rsoup_lightning.explorer.elements import box, command, set_text, tag
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
 
@@ -24,12 +27,24 @@ class Take:
         self._merge = command("")
         tag("p", "In Python:", "small faint")
         self._python = command("")
+        self._served: ui.html | None = None
+        self._place = box("")
         self._show()
         selection.on_move(self._show)
+
+    def serve(self) -> None:
+        """Show how a server is asked, too: of experts that one can serve."""
+        with self._place:
+            tag("p", "From a server, which answers many requests, each at its own λ:", "small faint")
+            command(f"rsoup serve {shlex.quote(str(self._run))}")
+            self._served = command("")
+        self._show()
 
     def _show(self) -> None:
         set_text(self._merge, command_to_merge(self._run, self._selection.mix))
         set_text(self._python, python_lines(self._run, self._selection.mix))
+        if self._served is not None:
+            set_text(self._served, command_to_ask(self._selection.mix))
 
 
 def command_to_merge(run: Path, mix: Mix) -> str:
@@ -52,3 +67,15 @@ def python_lines(run: Path, mix: Mix) -> str:
     policy = load('runs/quickstart').at({'risky': 0.7, 'cautious': 0.3})
     """
     return f"from rsoup_lightning import load\npolicy = load({str(run)!r}).at({mix!r})"
+
+
+def command_to_ask(mix: Mix) -> str:
+    """The command that asks a server at λ, where it listens by default.
+
+    >>> print(command_to_ask({"kind": 0.7, "brief": 0.3}))
+    curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\
+      -d '{"coefficients": {"kind": 0.7, "brief": 0.3}, "messages": [{"role": "user", "content": "Hello"}]}'
+    """
+    body = json.dumps({"coefficients": mix, "messages": [{"role": "user", "content": "Hello"}]}, ensure_ascii=False)
+    address = "http://127.0.0.1:8000/v1/chat/completions"
+    return f"curl {address} -H 'Content-Type: application/json' \\\n  -d {shlex.quote(body)}"

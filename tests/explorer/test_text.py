@@ -12,6 +12,7 @@ from rsoup_lightning import load
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.text import TextShowing
 from tests.explorer.browsing import Watched, needs_browser
+from tests.modalities.language.tiny import Sentences
 
 ENDED = "() => [...document.querySelectorAll('.answer')].filter((each) => each.dataset.ended === 'true').length === 3"
 SCORED = "() => document.querySelectorAll('.panel table').length === 3"
@@ -60,6 +61,19 @@ def test_another_prompt_is_asked_of_all_three(writing: str, visit: Callable[...,
     page.get_by_label("prompt", exact=True).fill("a dog")
     page.get_by_label("prompt", exact=True).blur()
     page.wait_for_function(SCORED)
+
+
+@needs_browser
+def test_eight_visitors_get_their_own_answers(written: Path, writing: str, visit: Callable[..., Watched]) -> None:
+    """At once, each at a λ of their own: the same answers as alone."""
+    mixes = [{"early": number / 8, "late": 1 - number / 8} for number in range(8)]
+    pages = [visit(writing).open(f"/run/letters?at=early:{mix['early']},late:{mix['late']}&seed=2") for mix in mixes]
+    soup = load(written)
+    prompt = Sentences().entries("eval")[0].question
+    wanted = [soup.at(mix).generate([prompt], seed=2)[0] for mix in mixes]
+    assert [_answers(page)[1] for page in pages] == wanted
+    assert len(set(wanted)) > 4
+    assert "rsoup serve" in (pages[0].locator("pre").all_text_contents()[2])
 
 
 def test_what_rewards_read_is_the_whole_answer(written: Path) -> None:
