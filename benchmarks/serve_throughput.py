@@ -1,7 +1,7 @@
 """What do requests at many λ cost a server? One batch of 16 clients, against PEFT's adapters exchanged λ by λ.
 
 ``rsoup serve`` has SmolLM2-135M and two LoRA adapters of rank 16; 16 clients ask at once over HTTP, each at a λ of its
-own, for 48 tokens. The peer has the same adapters in PEFT, and builds the one of each request's λ with
+own, for 24 tokens. The peer has the same adapters in PEFT, and builds the one of each request's λ with
 ``add_weighted_adapter("cat")``, which is exact as ours is, before it answers with transformers' ``generate``: neither
 PEFT nor other servers batch such requests. Also in the same run: the 16 clients at one λ, and the time to the first
 token of a single client at a λ that was never seen, against one that was. The base is in bfloat16 where this machine
@@ -32,7 +32,7 @@ from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.lora import LoRA, with_adapter
 
-CLIENTS, TOKENS, ROUNDS, FIRSTS = 16, 48, 5, 20
+CLIENTS, TOKENS, ROUNDS, FIRSTS = 16, 24, 5, 12
 EXPERTS = ("first", "second")
 
 
@@ -41,8 +41,9 @@ def main() -> None:
     rounds = Rounds.asked(ROUNDS).share(0.8)
     questions = prompts()[:CLIENTS]
     with tempfile.TemporaryDirectory() as folder:
-        adapters = [write_adapter(Path(folder) / name, seed) for seed, name in enumerate(EXPERTS)]
-        peer = Peer(adapters, questions)
+        model, tokenizer = load_base(SMOLLM2, "auto")
+        adapters = write_adapters(model, Path(folder))
+        peer = Peer(model, tokenizer, adapters, questions)
         with served(adapters) as client:
             shares = fresh()
             same: list[float] = []
@@ -67,15 +68,17 @@ def fresh() -> Iterator[float]:
     return ((number * 0.6180339887) % 1 for number in count(1))
 
 
-def write_adapter(folder: Path, seed: int) -> Path:
-    """A LoRA adapter that changes what the model says."""
-    torch.manual_seed(seed)
-    model = with_adapter(load_base(SMOLLM2, "auto")[0], LoRA(targets=TARGETS))
-    for name, weight in model.named_parameters():
-        if ".lora_" in name:
-            torch.nn.init.normal_(weight, std=0.02)
-    model.save_pretrained(str(folder))
-    return folder
+def write_adapters(model: Any, folder: Path) -> list[Path]:
+    """LoRA adapters that change what the model says; ``model`` itself stays as it is."""
+    adapted = with_adapter(model, LoRA(targets=TARGETS))
+    for seed, name in enumerate(EXPERTS):
+        torch.manual_seed(seed)
+        for parameter, weight in adapted.named_parameters():
+            if ".lora_" in parameter:
+                torch.nn.init.normal_(weight, std=0.02)
+        adapted.save_pretrained(str(folder / name))
+    adapted.unload()
+    return [folder / name for name in EXPERTS]
 
 
 @contextmanager
@@ -129,8 +132,8 @@ def first_tokens(client: httpx2.Client, question: str, shares: Iterator[float]) 
 class Peer:
     """The adapters in PEFT: one λ after another."""
 
-    def __init__(self, adapters: list[Path], questions: list[str]) -> None:
-        model, self._tokenizer = load_base(SMOLLM2, "auto")
+    def __init__(self, model: Any, tokenizer: Any, adapters: list[Path], questions: list[str]) -> None:
+        self._tokenizer = tokenizer
         self._model = PeftModel.from_pretrained(model, str(adapters[0]), adapter_name=EXPERTS[0]).eval()
         self._model.load_adapter(str(adapters[1]), adapter_name=EXPERTS[1])
         self._questions, self._shares = questions, fresh()
