@@ -21,7 +21,7 @@ test: install
 	$(VENV)/bin/pytest
 
 test-vllm: install $(VLLM)/.installed
-	$(VENV)/bin/python -m tests.serving.against_vllm $(VLLM)/bin/python
+	$(VENV)/bin/python -m tests.serving.vllm.against_vllm $(VLLM)/bin/python
 
 models: install
 	$(VENV)/bin/python -m rsoup_lightning.modalities.language.packaged_model

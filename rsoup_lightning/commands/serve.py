@@ -111,7 +111,7 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
         raise ConfigError("--engine vllm needs --url, where vLLM listens")
     from rsoup_lightning.serving.app import create_gateway
     from rsoup_lightning.serving.points import Points
-    from rsoup_lightning.serving.upstream import RemoteSoup, Upstream, offered
+    from rsoup_lightning.serving.vllm.upstream import RemoteSoup, Upstream, offered
 
     run, url, key = given.get("run"), given["url"], os.environ.get("VLLM_API_KEY")
     front = Front.load(run) if run is not None else None

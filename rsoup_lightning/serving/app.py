@@ -14,14 +14,14 @@ from rsoup_lightning.serving.call_engine import CallEngine
 from rsoup_lightning.serving.call_routes import CallDesk, call_routes
 from rsoup_lightning.serving.errors import RequestError, refusal
 from rsoup_lightning.serving.gate import Gate, guard
-from rsoup_lightning.serving.gateway import Gateway, gateway_routes
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.measures import EngineCollector, Measures
 from rsoup_lightning.serving.points import Points
 from rsoup_lightning.serving.status_routes import status_routes
 from rsoup_lightning.serving.text_engine import TextEngine
 from rsoup_lightning.serving.text_routes import TextDesk, text_routes
-from rsoup_lightning.serving.upstream import Upstream
+from rsoup_lightning.serving.vllm.gateway import Gateway, gateway_routes
+from rsoup_lightning.serving.vllm.upstream import Upstream
 from rsoup_lightning.serving.watch import watch
 
 

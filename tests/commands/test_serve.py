@@ -23,7 +23,7 @@ from tests.modalities.language.test_fine_tuner import recipe
 from tests.modalities.language.tiny import saved
 from tests.running import rsoup, serving
 from tests.serving.listening import serving_app
-from tests.serving.stand_in_vllm import StandIn
+from tests.serving.vllm.stand_in_vllm import StandIn
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from rsoup_lightning.errors import UnknownNameError
 from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import LONGEST, RequestError
 from rsoup_lightning.serving.events import DONE, EventStream, event
-from rsoup_lightning.serving.lattice import on_lattice
 from rsoup_lightning.serving.model_names import model_name
 from rsoup_lightning.serving.schemas import read_fields
-from rsoup_lightning.serving.upstream import Reply, Upstream
+from rsoup_lightning.serving.vllm.lattice import on_lattice
+from rsoup_lightning.serving.vllm.upstream import Reply, Upstream
 from rsoup_lightning.serving.waiting import attended
 from rsoup_lightning.serving.watch import Note
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from rsoup_lightning.errors import ConfigError, MergeError
-from rsoup_lightning.serving import vllm_plugin
-from rsoup_lightning.serving.soup_adapters import LATTICE
+from rsoup_lightning.serving.vllm import plugin
+from rsoup_lightning.serving.vllm.soup_adapters import LATTICE
 from tests.conftest import ROOT
 from tests.serving.adapters import adapter
 
@@ -52,7 +52,7 @@ def resolvers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     monkeypatch.setenv("RSOUP_SOUPS", json.dumps({"mine": places}))
     monkeypatch.setenv("RSOUP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RSOUP_KEEP", "1")
-    vllm_plugin.configured.cache_clear()
+    plugin.configured.cache_clear()
     return registered
 
 
@@ -63,11 +63,11 @@ def _resolved(resolvers: dict[str, Any], name: str) -> Any:
 def test_vllm_finds_it() -> None:
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg")
-    wanted = {"general": vllm_plugin.register_soups, "endpoint": vllm_plugin.SoupEndpoint}
+    wanted = {"general": plugin.register_soups, "endpoint": plugin.SoupEndpoint}
     for kind, expected in wanted.items():
         group = f"vllm.{kind}_plugins"
         name, value = settings["options.entry_points"][group].strip().split(" = ")
-        assert name == vllm_plugin.SoupEndpoint.name
+        assert name == plugin.SoupEndpoint.name
         assert EntryPoint(name, value, group).load() is expected
 
 
@@ -75,9 +75,9 @@ def test_the_manual_names_what_is_read() -> None:
     page = (ROOT / "docs" / "serving.md").read_text()
     rows = [[cell.strip(" `") for cell in line.split("|")] for line in page.splitlines() if line.startswith("| `RSOUP")]
     assert {row[1]: row[3] for row in rows} == {
-        vllm_plugin.SOUPS: "",
-        vllm_plugin.STEPS: str(LATTICE),
-        vllm_plugin.KEEP: str(vllm_plugin.KEPT),
+        plugin.SOUPS: "",
+        plugin.STEPS: str(LATTICE),
+        plugin.KEEP: str(plugin.KEPT),
         "RSOUP_CACHE": "~/.cache/rsoup_lightning",
     }
     assert set(re.findall(r"RSOUP_\w+", page)) == {row[1] for row in rows}
@@ -85,19 +85,19 @@ def test_the_manual_names_what_is_read() -> None:
 
 def test_without_soups_nothing_is_registered(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RSOUP_SOUPS")
-    vllm_plugin.register_soups()
+    plugin.register_soups()
     assert resolvers == {}
 
 
 def test_a_name_becomes_a_request(resolvers: dict[str, Any]) -> None:
-    vllm_plugin.register_soups()
+    plugin.register_soups()
     request = _resolved(resolvers, "mine@0.3,0.7")
     assert request.lora_name == "mine@0.3,0.7" and (Path(request.lora_path) / "adapter_config.json").is_file()
     assert _resolved(resolvers, "another") is None
 
 
 def test_an_adapter_stays_as_long_as_its_request(resolvers: dict[str, Any]) -> None:
-    vllm_plugin.register_soups()
+    plugin.register_soups()
     first = _resolved(resolvers, "mine@0.3,0.7")
     second = _resolved(resolvers, "mine@0.5,0.5")
     path = Path(first.lora_path)
@@ -108,7 +108,7 @@ def test_an_adapter_stays_as_long_as_its_request(resolvers: dict[str, Any]) -> N
 
 
 def test_a_bad_name_is_the_clients_fault(resolvers: dict[str, Any]) -> None:
-    vllm_plugin.register_soups()
+    plugin.register_soups()
     with pytest.raises(ValueError, match="sum to 1"):
         _resolved(resolvers, "mine@0.3,0.3")
 
@@ -116,17 +116,17 @@ def test_a_bad_name_is_the_clients_fault(resolvers: dict[str, Any]) -> None:
 def test_vllm_that_may_load_nothing_is_refused(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vllm.envs.VLLM_ALLOW_RUNTIME_LORA_UPDATING", False)
     with pytest.raises(ConfigError, match="set VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"):
-        vllm_plugin.register_soups()
+        plugin.register_soups()
 
 
 def test_settings_that_are_wrong_are_refused(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSOUP_KEEP", "-1")
     with pytest.raises(ConfigError, match="RSOUP_KEEP is '-1': give a whole number"):
-        vllm_plugin.register_soups()
+        plugin.register_soups()
     monkeypatch.setenv("RSOUP_KEEP", "1")
     monkeypatch.setenv("RSOUP_SOUPS", "{mine: {kind: nowhere}}")
     with pytest.raises(MergeError, match="nowhere is no adapter"):
-        vllm_plugin.register_soups()
+        plugin.register_soups()
 
 
 @pytest.mark.parametrize(
@@ -135,20 +135,20 @@ def test_settings_that_are_wrong_are_refused(resolvers: dict[str, Any], monkeypa
 def test_a_start_with_too_few_ranks_is_refused(resolvers: dict[str, Any], lora: Any, said: str) -> None:
     engine = SimpleNamespace(vllm_config=SimpleNamespace(lora_config=lora))
     with pytest.raises(ConfigError, match=rf"'mine' has adapters of rank 4 \(2 \+ 2\).*{said}"):
-        asyncio.run(vllm_plugin.SoupEndpoint().init_state(engine, None, None))
+        asyncio.run(plugin.SoupEndpoint().init_state(engine, None, None))
 
 
 def test_a_start_with_enough_ranks(resolvers: dict[str, Any]) -> None:
     engine = SimpleNamespace(vllm_config=SimpleNamespace(lora_config=SimpleNamespace(max_lora_rank=4)))
     for client in (engine, None):  # a server that renders prompts only has no engine
-        asyncio.run(vllm_plugin.SoupEndpoint().init_state(client, None, None))
+        asyncio.run(plugin.SoupEndpoint().init_state(client, None, None))
 
 
 def test_a_gateway_is_told_of_the_soups(resolvers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     routes: dict[str, Any] = {}
-    vllm_plugin.SoupEndpoint().attach_router(SimpleNamespace(add_api_route=routes.__setitem__))
+    plugin.SoupEndpoint().attach_router(SimpleNamespace(add_api_route=routes.__setitem__))
     told = asyncio.run(routes["/v1/rsoup"]())
     assert told == {"soups": {"mine": ["kind", "brief"]}, "lattice": 20, "keep": 1}
     monkeypatch.delenv("RSOUP_SOUPS")
-    vllm_plugin.configured.cache_clear()
+    plugin.configured.cache_clear()
     assert asyncio.run(routes["/v1/rsoup"]()) == {"soups": {}}

@@ -7,11 +7,11 @@ from fastapi import FastAPI, Response
 
 from rsoup_lightning.errors import ConfigError, RSoupError
 from rsoup_lightning.serving.errors import RequestError
-from rsoup_lightning.serving.upstream import Offered, RemoteSoup, Upstream, offered, root
-from rsoup_lightning.serving.vllm_plugin import SOUPS_PATH
+from rsoup_lightning.serving.vllm.plugin import SOUPS_PATH
+from rsoup_lightning.serving.vllm.upstream import Offered, RemoteSoup, Upstream, offered, root
 from tests.serving.listening import serving_app
 from tests.serving.parrot import soup
-from tests.serving.stand_in_vllm import StandIn
+from tests.serving.vllm.stand_in_vllm import StandIn
 
 
 def test_what_vllm_offers() -> None:

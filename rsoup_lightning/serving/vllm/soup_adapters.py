@@ -19,9 +19,9 @@ from rsoup_lightning.merging.adapters.adapter import check_adapters, read_adapte
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.run.experts import trained_experts
-from rsoup_lightning.serving.adapter_cache import AdapterCache, Held
-from rsoup_lightning.serving.lattice import on_lattice
 from rsoup_lightning.serving.model_names import AT, coefficients_in, model_name
+from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache, Held
+from rsoup_lightning.serving.vllm.lattice import on_lattice
 from rsoup_lightning.simplex import Coefficients
 
 LATTICE = 20

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from rsoup_lightning.serving.vllm_plugin import SOUPS_PATH
+from rsoup_lightning.serving.vllm.plugin import SOUPS_PATH
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The plug-in in a real vLLM, and a gateway before it; what ``make test-vllm`` runs.
 
-    python -m tests.serving.against_vllm PYTHON
+    python -m tests.serving.vllm.against_vllm PYTHON
 
 They play a tiny Llama with two LoRA experts, made on the spot. PYTHON is that of an environment with vLLM and this
 library. The exit status is 0 if every answer is that of the merged model, 1 if one is not, and 77 if vLLM does not run
@@ -33,7 +33,7 @@ from transformers import LlamaForCausalLM
 
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.serving.model_names import model_name
-from rsoup_lightning.serving.soup_adapters import LATTICE
+from rsoup_lightning.serving.vllm.soup_adapters import LATTICE
 from rsoup_lightning.simplex import simplex
 from tests.modalities.language import tiny
 from tests.running import serving

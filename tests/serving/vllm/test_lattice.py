@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from rsoup_lightning.serving.lattice import on_lattice
+from rsoup_lightning.serving.vllm.lattice import on_lattice
 from rsoup_lightning.simplex import check_coefficients, simplex
 
 

@@ -14,10 +14,10 @@ from rsoup_lightning.serving.app import create_gateway
 from rsoup_lightning.serving.gate import Gate
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.points import Points
-from rsoup_lightning.serving.upstream import Offered, RemoteSoup, Upstream, root
+from rsoup_lightning.serving.vllm.upstream import Offered, RemoteSoup, Upstream, root
 from tests.serving.listening import serving_app, within
 from tests.serving.parrot import soup
-from tests.serving.stand_in_vllm import StandIn
+from tests.serving.vllm.stand_in_vllm import StandIn
 
 
 @contextmanager

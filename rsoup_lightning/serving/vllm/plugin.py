@@ -15,8 +15,8 @@ from typing import Any
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, UnknownNameError
 from rsoup_lightning.modalities.cache import cache_folder
-from rsoup_lightning.serving.adapter_cache import AdapterCache, Held
-from rsoup_lightning.serving.soup_adapters import LATTICE, AdapterSoup, SoupAdapters, soups_of
+from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache, Held
+from rsoup_lightning.serving.vllm.soup_adapters import LATTICE, AdapterSoup, SoupAdapters, soups_of
 
 SOUPS, STEPS, KEEP = "RSOUP_SOUPS", "RSOUP_LATTICE", "RSOUP_KEEP"
 SOUPS_PATH = "/v1/rsoup"

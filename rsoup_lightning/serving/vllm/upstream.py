@@ -15,7 +15,7 @@ from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.serving.errors import RequestError
 from rsoup_lightning.serving.model_names import AT
-from rsoup_lightning.serving.vllm_plugin import SOUPS_PATH
+from rsoup_lightning.serving.vllm.plugin import SOUPS_PATH
 
 CONNECTING = 10.0
 """Seconds for a connection to vLLM; for an answer, requests have limits of their own."""

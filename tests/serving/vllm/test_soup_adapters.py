@@ -9,8 +9,8 @@ import torch
 
 from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.merging.adapters.adapter import read_adapter
-from rsoup_lightning.serving.adapter_cache import AdapterCache
-from rsoup_lightning.serving.soup_adapters import SoupAdapters, soups_of
+from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache
+from rsoup_lightning.serving.vllm.soup_adapters import SoupAdapters, soups_of
 from tests.conftest import ROOT
 from tests.serving.adapters import adapter
 

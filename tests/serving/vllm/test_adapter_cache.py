@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import ConfigError, OutputError
-from rsoup_lightning.serving.adapter_cache import AdapterCache, Held
+from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache, Held
 from tests.conftest import ROOT
 
 
@@ -68,7 +68,7 @@ def test_what_another_process_holds_stays(tmp_path: Path) -> None:
     cache = AdapterCache(tmp_path, 1)
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from rsoup_lightning.serving.adapter_cache import AdapterCache\n"
+        "from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache\n"
         "held = AdapterCache(Path(sys.argv[1]), 1).held('a', Path.mkdir)\n"
         "print('holds', flush=True)\nsys.stdin.read()"
     )
