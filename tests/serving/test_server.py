@@ -11,9 +11,12 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.serving.limits import Limits
+from rsoup_lightning.serving.points import Points
 from rsoup_lightning.serving.server import bind, url
-from tests.serving.listening import listening, received, within
-from tests.serving.parrot import Parrot
+from rsoup_lightning.serving.text_engine import TextEngine
+from tests.modalities.language.test_playing import soup
+from tests.serving.listening import listening, received, serving_app, within
+from tests.serving.parrot import Parrot, app_of
 
 LONG = json.dumps({"prompt": "a long answer", "max_tokens": 14}).encode()
 STREAMED = json.dumps({"prompt": "a long answer", "max_tokens": 14, "stream": True}).encode()
@@ -54,6 +57,29 @@ def test_a_client_that_hangs_up(body: bytes) -> None:
         assert within(5, lambda: bool(served.log))
         assert served.log[0]["status"] == 499
         assert httpx2.post(f"{served.url}/completions", json={"prompt": "ab"}).json()["choices"][0]["text"] == "ba"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("steps", [3, 12], ids=["its prompt is read", "its answer is written"])
+def test_rows_of_a_client_that_hangs_up_are_gone_within_two_steps(steps: int, stream: bool) -> None:
+    """The server hears of it while the engine is amid a step, which takes as long as it takes."""
+    asked = {"prompt": "a" * 40, "coefficients": {"first": 1}, "max_tokens": 20, "temperature": 0, "stream": stream}
+    made, turns, log = soup(), threading.Semaphore(0), list[str]()
+    with TextEngine(made, slice_tokens=4) as engine:
+        step = engine._batch.step
+        engine._batch.step = lambda: step() if turns.acquire() else []  # type: ignore[method-assign]
+        try:
+            with serving_app(app_of(engine, points=Points("tuned", made), log=log.append)) as served:
+                with served.post(json.dumps(asked).encode()):
+                    turns.release(steps)
+                    assert within(5, lambda: engine.state().steps == steps)
+                    assert engine.state().running == 1 and (engine.state().pieces > 0) == (steps > 10)
+                assert within(5, lambda: bool(log)) and json.loads(log[0])["status"] == 499
+                turns.release(2)
+                assert within(5, lambda: engine.state().running == 0) and len(engine._batch) == 0
+                assert engine.state().steps <= steps + 2
+        finally:
+            turns.release(100)
 
 
 def test_a_client_that_leaves_amid_its_request() -> None:
