@@ -66,9 +66,10 @@ class RunningCalls(Generic[G]):
             ConfigError: it has no rows, more of them than are played at once, or not a λ for each.
         """
         rows = len(request.given)
-        if not 1 <= rows <= self._max_rows or len(request.points) != rows:
-            told = f"{rows} rows and {len(request.points)} λ: give 1 to {self._max_rows} rows, and a λ for each"
-            raise ConfigError(f"the request has {told}")
+        if len(request.points) != rows:
+            raise ConfigError(f"the request has {rows} rows and {len(request.points)} λ: give a λ for each")
+        if not 1 <= rows <= self._max_rows:
+            raise ConfigError(f"the request has {rows} rows: give 1 to {self._max_rows}, or raise max_rows")
 
     def fits(self, request: CallRequest[G]) -> bool:
         """Whether there is room for it in the next step."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,9 +46,19 @@ class EncodedPrompts(nn.Module):
         """``[B]`` the numbers of prompts, on the encoder's device; new ones are encoded."""
         new = [prompt for prompt in dict.fromkeys(["", *prompts]) if prompt not in self._numbers]
         for prompt in new:
-            self._numbers[prompt] = len(self._embeddings)
-            self._embeddings.append(self._encode(prompt))
+            self._embeddings.append(self._encode(prompt))  # or fails, and the prompt has no number
+            self._numbers[prompt] = len(self._embeddings) - 1
         return torch.tensor([self._numbers[prompt] for prompt in prompts], device=self._device)
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Prompts that are new inside the block are forgotten after it, as players are asked ever new ones."""
+        count = len(self._embeddings)
+        try:
+            yield
+        finally:
+            self._numbers = {prompt: number for prompt, number in self._numbers.items() if number < count}
+            del self._embeddings[count:]
 
     def forward(self, numbers: Tensor) -> Tensor:
         """``[B, L, D]`` the embeddings of the prompts ``numbers [B]``."""

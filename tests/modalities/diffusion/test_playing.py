@@ -69,3 +69,12 @@ def test_a_row_does_not_depend_on_what_is_beside_it(make: Any) -> None:
 def test_a_prompt_that_is_no_list() -> None:
     with pytest.raises(ConfigError, match="prompts must be a list of texts, not 'a red square'"):
         soup(lora).at(first=1).draw("a red square")
+
+
+def test_what_is_asked_is_not_kept() -> None:
+    """A server is asked ever new prompts, and its memory has an end."""
+    made = soup(lora)
+    prompts = made.mixed([(1.0, 0.0)]).pipeline.prompts  # type: ignore[attr-defined]
+    for number in range(3):
+        made.at(first=1).draw([f"prompt {number}"])
+    assert prompts._embeddings == []

@@ -31,6 +31,25 @@ def test_each_is_encoded_once() -> None:
     assert seen == [1] * 4  # with the empty one
 
 
+def test_prompts_in_passing_are_forgotten() -> None:
+    pipeline = Random().load()
+    prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer)
+    kept = prompts(prompts.numbers(["red"]))
+    with prompts.forgetting():
+        assert prompts.numbers(["blue", "red"]).tolist() == [2, 1]
+    assert len(prompts._numbers) == len(prompts._embeddings) == 2
+    assert prompts.numbers(["another", "red"]).tolist() == [2, 1] and torch.equal(prompts(torch.tensor([1])), kept)
+
+
+def test_a_prompt_that_fails_has_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Random().load()
+    prompts = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer)
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(prompts, "_encode", lambda prompt: 1 / 0)
+        prompts.numbers(["red"])
+    assert prompts.numbers(["blue", "red"]).tolist() == [1, 2]
+
+
 def test_an_embedding_does_not_depend_on_what_was_encoded_beside_it() -> None:
     pipeline = Random().load()
     texts = ["a red square", "a blue square", "a green square"]
