@@ -80,7 +80,8 @@ def _application(
     routers = [status_routes(is_alive, points, measures, gate, int(time.time())), routes]
     for router in routers:
         app.include_router(router)
-    paths = [route.path for router in routers for route in router.routes if isinstance(route, Route)]
+    known = [route.path for router in routers for route in router.routes if isinstance(route, Route)]
+    paths = [path for path in known if "{" not in path]
 
     @app.exception_handler(RequestError)
     async def refused(request: Request, error: RequestError) -> Response:

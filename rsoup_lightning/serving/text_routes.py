@@ -97,19 +97,18 @@ class TextDesk(Desk):
     ) -> tuple[Answer, list[TextRequest], bool]:
         point = self.points.find(asked.model, asked.coefficients, asked.preference)
         seed = secrets.randbelow(LARGEST_SEED + 1) if asked.seed is None else asked.seed
-        first = TextRequest(
-            prompts[0].tokens,
-            point.coefficients,
-            limit or 1,
-            self._engine.temperature if asked.temperature is None else asked.temperature,
-            asked.top_p,
-            seed,
-            asked.stop,
-            top_logprobs,
-        )
         rows = []
         for prompt in prompts:
-            row = replace(first, prompt=prompt.tokens, max_new_tokens=limit or self._engine.limit(prompt.tokens))
+            row = TextRequest(
+                prompt.tokens,
+                point.coefficients,
+                limit or self._engine.limit(prompt.tokens),
+                self._engine.temperature if asked.temperature is None else asked.temperature,
+                asked.top_p,
+                seed,
+                asked.stop,
+                top_logprobs,
+            )
             self._check(row, prompt.field, limit_field)
             rows += [replace(row, seed=(seed + number) % (LARGEST_SEED + 1)) for number in range(asked.n)]
         prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)

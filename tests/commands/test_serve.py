@@ -178,6 +178,8 @@ def test_a_run_and_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["--base", "m", "--experts", "a=b", "--seed", "1"], "--seed says whose experts"),
         (["absent", "--host", "0.0.0.0"], "other machines can reach 0.0.0.0: set RSOUP_API_KEY"),
         (["absent", "--no_auth", "--api_key", "x"], "contradict each other"),
+        (["absent", "--api_key", "x", "--allowed_hosts", "a"], "--allowed_hosts is for a server without a key"),
+        (["absent", "--max_connections", "0"], "max_connections is 0: it must be at least 1"),
         (["absent", "--engine", "vllm"], "--engine vllm needs --url, where vLLM listens"),
         (["absent", "--url", "http://127.0.0.1:1"], "say --engine vllm, too"),
         (["--engine", "vllm", "--url", "http://127.0.0.1:1"], "no vLLM answers at http://127.0.0.1:1"),

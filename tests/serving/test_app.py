@@ -20,6 +20,7 @@ def test_ways_that_lead_nowhere(method: str, path: str, status: int, reason: str
     answer = TestClient(parrot_app()).request(method, path)
     assert answer.status_code == status and reason in answer.json()["error"]["message"]
     assert answer.json()["error"]["param"] == "path"
+    assert "{" not in answer.json()["error"]["message"], "what is offered can be asked as it stands"
     assert ("allow" in answer.headers) == (status == 405)
 
 
