@@ -37,7 +37,7 @@ class Mixer:
             elif len(selection.experts) > 2:
                 for expert in selection.experts:
                     self._weight(expert)
-        self._show()
+        self._write()  # all else begins where λ is
         selection.on_move(self._show)
 
     def _between(self, first: str, second: str) -> None:
@@ -68,9 +68,12 @@ class Mixer:
         self._selection.move(mixing.whole(dict(zip(self._selection.experts, weights, strict=True))))
         self._held = None
 
-    def _show(self) -> None:
+    def _write(self) -> None:
         for expert, number in self._numbers.items():
             set_text(number, f"{self._selection.mix[expert]:.2f}")
+
+    def _show(self) -> None:
+        self._write()
         for expert, slider in self._sliders.items():
             if expert != self._held:  # that one is where the hand is, which may be further on by now
                 slider.show(self._selection.mix[expert])
