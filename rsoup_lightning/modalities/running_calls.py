@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.simplex import Coefficients
 
@@ -50,8 +50,7 @@ class RunningCalls(Generic[G]):
     def __init__(
         self, soup: Mixture, play: Callable[[Rows, Sequence[G]], Sequence[Any]], *, max_rows: int = 16
     ) -> None:
-        if max_rows < 1:
-            raise ConfigError(f"max_rows is {max_rows}: it must be at least 1")
+        check_at_least_one(max_rows=max_rows)
         self._soup, self._play, self._max_rows = soup, play, max_rows
         self._waiting: dict[int, CallRequest[G]] = {}
         self._numbers = count()

@@ -100,11 +100,36 @@ def _is_pattern(value: Any) -> bool:
 
 
 def adapts(config: Mapping[str, Any], module: str) -> bool:
-    """PEFT's rule of which modules it adapts: by a regular expression, or by a dotted end of their name."""
-    targets = config.get("target_modules")
+    """PEFT's rule of which modules it adapts: by a regular expression, or by a dotted end of their name and a layer."""
+    targets, excluded = config.get("target_modules"), config.get("exclude_modules")
+    if excluded and _is_named(excluded, module):
+        return False
     if isinstance(targets, str):
-        return targets == "all-linear" or _matches(targets, module)
-    return isinstance(targets, list) and any(f".{module}".endswith(f".{target}") for target in targets)
+        return targets == "all-linear" or _is_named(targets, module)
+    return isinstance(targets, list) and (
+        module in targets or (_is_named(targets, module) and _is_in_layers(config, module))
+    )
+
+
+def _is_named(names: str | list[str], module: str) -> bool:
+    if isinstance(names, str):
+        return _matches(names, module)
+    return any(f".{module}".endswith(f".{name}") for name in names)
+
+
+def _is_in_layers(config: Mapping[str, Any], module: str) -> bool:
+    """Whether the number of the layer that a module is in is among those that are adapted."""
+    layers, patterns = config.get("layers_to_transform"), config.get("layers_pattern")
+    if layers is None or layers == []:
+        return True
+    named = [patterns] if isinstance(patterns, str) else patterns or []
+    rules = [rf"(?:^|.*?\.){pattern}\.(?P<layer>\d+)\." for pattern in named] or [r".*?\.[^.]*\.(?P<layer>\d+)\."]
+    try:
+        found = next(filter(None, (re.match(rule, module) for rule in rules)), None)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    number = int(found["layer"]) if found else None
+    return number in layers if isinstance(layers, list) else number == layers
 
 
 def _matches(pattern: str, module: str) -> bool:

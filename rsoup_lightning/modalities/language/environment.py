@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.environment import Shown
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
@@ -64,8 +64,7 @@ class TextEnvironment(DataEnvironment):
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
-        if max_new_tokens < 1:
-            raise ConfigError(f"max_new_tokens is {max_new_tokens}: it must be at least 1")
+        check_at_least_one(max_new_tokens=max_new_tokens)
         if not ends and tokenizer.eos_token_id is None:
             raise ConfigError("the tokenizer has no end token: set its eos_token and save it again")
         self.data = data

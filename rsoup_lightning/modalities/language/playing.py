@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.mixture import Rows
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.sampling import Noise, gumbel
@@ -99,8 +99,7 @@ class Writing:
     def _asked(self, prompts: Sequence[str], max_new_tokens: int | None) -> tuple[list[Entry], int]:
         """Prompts as entries, and the most tokens of an answer."""
         limit = self.max_new_tokens if max_new_tokens is None else max_new_tokens
-        if limit < 1:
-            raise ConfigError(f"max_new_tokens is {limit}: it must be at least 1")
+        check_at_least_one(max_new_tokens=limit)
         return [Entry(prompt) for prompt in texts(prompts, "prompts")], limit
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.choosing import choose_tokens
@@ -66,10 +66,7 @@ class RunningTexts:
         max_tokens: int = 16384,
         slice_tokens: int = 256,
     ) -> None:
-        limits = {"max_rows": max_rows, "max_tokens": max_tokens, "slice_tokens": slice_tokens}
-        for name, limit in limits.items():
-            if limit < 1:
-                raise ConfigError(f"{name} is {limit}: it must be at least 1")
+        check_at_least_one(max_rows=max_rows, max_tokens=max_tokens, slice_tokens=slice_tokens)
         policy = soup.mixed([one_hot(len(soup.experts))[0]])
         if not isinstance(policy, TextPolicy):
             raise ConfigError(f"texts are written by language policies, not by {type(policy).__name__}")
@@ -109,8 +106,7 @@ class RunningTexts:
         length, limit = len(request.prompt), request.max_new_tokens
         if not length:
             raise ConfigError("the prompt is empty, and the tokenizer adds no start token: write something")
-        if limit < 1:
-            raise ConfigError(f"max_new_tokens is {limit}: it must be at least 1")
+        check_at_least_one(max_new_tokens=limit)
         if self._context is not None and length + limit > self._context:
             raise ConfigError(
                 f"the prompt has {length} tokens, and the model reads {self._context} of which {limit} are the "

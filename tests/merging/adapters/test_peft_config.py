@@ -37,3 +37,40 @@ def test_targets_of_a_soup_cover_all_experts() -> None:
     assert (merged["r"], merged["lora_alpha"], merged["rank_pattern"]) == (4, 4, {})
     mixed = merged_config([one, {**two, "target_modules": "all-linear"}], ["encoder.key"], 4)
     assert mixed["target_modules"] == ["encoder.key"]
+
+
+class Deep(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.ModuleDict({"query": nn.Linear(2, 2), "key": nn.Linear(2, 2)}) for _ in range(3)]
+        layers[0]["experts"] = nn.ModuleList([nn.ModuleDict({"key": nn.Linear(2, 2)}) for _ in range(3)])
+        self.model = nn.ModuleDict({"layers": nn.ModuleList(layers), "heads": nn.ModuleList([nn.Linear(2, 2)])})
+        self.query = nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"layers_to_transform": 1},
+        {"layers_to_transform": [0, 2]},
+        {"layers_to_transform": []},
+        {"layers_to_transform": [1], "layers_pattern": "layers"},
+        {"layers_to_transform": [1], "layers_pattern": ["blocks", "layers"]},
+        {"exclude_modules": ["key"]},
+        {"exclude_modules": r".*layers\.1\..*"},
+    ],
+    ids=str,
+)
+def test_the_layers_that_peft_adapts(settings: dict[str, object]) -> None:
+    targets = ["query", "key", "model.layers.2.key"]
+    wrapped = get_peft_model(Deep(), LoraConfig(target_modules=targets, **settings)).base_model.model  # type: ignore[arg-type]
+    names = [name for name, module in Deep().named_modules() if isinstance(module, nn.Linear)]
+    peft = {name for name in names if hasattr(wrapped.get_submodule(name), "lora_A")}
+    assert {name for name in names if adapts({"target_modules": targets, **settings}, name)} == peft
+
+
+@pytest.mark.parametrize("layers", [-1, [7], [0, -2]])
+def test_layers_that_are_not_there(layers: object) -> None:
+    config = {"target_modules": ["query"], "layers_to_transform": layers}
+    assert not adapts(config, "model.layers.1.query")
+    assert not adapts({**config, "layers_to_transform": [1], "layers_pattern": "(layers"}, "model.layers.1.query")
