@@ -52,7 +52,9 @@ class Desk:
             async with asyncio.timeout(deadline.left):
                 raw = await read_body(request, self.limits.max_body)
         except TimeoutError:
-            raise deadline.error() from None
+            told = f"the body was not there after {self.limits.timeout:g} seconds"
+            close = {"connection": "close"}  # the rest of it is not read
+            raise RequestError(told, "body", status=408, code="timeout", headers=close) from None
         made = asyncio.get_running_loop().run_in_executor(self._reading, prepare, raw, request.state.note)
         return await attended(request.receive, made, deadline)
 
