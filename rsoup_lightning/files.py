@@ -26,7 +26,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """A temporary path to write to; it becomes ``path`` if the block ends well, and vanishes if not.
 
     Raises:
-        OutputError: the disk is full.
+        OutputError: the disk is full, or a folder is in the way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path, "tmp")
@@ -38,6 +38,8 @@ def atomic(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OutputError(f"the disk is full: {path} was not written") from error
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder, and a file is to be written there: move it away") from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -71,3 +71,10 @@ def test_a_failed_overwrite_keeps_the_old(tmp_path: Path) -> None:
         temporary.mkdir()
         raise RuntimeError("stop")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OutputError, match=r"report\.html is a folder, and a file is to be written there: move it away"):
+        write_text(tmp_path / "report.html", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

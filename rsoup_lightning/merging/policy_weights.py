@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ def read_experts(
 
     Raises:
         WeightsError: a file that is missing or damaged.
-        MergeError: experts that do not fit the policy, or adapters that do not fit each other.
+        MergeError: experts that do not fit the policy, adapters that do not fit each other, or weights that are not
+            finite.
     """
     adapters = {name: read_adapter(place) for name, place in places.items() if _is_adapter(place)}
     if adapters:
@@ -52,7 +53,16 @@ def read_experts(
         for name, place in places.items()
     }
     check_layout([own, *weights.values()], ["the policy of this recipe", *weights])
+    _check_finite(weights, {name for name, _ in policy.named_parameters()})
     return weights
+
+
+def _check_finite(experts: Mapping[str, Mapping[str, Tensor]], parameters: Collection[str]) -> None:
+    """Require finite parameters; buffers may hold infinity, as masks do."""
+    for label, weights in experts.items():
+        for name in weights.keys() & parameters:
+            if not weights[name].isfinite().all():
+                raise MergeError(f"{name!r} of {label} holds NaN or infinite weights: that training diverged")
 
 
 def _is_adapter(place: Path) -> bool:

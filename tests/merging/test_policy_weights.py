@@ -18,7 +18,7 @@ from rsoup_lightning.modalities.language import LanguageFineTuner
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.run.callbacks import SoupCallback, souped
-from tests.conftest import quiet_trainer
+from tests.conftest import PointPolicy, quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 
 TOKENS = torch.arange(3, 15).view(2, 6)
@@ -171,3 +171,17 @@ def test_tokenizers_that_number_tokens_differently(tmp_path: Path) -> None:
         (place / "vocab.json").write_text(json.dumps(numbers))
     with pytest.raises(MergeError, match=r"a and .*b do not have the same tokens, 'x' is number 0 and number 1"):
         read_experts(places, made, made.weights())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(tmp_path: Path, value: float) -> None:
+    """Masks may be infinite, parameters not; in files of all kinds."""
+    policy = PointPolicy()
+    policy.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    weights = {name: weight.clone() for name, weight in policy.weights().items()}
+    torch.save(weights, tmp_path / "good.pt")
+    assert read_experts({"good": tmp_path / "good.pt"}, policy, policy.weights())["good"].keys() == weights.keys()
+    weights["place"][1] = value
+    torch.save(weights, tmp_path / "bad.pt")
+    with pytest.raises(MergeError, match="'place' of bad holds NaN or infinite weights: that training diverged"):
+        read_experts({"bad": tmp_path / "bad.pt"}, policy, policy.weights())
