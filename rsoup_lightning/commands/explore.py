@@ -18,12 +18,14 @@ def explore_command(arguments: list[str]) -> int:
     from rsoup_lightning.explorer.access import check_access
     from rsoup_lightning.explorer.app import application, serve_pages
     from rsoup_lightning.explorer.shelf import shelve
+    from rsoup_lightning.serving.hosts import hosts_of
     from rsoup_lightning.serving.server import bind
 
     check_access(options.host, options.token, options.no_auth)
+    hosts = hosts_of(options.host, options.allowed_hosts, options.token)
     shelf = shelve(options.runs)
     token = "" if options.token is None else f"?token={options.token}"
-    app = application(shelf, options.token)
+    app = application(shelf, options.token, hosts)
     with bind(options.host, options.port) as bound:
         host, port = bound.getsockname()[:2]
         where = f"http://{f'[{host}]' if ':' in host else host}:{port}/{token}"
@@ -39,4 +41,6 @@ def _parser() -> ArgumentParser:
     token = "lets in only who has it, in the address (?token=...)"
     parser.add_argument("--token", type=str | None, default=None, help=token)
     parser.add_argument("--no_auth", action="store_true", help="let everybody in, also from other machines")
+    hosts = "without a token: names beside its address and localhost that it is asked by, as of a proxy"
+    parser.add_argument("--allowed_hosts", type=str, nargs="+", help=hosts)
     return parser

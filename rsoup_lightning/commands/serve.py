@@ -64,7 +64,8 @@ def serve_command(arguments: list[str]) -> int:
     given = parse(_parser(), arguments, defaults=False).as_dict()
     for package in ("fastapi", "uvicorn", "prometheus_client", "httpx2"):
         need(package, package, "serve")
-    from rsoup_lightning.serving.gate import Gate, hosts_of, key_of
+    from rsoup_lightning.serving.gate import Gate, key_of
+    from rsoup_lightning.serving.hosts import hosts_of
     from rsoup_lightning.serving.server import Server, bind, url
     from rsoup_lightning.serving.watch import structured
 

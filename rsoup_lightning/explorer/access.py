@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
-from starlette.datastructures import QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.serving.hosts import is_known, is_loopback
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "rsoup_token"
 
 
@@ -25,10 +26,32 @@ def check_access(host: str, token: str | None, no_auth: bool) -> None:
         raise ConfigError("--token and --no_auth exclude each other: give one of them")
     if token is not None and not token.strip():
         raise ConfigError("--token is empty: give one that nobody guesses")
-    if host not in LOOPBACK and token is None and not no_auth:
+    if not is_loopback(host) and token is None and not no_auth:
         raise ConfigError(
             f"--host {host} lets other machines in: give a --token, which then stands in the address, or --no_auth"
         )
+
+
+class HostGate:
+    """Lets in who asks for a known host: without a token, a page of elsewhere could lead its own name here.
+
+    Args:
+        app: what is behind it.
+        hosts: names beside addresses.
+    """
+
+    def __init__(self, app: Any, hosts: Collection[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        known = scope["type"] == "lifespan" or is_known(Headers(scope=scope).get("host", "localhost"), self._hosts)
+        if known:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            told = "This page is not known by that name: open its address, or start it with --allowed_hosts.\n"
+            await PlainTextResponse(told, 403)(scope, receive, send)
 
 
 class TokenGate:

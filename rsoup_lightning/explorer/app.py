@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from nicegui import ui
 
-from rsoup_lightning.explorer.access import TokenGate
+from rsoup_lightning.explorer.access import HostGate, TokenGate
 from rsoup_lightning.explorer.elements import box, button, tag
 from rsoup_lightning.explorer.home import home
 from rsoup_lightning.explorer.run_page import run_page
@@ -26,12 +26,13 @@ TITLE = "rsoup explore"
 ACCENT = "#1f6fae"
 
 
-def application(shelf: Shelf, token: str | None = None) -> FastAPI:
+def application(shelf: Shelf, token: str | None = None, hosts: Collection[str] | None = None) -> FastAPI:
     """The pages of a shelf; one per process.
 
     Args:
         shelf: the runs.
         token: who has none is refused; None lets in everybody who reaches it.
+        hosts: names by which it may be asked, beside addresses; None: any.
     """
 
     @ui.page("/")
@@ -54,6 +55,8 @@ def application(shelf: Shelf, token: str | None = None) -> FastAPI:
     ui.run_with(app, title=TITLE, dark=None, tailwind=False, favicon="🍲", show_welcome_message=False)
     if token is not None:
         app.add_middleware(TokenGate, token=token)
+    if hosts is not None:
+        app.add_middleware(HostGate, hosts=hosts)
     return app
 
 

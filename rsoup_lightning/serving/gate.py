@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
-from ipaddress import ip_address
+from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.serving.errors import RequestError, refusal, unavailable
+from rsoup_lightning.serving.hosts import is_known, is_loopback
 
 KEY = "RSOUP_API_KEY"
 """The environment variable that a key may come from, as other users of a machine see command lines."""
@@ -37,53 +36,9 @@ def key_of(host: str, api_key: str | None, no_auth: bool, environment: Mapping[s
         raise ConfigError(f"--no_auth and {source} contradict each other: leave one out")
     if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
         raise ConfigError(f"{source} must be letters, digits and signs of ASCII, without spaces")
-    if key is None and not no_auth and not _is_loopback(host):
+    if key is None and not no_auth and not is_loopback(host):
         raise ConfigError(f"other machines can reach {host}: set {KEY} or --api_key, or say --no_auth")
     return key
-
-
-def hosts_of(host: str, allowed: Sequence[str] | None, key: str | None) -> Collection[str] | None:
-    """The names of hosts that requests may be sent to, or None where a key protects the server.
-
-    Args:
-        host: where the server is to listen.
-        allowed: other names.
-        key: as of :func:`key_of`.
-
-    Raises:
-        ConfigError: names are given, and a key.
-    """
-    if key is None:
-        return {"localhost", host.lower(), *map(_name, allowed or ())}
-    if allowed is not None:
-        raise ConfigError("--allowed_hosts is for a server without a key: leave one out")
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_address(name: str) -> bool:
-    try:
-        return bool(ip_address(name))
-    except ValueError:
-        return False
-
-
-def _name(host: str) -> str:
-    """The name or address in a Host header.
-
-    >>> _name("[::1]:8000")
-    '::1'
-    """
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
 
 
 class Gate:
@@ -128,8 +83,8 @@ class Gate:
         if len(self.connections) > self._max_connections:
             told = f"more than {self._max_connections} connections are open: try again later"
             raise unavailable(told, "too_many_connections")
-        host = _name(headers.get("host", "localhost"))
-        if self._hosts is not None and host not in self._hosts and not _is_address(host):
+        host = headers.get("host", "localhost")
+        if self._hosts is not None and not is_known(host, self._hosts):
             told = f"this server is not known as {host!r:.80}: give its address, or start it with --allowed_hosts"
             raise RequestError(told, "host", status=403, code="unknown_host")
         given = headers.get("authorization", "").encode()

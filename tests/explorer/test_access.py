@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from rsoup_lightning.explorer.access import TokenGate, check_access
+from rsoup_lightning.explorer.access import HostGate, TokenGate, check_access
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,12 @@ def test_behind_a_prefix_the_way_back_has_it(client: TestClient) -> None:
     headers = {"X-Forwarded-Prefix": "/soup"}
     answer = client.get("/run/a?token=s3cret", headers=headers, follow_redirects=False)
     assert answer.headers["location"] == "/soup/run/a"
+
+
+def test_by_which_names_the_page_may_be_asked() -> None:
+    pages = Starlette(routes=[Route("/", lambda request: PlainTextResponse("the page"))])
+    client = TestClient(HostGate(pages, {"localhost"}))
+    for host, status in (("127.0.0.1:8080", 200), ("localhost:1", 200), ("[::1]", 200), ("page.example:8080", 403)):
+        answer = client.get("/", headers={"host": host})
+        assert answer.status_code == status, host
+    assert "--allowed_hosts" in answer.text
