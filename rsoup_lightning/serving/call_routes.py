@@ -7,6 +7,7 @@ import io
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,23 @@ from rsoup_lightning.serving.waiting import Deadline, attended, play
 from rsoup_lightning.serving.watch import Note
 
 Body = dict[str, Any]
-Prepared = tuple[CallRequest[Any], Callable[[Sequence[Any]], Body], bool]
-"""What to play, how to write down what it made, and whether to stream that."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that may be played.
+
+    Attributes:
+        rows: what to play.
+        field: at fault where that is refused.
+        write: writes down what it made.
+        streams: whether to stream that.
+    """
+
+    rows: CallRequest[Any]
+    field: str
+    write: Callable[[Sequence[Any]], Body]
+    streams: bool = False
 
 
 class CallDesk(Desk):
@@ -47,16 +63,21 @@ class CallDesk(Desk):
         self._engine = engine
 
     async def answer(self, request: Request, prepare: Callable[[bytes, Note], Prepared]) -> Response:
-        """The response to a request; see :data:`Prepared`."""
+        """The response to a request."""
         deadline = self.deadline()
-        rows, write, streams = await self.prepared(request, prepare, deadline)
-        made = await attended(request.receive, self._played(rows, deadline), deadline)
-        if streams:
-            return EventStream(event(write(made)), _end(), deadline)
-        return JSONResponse(write(made))
+        asked = await self.prepared(request, prepare, deadline)
+        made = await attended(request.receive, self._played(asked, deadline), deadline)
+        if asked.streams:
+            return EventStream(event(asked.write(made)), _end(), deadline)
+        return JSONResponse(asked.write(made))
 
-    async def _played(self, rows: CallRequest[Any], deadline: Deadline) -> Sequence[Any]:
-        return [each async for _, result in play(self._engine, [rows], deadline) for each in result.made]
+    async def _played(self, asked: Prepared, deadline: Deadline) -> Sequence[Any]:
+        try:
+            return [each async for _, result in play(self._engine, [asked.rows], deadline) for each in result.made]
+        except RequestError as error:
+            if error.status == 400 and error.param is None:  # what only the model knows, as how much it reads
+                error.param = asked.field
+            raise
 
     def act(self, raw: bytes, note: Note) -> Prepared:
         """Of ``/v1/act``."""
@@ -77,7 +98,7 @@ class CallDesk(Desk):
             record = {"coefficients": [p.record["coefficients"] for p in points]} if each else points[0].record
             return self._body("actions", asked, record, actions=np.asarray(actions).tolist())
 
-        return self._rows(asked, note, points, list(seen), "observations"), write, False
+        return Prepared(self._rows(asked, note, points, list(seen), "observations"), "observations", write)
 
     def draw(self, raw: bytes, note: Note) -> Prepared:
         """Of ``/v1/images/generations``."""
@@ -93,7 +114,7 @@ class CallDesk(Desk):
             record = {**point.record, "seed": seed}
             return {**self._body("images", asked, record, data=data), "output_format": "png"}
 
-        return self._rows(asked, note, [point] * asked.n, given, "n"), write, False
+        return Prepared(self._rows(asked, note, [point] * asked.n, given, "n"), "prompt", write)
 
     def describe(self, raw: bytes, note: Note) -> Prepared:
         """Of ``/v1/chat/completions``, with a picture."""
@@ -111,7 +132,8 @@ class CallDesk(Desk):
             body = self._body(kind, asked, point.record, choices=[choice])
             return {"id": f"chatcmpl-{note.identifier}", **body}
 
-        return self._rows(asked, note, [point], [(picture, question)], "messages"), write, asked.stream
+        rows = self._rows(asked, note, [point], [(picture, question)], "messages")
+        return Prepared(rows, "messages", write, asked.stream)
 
     def _rows(
         self, asked: SoupFields, note: Note, points: Sequence[ServedPoint], given: Sequence[Any], field: str

@@ -106,6 +106,8 @@ def test_pictures(denoiser: TestClient) -> None:
     assert error(denoiser.post("/v1/images/generations", json={"prompt": prompt, "n": 99}))[0] == "n"
     assert error(denoiser.post("/v1/images/generations", json={"prompt": prompt, "size": "64x64"}))[0] == "size"
     assert error(denoiser.post("/v1/images/generations", json={"prompt": ""}))[0] == "prompt"
+    long = denoiser.post("/v1/images/generations", json={"prompt": "a red square " * 40, "coefficients": POINT})
+    assert error(long)[0] == "prompt" and "the text encoder reads" in error(long)[1]
 
 
 def test_pictures_by_the_official_client() -> None:

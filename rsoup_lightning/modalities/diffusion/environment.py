@@ -87,6 +87,7 @@ class PromptEnvironment(DataEnvironment):
         drawing = _drawing(policy)
         own, copies = noise_of(generators, drawing.pipeline.latent_shape), len(prompts) // len(generators)
         noise: Noise = lambda: own().repeat(copies, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
+        drawing.pipeline.prompts.check_lengths(prompts)
         with drawing.pipeline.prompts.forgetting():
             _, images = _images(drawing, drawing.draw, prompts, torch.arange(len(prompts)), noise)
         return [as_picture(image) for image in images]

@@ -36,6 +36,7 @@ class Drawing:
             seed: of all rows, which then begin at the same noise, or one for each.
 
         Raises:
+            ConfigError: a prompt is longer than the text encoder reads.
             RewardError: a picture is not finite.
             CoefficientError: rows have a λ each, and there are more or fewer of these.
         """

@@ -50,6 +50,19 @@ class EncodedPrompts(nn.Module):
             self._numbers[prompt] = len(self._embeddings) - 1
         return torch.tensor([self._numbers[prompt] for prompt in prompts], device=self._device)
 
+    def check_lengths(self, prompts: Sequence[str]) -> None:
+        """Require that the text encoder reads all of each prompt; pipelines of diffusers cut what is longer.
+
+        Raises:
+            ConfigError: one is too long.
+        """
+        for prompt, tokens in zip(prompts, self.tokenizer(list(prompts))["input_ids"], strict=True):
+            if len(tokens) > self.tokenizer.model_max_length:
+                raise ConfigError(
+                    f"the prompt {prompt!r:.60} has {len(tokens)} tokens with its frame, and the text encoder reads "
+                    f"{self.tokenizer.model_max_length}: shorten it"
+                )
+
     @contextmanager
     def forgetting(self) -> Iterator[None]:
         """Prompts that are new inside the block are forgotten after it, as players are asked ever new ones."""

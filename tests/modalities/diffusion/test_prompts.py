@@ -78,3 +78,12 @@ def test_tokenizers_that_do_not_fit_the_encoder() -> None:
     words.pad_token, words.model_max_length = "<pad>", 10**30
     with pytest.raises(ConfigError, match=f"and its text encoder reads {reads}: set model_max_length to {reads}"):
         EncodedPrompts(encoder, words)
+
+
+def test_prompts_that_would_be_cut() -> None:
+    pipeline = Random().load()
+    prompts, most = EncodedPrompts(pipeline.text_encoder, pipeline.tokenizer), pipeline.tokenizer.model_max_length
+    fitting = " ".join(["red"] * (most - 2))  # with start and end
+    prompts.check_lengths(["red", fitting])
+    with pytest.raises(ConfigError, match=rf"has {most + 1} tokens with its frame, and the text encoder reads {most}"):
+        prompts.check_lengths(["red", fitting + " red"])
