@@ -30,6 +30,8 @@ class Drawn(Picture):
 class DrawingShowing(Showing):
     """Pictures of denoisers."""
 
+    at_a_glance = True
+
     def __init__(self, soup: Soup, selection: Selection) -> None:
         super().__init__(soup, selection)
         self._prompts = Prompts(soup, selection)

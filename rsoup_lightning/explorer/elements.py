@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from nicegui import ui
+
+from rsoup_lightning.errors import RSoupError
+
+logger = logging.getLogger(__name__)
 
 
 def tag(name: str, text: str = "", classes: str = "") -> ui.html:
@@ -55,6 +60,20 @@ class Status:
     def done(self, text: str = "") -> None:
         """It is over."""
         self._show(f"<span class=faint>{html.escape(text)}</span>" if text else "")
+
+    @contextmanager
+    def told(self, text: str) -> Iterator[None]:
+        """Says so while the block does its work, and what went wrong if it fails."""
+        self.busy(text)
+        try:
+            yield
+        except RSoupError as error:
+            self.wrong(str(error))
+        except Exception as error:  # of a model or a simulator, which may raise anything; the page goes on
+            logger.exception("what plays on the page failed")
+            self.wrong(f"{type(error).__name__}: {error}")
+        else:
+            self.done()
 
     @property
     def text(self) -> str:

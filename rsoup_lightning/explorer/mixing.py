@@ -49,6 +49,29 @@ def whole(mix: Mapping[str, float]) -> Mix:
     return rounded
 
 
+def line(start: Mapping[str, float], end: Mapping[str, float], stops: int) -> list[Mix]:
+    """λ at even distances on the way from one to another, both of them included.
+
+    >>> line({"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 1.0}, 3)
+    [{'a': 1.0, 'b': 0.0}, {'a': 0.5, 'b': 0.5}, {'a': 0.0, 'b': 1.0}]
+    """
+    ways = [number / (stops - 1) for number in range(stops)]
+    return [whole({name: (1 - way) * start[name] + way * end[name] for name in start}) for way in ways]
+
+
+def nearest(mix: Mapping[str, float], stops: Sequence[Mix], *, within: float) -> int | None:
+    """Which of some λ is nearest to this one; None where some weight of it, too, is further off than ``within``.
+
+    >>> stops = line({"a": 1.0, "b": 0.0, "c": 0.0}, {"a": 0.0, "b": 1.0, "c": 0.0}, 3)
+    >>> nearest({"a": 0.4, "b": 0.6, "c": 0.0}, stops, within=0.25)
+    1
+    >>> nearest({"a": 0.3, "b": 0.3, "c": 0.4}, stops, within=0.25)
+    """
+    far = [max(abs(weight - stop[name]) for name, weight in mix.items()) for stop in stops]
+    closest = min(range(len(stops)), key=far.__getitem__)
+    return closest if far[closest] <= within + 10**-DIGITS else None
+
+
 def in_address(mix: Mapping[str, float]) -> str:
     """λ as a part of an address.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import logging
 from collections.abc import Callable, Mapping
 
 from nicegui import ui
@@ -17,9 +16,8 @@ from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT, Showing
+from rsoup_lightning.explorer.strip import Strip
 from rsoup_lightning.playing.soup import Soup
-
-logger = logging.getLogger(__name__)
 
 PIN = "the λ that is chosen now"
 PINNED = "pinned: "
@@ -53,6 +51,11 @@ class Panel:
             self._scores = ui.html("", sanitize=False)
             self.status = Status()
 
+    @property
+    def mix(self) -> Mix:
+        """Its λ."""
+        return self._mix()
+
     def follow(self) -> None:
         """Play again if λ is another."""
         if self._mix() != self._shown:
@@ -73,9 +76,8 @@ class Panel:
     async def _played(self, mix: Mix) -> None:
         self._place.begin()
         self._scores.set_content("")
-        self.status.busy("…")
         parts = []
-        try:
+        with self.status.told("…"):
             async for part in self._run.owner.each(lambda: self._showing.play(mix)):
                 self._place.add(part)
                 parts.append(part)
@@ -84,13 +86,11 @@ class Panel:
             if rollout is not None:
                 self.status.busy("scoring …")
                 self._scores.set_content(self._table(mix, await self._run.scores(rollout)))
-        except RSoupError as error:
-            self.status.wrong(str(error))
-        except Exception as error:  # of a model or a simulator, which may raise anything; the page goes on
-            logger.exception("a panel failed")
-            self.status.wrong(f"{type(error).__name__}: {error}")
-        else:
-            self.status.done()
+
+    async def over(self) -> None:
+        """Returns when it does nothing, however that came."""
+        if self._task:
+            await asyncio.wait([self._task])
 
     def _table(self, mix: Mix, scores: Mapping[str, float]) -> str:
         """What each reward gave now, beside its mean at this λ."""
@@ -123,9 +123,11 @@ class Panels:
     ) -> None:
         self._run, self._selection, self._showing_of, self._loaded = run, selection, showing_of, loaded
         self._panels: list[Panel] = []
+        self._strip: Strip | None = None
         with section("Played now"):
             self._status = Status()
             self._asked, self._row = box("asked"), box("panels")
+            self._below = box("")
         ui.context.client.on_delete(self._stop)
         ui.timer(0, self._begin, once=True)
 
@@ -150,6 +152,9 @@ class Panels:
             self._panels.append(chosen)
             if len(experts) > 1:
                 self._panels.append(self._side(RIGHT, experts[1], showing))
+                if showing.at_a_glance:
+                    with self._below:
+                        self._strip = Strip(showing, self._run, self._selection, self._ends, self._over)
         self._selection.on_move(self._follow)
         self._selection.on_ask(self._play)
         self._play()
@@ -158,22 +163,35 @@ class Panels:
     def _follow(self) -> None:
         for panel in self._panels:
             panel.follow()
+        if self._strip:
+            self._strip.follow()
 
     def _play(self) -> None:
         for panel in self._panels:
             panel.play()
+        if self._strip:
+            self._strip.play()
+
+    def _ends(self) -> tuple[Mix, Mix]:
+        left, _, right = self._panels
+        return left.mix, right.mix
+
+    async def _over(self) -> None:
+        for panel in self._panels:
+            await panel.over()
 
     def _side(self, side: str, expert: str, showing: Showing) -> Panel:
         """A panel of an expert, or of a λ that is pinned beside the chosen one."""
         pinned = _Pinned(side, expert, self._selection)
         panel = Panel(side, showing, self._run, lambda: pinned.mix)
         with panel.header:
-            pinned.build(panel.follow)
+            pinned.build(self._follow)
         return panel
 
     def _stop(self) -> None:
-        for panel in self._panels:
-            panel.stop()
+        for playing in (*self._panels, self._strip):
+            if playing:
+                playing.stop()
 
 
 class _Pinned:

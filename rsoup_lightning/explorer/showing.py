@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
@@ -34,7 +34,12 @@ class Showing(ABC):
     Args:
         soup: what plays.
         selection: what is asked of it.
+
+    Attributes:
+        at_a_glance: whether what it plays is seen at once, so that many λ fit in a row.
     """
+
+    at_a_glance: ClassVar[bool] = False
 
     def __init__(self, soup: Soup, selection: Selection) -> None:
         self.soup, self.selection = soup, selection

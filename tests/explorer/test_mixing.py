@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, RSoupError, UnknownNameError
-from rsoup_lightning.explorer.mixing import alone, even, in_address, moved, of_address, whole
+from rsoup_lightning.explorer.mixing import alone, even, in_address, line, moved, nearest, of_address, whole
 
 THREE = ["a", "b", "c"]
 
@@ -49,3 +49,17 @@ def test_names_may_hold_anything() -> None:
 def test_what_is_no_mix_is_refused(text: str, error: type[RSoupError]) -> None:
     with pytest.raises(error):
         of_address(text, THREE)
+
+
+@pytest.mark.parametrize("stops", [2, 7])
+def test_a_line_goes_from_end_to_end_on_the_simplex(stops: int) -> None:
+    found = line(alone(THREE, "a"), even(THREE), stops)
+    assert len(found) == stops and found[0] == alone(THREE, "a") and found[-1] == even(THREE)
+    assert all(sum(mix.values()) == pytest.approx(1, abs=1e-12) and min(mix.values()) >= 0 for mix in found)
+
+
+@pytest.mark.parametrize("weight", [number / 100 for number in range(101)])
+def test_between_two_experts_some_stop_is_always_near(weight: float) -> None:
+    stops = line({"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 1.0}, 7)
+    found = nearest({"a": 1 - weight, "b": weight}, stops, within=1 / 12)
+    assert found is not None and abs(stops[found]["b"] - weight) <= 1 / 12 + 1e-4

@@ -60,7 +60,7 @@ class Counting(Showing):
             yield mix["a"]
 
 
-async def _until(true: Any) -> None:
+async def until(true: Any) -> None:
     for _ in range(500):
         if true():
             return
@@ -76,11 +76,11 @@ async def _failing() -> list[str]:
         for weight in (1.0, 0.9):
             panel = Panel(f"fails {weight}", showing, run, lambda weight=weight: {"a": weight, "b": 1 - weight})  # type: ignore[misc]
             panel.play()
-            await _until(lambda panel=panel: "wrong" in panel.status.text)
+            await until(lambda panel=panel: "wrong" in panel.status.text)
             said.append(panel.status.text)
         well = Panel("well", showing, run, lambda: selection.mix)
         well.play()
-        await _until(lambda: showing.seen["well"].ended)
+        await until(lambda: showing.seen["well"].ended)
     owner.stop()
     assert showing.seen["well"].parts == [0.5] * 5 and not showing.seen["fails 1.0"].ended
     return said
@@ -102,7 +102,7 @@ async def _hurried() -> None:
             selection.mix = {"a": move / 40, "b": 1 - move / 40}
             panel.follow()
             await asyncio.sleep(0.002)
-        await _until(lambda: showing.seen["chosen"].ended)
+        await until(lambda: showing.seen["chosen"].ended)
         panel.follow()  # nothing new
     owner.stop()
     assert showing.seen["chosen"].parts == [19 / 40] * 5
