@@ -24,7 +24,7 @@ from rsoup_lightning.modalities.language.text_row import TextRequest, TextRow
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.simplex import Coefficients, one_hot
 
-ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
+ATTENTION = {"full_attention", "sliding_attention"}  # where rows that come and go are tested
 
 
 class RunningTexts:
