@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from nicegui.element import Element
@@ -12,6 +12,7 @@ from rsoup_lightning.explorer.episodes import Part, episode
 from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.rollout import Rollout
 
 
 class Theatre(Element, component="theatre.js"):
@@ -23,7 +24,7 @@ class Theatre(Element, component="theatre.js"):
 
     def add(self, part: Part) -> None:
         """Its next steps."""
-        self.run_method("add", asdict(part))
+        self.run_method("add", asdict(replace(part, played=None)))
 
     def end(self) -> None:
         """It is over."""
@@ -45,3 +46,7 @@ class ControlShowing(Showing):
 
     def play(self, mix: Mix) -> Iterator[Any]:
         return episode(self.soup.at(mix), self.seed)
+
+    def rollout(self, parts: Sequence[Any]) -> Rollout | None:
+        played: Rollout | None = parts[-1].played
+        return played

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from rsoup_lightning.explorer.motion import Shape, body_of
+from rsoup_lightning.modalities.control.info import gathered, numbers
 from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.modalities.control.recording import Recording
+from rsoup_lightning.modalities.control.simulators import SimulatorStep
+from rsoup_lightning.rollout import Rollout
 
 STEPS = 25  # of a part
 DEFAULT_RATE = 20.0  # steps of a second, where the simulator does not say
@@ -27,6 +32,7 @@ class Part:
         shapes: of each step, if the body can be drawn.
         curves: of each step, by name.
         ended: whether the episode ends with it.
+        played: the whole episode as rewards read it, where it has ended.
     """
 
     rate: float
@@ -34,6 +40,7 @@ class Part:
     shapes: list[list[Shape]] = field(default_factory=list)
     curves: dict[str, list[float]] = field(default_factory=dict)
     ended: bool = False
+    played: Rollout | None = None
 
 
 def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
@@ -52,21 +59,46 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
         observation, _ = simulator.reset(seed=seed)
         body = body_of(simulator)
         rate = float(simulator.metadata.get("render_fps") or DEFAULT_RATE)
-        part, over = Part(rate, body is not None and not body.lies), False
+        part, over, recording = Part(rate, body is not None and not body.lies), False, _Recording()
         while not over:
             action = acting.act(observation)
-            observation, reward, terminated, truncated, info = simulator.step(action)
+            result = simulator.step(action)
+            recording.note(observation, action, result)
+            observation, reward, terminated, truncated, info = result
             over = terminated or truncated
             if body is not None:
                 part.shapes.append(body.shapes())
             for name, value in _curves(action, reward, info).items():
                 part.curves.setdefault(name, []).append(round(value, 4))
             if over or len(next(iter(part.curves.values()))) == steps:
-                part.ended = over
+                part.ended, part.played = over, recording.played(observation) if over else None
                 yield part
                 part = Part(part.rate, part.ground)
     finally:
         simulator.close()
+
+
+class _Recording(Recording):
+    """Of one copy, by the actions that the environment was given."""
+
+    def note(self, seen: Any, action: Any, result: tuple[Any, Any, bool, bool, dict[str, Any]]) -> None:
+        """Add a step: what was seen, what was done, and what the environment returned."""
+        observation, reward, terminated, truncated, info = result
+        applied = np.array(action).reshape(1, -1)
+        step = SimulatorStep(
+            np.stack([observation]),  # a copy: simulators may write the next one into it
+            np.array([reward], float),
+            np.array([terminated]),
+            np.array([truncated]),
+            gathered([numbers(info)]),
+        )
+        self.add(np.stack([seen]), applied, applied, step, counted=np.ones(1, bool))
+
+    def played(self, last: Any) -> Rollout:
+        """All of it, without what the policy wanted before the environment's bounds: nobody here knows."""
+        rollout = self.rollout(torch.zeros(1, len(self)), np.stack([last]))
+        del rollout.steps["actions"]
+        return rollout
 
 
 def _curves(action: Any, reward: Any, info: dict[str, Any]) -> dict[str, float]:

@@ -1,17 +1,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+import torch
+
+from rsoup_lightning import Front
+from rsoup_lightning.explorer.episodes import episode
+from rsoup_lightning.playing.judging import Judge
 from tests.explorer.browsing import Watched, needs_browser
-
-pytestmark = needs_browser
 
 ENDED = "() => [...document.querySelectorAll('.theatre')].filter((each) => each.dataset.ended === 'true').length === 3"
 
 
+SCORED = "() => [...document.querySelectorAll('.panel td')].filter((each) => each.textContent === 'risky').length === 3"
+
+
+def test_an_episode_is_scored_as_evaluation_scores_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    front = Front.load(run)
+    monkeypatch.setattr(front.soup.environment, "backend", "gymnasium")  # whose seeds the page's simulator has
+    acting = front.soup.at(risky=0.75, cautious=0.25)
+    (wanted,) = acting.rows(1, lambda policy, _: [front.soup.environment.evaluate(policy, torch.tensor([7]))])
+    *_, last = episode(acting, 7)
+    judge = Judge.load(run / "config.yaml", front.rewards)
+    scores = judge.scores(last.played)
+    assert set(scores) == {"risky", "cautious"}
+    assert scores == {name: pytest.approx(values, rel=1e-6) for name, values in judge.scores(wanted).items()}
+
+
+@needs_browser
 def test_three_episodes_are_played_and_follow_lambda(acting: str, visit: Callable[..., Watched]) -> None:
     page = visit(acting).open("/run/run")
     page.wait_for_function(ENDED, timeout=60_000)
+    page.wait_for_function(SCORED)
     theatres = page.locator(".theatre")
     assert [theatres.nth(number).get_attribute("data-steps") for number in range(3)] == ["40"] * 3
     inked = (
@@ -30,6 +52,7 @@ def test_three_episodes_are_played_and_follow_lambda(acting: str, visit: Callabl
     assert middle == right and "velocity" in middle  # the same policy from the same start
 
 
+@needs_browser
 def test_another_start_and_a_pin_are_in_the_address(acting: str, visit: Callable[..., Watched]) -> None:
     page = visit(acting).open("/run/run?at=risky:0.25,cautious:0.75")
     page.wait_for_function(ENDED, timeout=60_000)

@@ -40,6 +40,9 @@ def test_an_episode_is_what_the_simulator_says() -> None:
     wanted = [env.step(action)[4]["x_velocity"] for _ in range(60)]
     assert _columns(parts, VELOCITY) == pytest.approx(wanted, abs=1e-4)
     assert parts[0].rate == 20 and parts[0].ground
+    assert parts[0].played is None and parts[-1].played is not None
+    assert parts[-1].played["x_velocity"][0].tolist() == pytest.approx(wanted)
+    assert parts[-1].played["applied"].shape == (1, 60, 6) and parts[-1].played.truncated[0, -1]
 
 
 def test_without_a_body_there_are_curves() -> None:
