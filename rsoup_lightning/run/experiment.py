@@ -9,7 +9,7 @@ from pathlib import Path
 import lightning as L
 from torch import Tensor
 
-from rsoup_lightning.errors import ConfigError, RunFolderError
+from rsoup_lightning.errors import ConfigError, FrontError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import read_json, sha256, write_json
 from rsoup_lightning.front.record import Record, read_record
@@ -76,7 +76,13 @@ class Experiment:
             self._train(stage)
         file = self.folder.path / "front.json"
         if self.folder.is_recorded("sweep") and file.exists():
-            return read_record(file)
+            record = read_record(file)
+            if self.folder.front() != sha256(file):
+                raise FrontError(
+                    f"{file} has changed since it was written: delete it, and the same command evaluates anew without "
+                    "training"
+                )
+            return record
         start = time.perf_counter()
         points = self._sweep()
         record = front_record(
@@ -90,7 +96,7 @@ class Experiment:
         shown = self.folder.path / "shown"
         write_shown(shown, points, self._films(shown, points) if self.settings.films else {})
         write_json(file, record)
-        self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1)})
+        self.folder.finish("sweep", {"seconds": round(time.perf_counter() - start, 1), "front": sha256(file)})
         return record
 
     def _train(self, stage: Stage) -> None:
@@ -100,6 +106,7 @@ class Experiment:
             read_weights(path)  # a damaged file is reported now, not after hours of other stages
             self.progress.skip(stage.epochs)
             return
+        self.folder.forget("sweep")  # of what was trained before
         checkpoint = StageCheckpoint(path / "last.ckpt")
         self._fit(stage, checkpoint)
         write_weights(path, self.module.policy.weights())

@@ -96,6 +96,18 @@ class RunFolder:
             raise RunFolderError(f"{file} is not a record of a training: {cure}")
         return record
 
+    def front(self) -> str:
+        """The hash of the front.json that the sweep wrote.
+
+        Raises:
+            RunFolderError: its record is damaged.
+        """
+        file, cure = self._record("sweep"), "delete it, and all λ are evaluated anew"
+        record = read_json(file, cure)
+        if not isinstance(record, dict) or not isinstance(record.get("front"), str):
+            raise RunFolderError(f"{file} is not a record of a sweep: {cure}")
+        return record["front"]
+
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
         return self.is_recorded(name) and (self.path / name / FILE_NAME).exists()
@@ -107,6 +119,10 @@ class RunFolder:
     def finish(self, name: str, record: Mapping[str, Any]) -> None:
         """Record a stage as finished."""
         write_json(self._record(name), record)
+
+    def forget(self, name: str) -> None:
+        """Count a stage as not finished."""
+        self._record(name).unlink(missing_ok=True)
 
 
 def _is_state(value: Any) -> bool:

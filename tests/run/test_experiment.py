@@ -45,7 +45,7 @@ def test_the_run_folder_is_complete(run: Path) -> None:
     files = {str(file.relative_to(run / "stages").with_suffix("")): file for file in (run / "stages").rglob("*.*")}
     stages = {name: json.loads(file.read_text()) for name, file in files.items()}
     assert {*stages} == {"init", "experts/east", "experts/north", "baselines/morl/0", "sweep"}
-    assert stages.pop("sweep").keys() == {"seconds"}
+    assert stages.pop("sweep").keys() == {"seconds", "front"}
     assert all((run / name / "policy.safetensors").exists() for name in stages)
     assert stages["experts/east"]["steps"] == 3 * 10 * 8 * 4
     assert len(stages["experts/east"]["history"]) == 3
@@ -109,6 +109,7 @@ def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
     [
         (lambda text: text[: len(text) // 2], "cannot read .*front.json"),
         (lambda text: json.dumps({**json.loads(text), "schema": 1}), "schema 1, that of an earlier version"),
+        (lambda text: text.replace('"soup"', '"morl"', 1), "has changed since it was written"),
     ],
 )
 def test_a_front_that_cannot_be_read_is_named_and_evaluated_anew_without_training(
@@ -125,6 +126,16 @@ def test_a_front_that_cannot_be_read_is_named_and_evaluated_anew_without_trainin
     rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path)
     assert file.read_text() == whole
     assert (tmp_path / "run" / "experts" / "north" / "policy.safetensors").read_bytes() == experts
+
+
+def test_a_stage_that_is_trained_anew_is_evaluated_anew(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    shutil.copy(run.parent / "point.yaml", tmp_path)
+    whole = front(tmp_path / "run")
+    (tmp_path / "run/front.json").write_text(json.dumps({**whole, "task": "another"}))  # as of an earlier training
+    (tmp_path / "run/stages/experts/north.json").unlink()
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=tmp_path)
+    assert front(tmp_path / "run") == whole
 
 
 def test_several_seeds_give_one_front_with_spread(tmp_path: Path) -> None:
