@@ -19,7 +19,7 @@ def explore_command(arguments: list[str]) -> int:
     from rsoup_lightning.explorer.app import application, serve_pages
     from rsoup_lightning.explorer.shelf import shelve
     from rsoup_lightning.serving.hosts import hosts_of
-    from rsoup_lightning.serving.server import bind
+    from rsoup_lightning.serving.server import address, bind
 
     check_access(options.host, options.token, options.no_auth)
     hosts = hosts_of(options.host, options.allowed_hosts, options.token)
@@ -27,8 +27,7 @@ def explore_command(arguments: list[str]) -> int:
     token = "" if options.token is None else f"?token={options.token}"
     app = application(shelf, options.token, hosts)
     with bind(options.host, options.port) as bound:
-        host, port = bound.getsockname()[:2]
-        where = f"http://{f'[{host}]' if ':' in host else host}:{port}/{token}"
+        where = f"{address(bound)}/{token}"
         serve_pages(app, bound, lambda: print(f"open {where} in a browser; Ctrl+C ends it", flush=True))
     return 0
 

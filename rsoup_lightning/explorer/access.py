@@ -47,11 +47,9 @@ class HostGate:
         known = scope["type"] == "lifespan" or is_known(Headers(scope=scope).get("host", "localhost"), self._hosts)
         if known:
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
         else:
             told = "This page is not known by that name: open its address, or start it with --allowed_hosts.\n"
-            await PlainTextResponse(told, 403)(scope, receive, send)
+            await _refuse(scope, receive, send, PlainTextResponse(told, 403))
 
 
 class TokenGate:
@@ -77,16 +75,20 @@ class TokenGate:
             await response(scope, receive, send)
         elif self._is_right(connection.cookies.get(COOKIE, "")):
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
         else:
-            refusal = PlainTextResponse(
-                "This page needs its token: open the address that rsoup explore printed.\n", 401
-            )
-            await refusal(scope, receive, send)
+            told = "This page needs its token: open the address that rsoup explore printed.\n"
+            await _refuse(scope, receive, send, PlainTextResponse(told, 401))
 
     def _is_right(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+async def _refuse(scope: Any, receive: Any, send: Any, refusal: PlainTextResponse) -> None:
+    """Say why, where there is a way to: a socket is only closed."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await refusal(scope, receive, send)
 
 
 def _without_token(connection: HTTPConnection) -> str:

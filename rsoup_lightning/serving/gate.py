@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.serving.errors import RequestError, refusal, unavailable
 from rsoup_lightning.serving.hosts import is_known, is_loopback
 
@@ -65,8 +65,7 @@ class Gate:
         hosts: Collection[str] | None = None,
         max_connections: int = 512,
     ) -> None:
-        if max_connections < 1:
-            raise ConfigError(f"max_connections is {max_connections}: it must be at least 1")
+        check_at_least_one(max_connections=max_connections)
         self.closed, self.inside = False, 0
         self.connections: Collection[Any] = ()
         self._hosts, self._max_connections = hosts, max_connections

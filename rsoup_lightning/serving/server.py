@@ -44,10 +44,15 @@ def bind(host: str, port: int) -> socket.socket:
     return made
 
 
+def address(bound: socket.socket) -> str:
+    """Where to reach it."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def url(bound: socket.socket) -> str:
     """Where to reach it, as clients of OpenAI's interface want it."""
-    host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+    return f"{address(bound)}/v1"
 
 
 class Server(uvicorn.Server):
