@@ -38,9 +38,7 @@ class Judge:
         """
         content = read_recipe(recipe)
         task = str(content.get("task"))
-        model = content.get("model")
-        given = model.get("rewards") if isinstance(model, dict) else None
-        settings: dict[str, Any] = given if isinstance(given, dict) else {}
+        settings = reward_settings(content)
         found: dict[str, Reward] = {}
         for name in names:
             try:
@@ -63,6 +61,13 @@ class Judge:
                 continue
             found[name] = per_row(values).tolist()
         return found
+
+
+def reward_settings(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The rewards that a recipe sets, by name; not those that its task brings along."""
+    model = content.get("model")
+    given = model.get("rewards") if isinstance(model, dict) else None
+    return given if isinstance(given, dict) else {}
 
 
 def _built(settings: Mapping[str, Any]) -> Reward:

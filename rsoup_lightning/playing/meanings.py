@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.playing.judging import reward_settings
 from rsoup_lightning.run.parsing import read_recipe
 
 
@@ -30,9 +30,7 @@ def reward_meanings(recipe: Path) -> dict[str, str]:
         known = registry.get(name).rewards if isinstance(name, str) and name in registry.names() else {}
     except RSoupError:
         return {}
-    model = content.get("model")
-    named = model.get("rewards") if isinstance(model, dict) else None
-    given: dict[str, Any] = named if isinstance(named, dict) else {}
+    given = reward_settings(content)
     found = {reward: entry if isinstance(entry, str) else entry[0] for reward, entry in known.items()}
     found |= {reward: each["class_path"] for reward, each in given.items() if isinstance(each, dict)}
     lines = {reward: _first_line(path) for reward, path in found.items()}
