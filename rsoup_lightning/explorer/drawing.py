@@ -9,13 +9,9 @@ import numpy as np
 import torch
 from PIL.Image import Image
 
-from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.picture import Picture
-from rsoup_lightning.explorer.prompts import Prompts
-from rsoup_lightning.explorer.selection import Selection
-from rsoup_lightning.explorer.showing import Showing
-from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.explorer.prompts import PromptedShowing
 from rsoup_lightning.rollout import Rollout
 
 
@@ -27,22 +23,10 @@ class Drawn(Picture):
         self.show(part)
 
 
-class DrawingShowing(Showing):
+class DrawingShowing(PromptedShowing):
     """Pictures of denoisers."""
 
-    at_a_glance = True
-
-    def __init__(self, soup: Soup, selection: Selection) -> None:
-        super().__init__(soup, selection)
-        self._prompts = Prompts(soup, selection)
-
-    def ask(self) -> None:
-        self._prompts.build()
-        Field("noise (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
-
-    def vary(self, number: int) -> None:
-        super().vary(number)
-        self._prompts.vary(number)
+    chance, at_a_glance = "noise", True
 
     def place(self, name: str) -> Drawn:
         return Drawn(name)

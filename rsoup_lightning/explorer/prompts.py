@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.playing.soup import Soup
 
@@ -56,6 +57,28 @@ class Prompts:
 
     def _written(self, prompt: str) -> None:
         self._selection.ask(prompt=prompt.strip())
+
+
+class PromptedShowing(Showing):
+    """Of policies that are asked a prompt, and meet chances of a seed.
+
+    Attributes:
+        chance: what the seed is of.
+    """
+
+    chance: ClassVar[str]
+
+    def __init__(self, soup: Soup, selection: Selection) -> None:
+        super().__init__(soup, selection)
+        self._prompts = Prompts(soup, selection)
+
+    def ask(self) -> None:
+        self._prompts.build()
+        Field(f"{self.chance} (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
+
+    def vary(self, number: int) -> None:
+        super().vary(number)
+        self._prompts.vary(number)
 
 
 def run_prompts(soup: Soup) -> Sequence[Entry]:

@@ -9,13 +9,10 @@ import torch
 from nicegui.element import Element
 
 from rsoup_lightning.explorer.elements import tag
-from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
-from rsoup_lightning.explorer.prompts import Prompts
-from rsoup_lightning.explorer.selection import Selection
-from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT, Showing
+from rsoup_lightning.explorer.prompts import PromptedShowing
+from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT
 from rsoup_lightning.modalities.language.pieces import TextPiece
-from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
 
 
@@ -44,21 +41,14 @@ class WrittenAnswer(Element, component="answer.js"):
         self.run_method("end")
 
 
-class TextShowing(Showing):
+class TextShowing(PromptedShowing):
     """Answers of language models."""
 
-    def __init__(self, soup: Soup, selection: Selection) -> None:
-        super().__init__(soup, selection)
-        self._prompts = Prompts(soup, selection)
+    chance = "chances"
 
     def ask(self) -> None:
-        self._prompts.build()
-        Field("chances (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
+        super().ask()
         tag("p", "Marked words are not in the answer on the left.", "small faint all")
-
-    def vary(self, number: int) -> None:
-        super().vary(number)
-        self._prompts.vary(number)
 
     def place(self, name: str) -> WrittenAnswer:
         return WrittenAnswer(name, LEFT if name in (CHOSEN, RIGHT) else name)
