@@ -10,9 +10,10 @@ TASK = Task(
         "risky": ("tasks.locomotion.rewards:VelocityLessEffort", {"effort": 0.0}),
         "cautious": ("tasks.locomotion.rewards:VelocityLessEffort", {"effort": 1.0}),
         "default": "rsoup_lightning.modalities.control.rewards:Native",
+        "upright": "tasks.locomotion.rewards:Upright",
     },
     environments={
-        "HalfCheetah-v5": "two legs in a plane; never falls for good",
+        "HalfCheetah-v5": "two legs in a plane; may run on its back",
         "Walker2d-v5": "a pair of legs in a plane; may fall",
         "Humanoid-v5": "the paper's body: 17 joints in space; may fall",
         "mo-hopper-v5": "one leg; rewards forward, height, control (extra mo)",

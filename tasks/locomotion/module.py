@@ -11,7 +11,7 @@ from rsoup_lightning.modalities.control.simulators import Backend
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import Reward
 from tasks.locomotion import TASK
-from tasks.locomotion.rewards import vector_rewards
+from tasks.locomotion.rewards import guards, vector_rewards
 
 
 class LocomotionFineTuner(RewardFineTuner):
@@ -22,7 +22,7 @@ class LocomotionFineTuner(RewardFineTuner):
     Args:
         env_id: the environment, such as HalfCheetah-v5 or mo-hopper-v5; module:Id for one that a module registers.
         rewards: names of rewards to compute, or reward name to class_path; default: what the environment has of risky,
-            cautious and default, or the entries of its reward vector.
+            cautious and default, or the entries of its reward vector; and upright, a guard, of bodies that can fall.
         hidden: width of each hidden layer of actor and critic.
         log_std: logarithm of the actions' standard deviation at the start of init, where they are numbers; null: -0.5.
         num_envs: copies that train in parallel.
@@ -80,11 +80,16 @@ def build_rewards(
         raise ConfigError("rewards is empty: name one or more, or leave it out for all that the environment has")
     if isinstance(rewards, Mapping):
         return dict(rewards)
-    if environment.reward_size is None:
-        fitting = TASK.rewards if "x_velocity" in environment.signals else ["default"]
-        return {name: TASK.reward(name) for name in rewards or fitting}
-    entries = vector_rewards(environment.env_id, environment.reward_size)
+    offered = _offered(environment)
     for name in rewards or ():
-        if name not in entries:
-            raise UnknownNameError(f"reward of {environment.env_id}", name, entries)
-    return {name: entries[name] for name in rewards or entries}
+        if name not in offered:
+            raise UnknownNameError(f"reward of {environment.env_id}", name, offered)
+    return {name: offered[name] for name in rewards or offered}
+
+
+def _offered(environment: SimulatorEnvironment) -> dict[str, Reward]:
+    watched = guards(environment.env_id)
+    if environment.reward_size is not None:
+        return vector_rewards(environment.env_id, environment.reward_size) | watched
+    names = ("risky", "cautious", "default") if "x_velocity" in environment.signals else ("default",)
+    return {name: TASK.reward(name) for name in names} | watched

@@ -1,9 +1,11 @@
-"""Rewards of locomotion, per simulator step: r = v - α‖a‖² (Ramé et al. 2023, section 3.5), or the environment's own.
+"""Rewards of locomotion: r = v - α‖a‖² per step (Ramé et al. 2023, section 3.5), or the environment's own; and a guard.
 
 v is the forward velocity in m/s, a the applied action (dimensionless, within the action box).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -25,7 +27,10 @@ VECTOR_NAMES = {
     "minecart": ("ore_1", "ore_2", "fuel"),
     "lunar-lander": ("result", "shaping", "main_engine", "side_engine"),
 }
-"""What the entries of MO-Gymnasium's reward vectors are, by the environment's name; others are numbered."""
+"""What the entries of MO-Gymnasium's reward vectors are, by the body's name; others are numbered."""
+
+PITCH: Mapping[str, int | None] = {"halfcheetah": -16, "walker2d": -16, "hopper": -10, "ant": None, "humanoid": None}
+"""Bodies that can fall: which entry of the observation, from its end, is the torso's pitch; None where none is."""
 
 
 class VelocityLessEffort(Reward):
@@ -42,14 +47,49 @@ class VelocityLessEffort(Reward):
         return reported(rollout, "x_velocity", self) - self.effort * rollout["applied"].square().sum(-1)
 
 
+class Upright(Reward):
+    """1 for an episode in which the body never falls, else 0: a guard.
+
+    It falls where the environment ends the episode before its time, or where its torso is pitched by more than 90°:
+    a cheetah's episodes never end before their time, and it can learn to run on its back.
+
+    Args:
+        pitch: which entry of the observation is the pitch in rad, 0 where it starts; null: only the end tells.
+    """
+
+    guard = True
+
+    def __init__(self, pitch: int | None = None) -> None:
+        self.pitch = pitch
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        fallen = rollout.terminated
+        if self.pitch is not None:
+            fallen = fallen | (rollout["observations"][..., self.pitch].cos() < 0)
+        return 1 - (fallen & rollout.mask).any(1).float()
+
+
+def guards(env_id: str) -> dict[str, Reward]:
+    """:class:`Upright` where the body of an environment is known to fall.
+
+    >>> list(guards("mo-hopper-2obj-v5")), list(guards("Swimmer-v5"))
+    (['upright'], [])
+    """
+    body = _body(env_id).partition("-")[0]
+    return {"upright": Upright(PITCH[body])} if body in PITCH else {}
+
+
 def vector_rewards(env_id: str, size: int) -> dict[str, Reward]:
     """A named reward for each of the ``size`` entries of an environment's reward vector.
 
     >>> list(vector_rewards("mo-hopper-v5", 3))
     ['forward', 'height', 'control']
     """
-    body = env_id.rpartition(":")[2].removeprefix("mo-").rpartition("-")[0]
-    names = VECTOR_NAMES.get(body, ())
+    names = VECTOR_NAMES.get(_body(env_id), ())
     if len(names) != size:
         names = tuple(f"objective_{index}" for index in range(size))
     return {name: VectorEntry(index) for index, name in enumerate(names)}
+
+
+def _body(env_id: str) -> str:
+    return env_id.rpartition(":")[2].lower().removeprefix("mo-").rpartition("-")[0]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import gymnasium
+import mo_gymnasium  # noqa: F401  registers its environments
 import pytest
 import torch
 
 from rsoup_lightning.algorithms import PPO, REINFORCE, Algorithm, RewardWeightedRegression
-from rsoup_lightning.errors import ConfigError, RewardError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, UnknownNameError
 from tasks.locomotion.module import LocomotionFineTuner
 from tests.conftest import quiet_trainer
 
@@ -18,7 +22,7 @@ def test_ppo_trains_and_tests() -> None:
     assert {"reward/risky", "reward/default", "value_loss", "entropy"} <= trainer.callback_metrics.keys()
     assert 0 < module.steps_taken.item() <= 2 * 2 * 4 * 8
     (result,) = trainer.test(module, verbose=False)
-    assert set(result) == {"test/risky", "test/cautious", "test/default"}
+    assert set(result) == {"test/risky", "test/cautious", "test/default", "test/upright"}
 
 
 @pytest.mark.parametrize("algorithm", [PPO(minibatch_size=16), REINFORCE(), RewardWeightedRegression()])
@@ -32,7 +36,7 @@ def test_every_algorithm_trains_a_categorical_policy(algorithm: Algorithm) -> No
 
 def test_reward_vector_becomes_named_rewards() -> None:
     module = LocomotionFineTuner("mo-hopper-v5", **SMALL)
-    assert list(module.rewards) == ["forward", "height", "control"]
+    assert list(module.rewards) == ["forward", "height", "control", "upright"]
     quiet_trainer(max_epochs=1).fit(module)
 
 
@@ -40,10 +44,33 @@ def test_rewards_that_an_environment_does_not_have_are_left_out_by_default() -> 
     module = LocomotionFineTuner("CartPole-v1", **SMALL)
     assert list(module.rewards) == ["default"]
     quiet_trainer(max_epochs=1).fit(module)
-    with pytest.raises(
-        RewardError, match="VelocityLessEffort needs 'x_velocity', which this environment does not report"
-    ):
-        quiet_trainer(max_epochs=1).fit(LocomotionFineTuner("CartPole-v1", **SMALL, rewards=["risky"]))
+    with pytest.raises(UnknownNameError, match="unknown reward of CartPole-v1 'risky'"):
+        LocomotionFineTuner("CartPole-v1", **SMALL, rewards=["risky"])
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Walker2d-v5", "Hopper-v5", "mo-halfcheetah-v5"])
+@pytest.mark.parametrize("options", [{}, {"exclude_current_positions_from_observation": False}])
+def test_a_body_is_upright_until_it_is_turned_over(env_id: str, options: dict[str, bool]) -> None:
+    module = LocomotionFineTuner(env_id, **SMALL, env_options=options)
+    module.environment.begin(0)
+    rollout = module.environment.rollout(module.policy, 0)
+    still = replace(rollout, terminated=torch.zeros_like(rollout.terminated))
+    assert module.rewards["upright"](still).tolist() == [1.0] * SMALL["num_envs"]
+    single = gymnasium.make(env_id, **options)
+    single.reset(seed=0)
+    position = single.unwrapped.data.qpos.copy()
+    position[2] = 3.0  # rad
+    single.unwrapped.set_state(position, single.unwrapped.data.qvel)
+    still["observations"][1, 3] = torch.from_numpy(single.unwrapped._get_obs()).float()
+    assert module.rewards["upright"](still).tolist() == [1.0, 0.0, 1.0, 1.0]
+
+
+def test_a_body_that_ends_its_episode_has_fallen() -> None:
+    module = LocomotionFineTuner("Hopper-v5", **SMALL, preference={"risky": 1.0})
+    played = module.environment.evaluate(module.policy, next(iter(module.environment.eval_batches())))
+    assert played.terminated.any(1).all()
+    assert module.rewards["upright"](played).tolist() == [0.0, 0.0]
+    assert "upright" not in LocomotionFineTuner("Swimmer-v5", **SMALL).rewards
 
 
 def test_no_rewards() -> None:
