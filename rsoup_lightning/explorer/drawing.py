@@ -1,4 +1,4 @@
-"""Pictures out: one prompt and one noise, drawn at different λ."""
+"""Pictures out: one prompt and one noise, drawn step by step at different λ."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class DrawingShowing(PromptedShowing):
         return Drawn(name)
 
     def play(self, mix: Mix) -> Iterator[Image]:
-        yield from self.soup.at(mix).draw([self._prompts.entry.question], seed=self.seed)
+        for (picture,) in self.soup.at(mix).stream([self._prompts.entry.question], seed=self.seed):
+            yield picture
 
     def rollout(self, parts: Sequence[Any]) -> Rollout:
         pixels = torch.from_numpy(np.array(parts[-1].convert("RGB"))).permute(2, 0, 1)

@@ -25,8 +25,8 @@ class Picture:
         self._image.set_visibility(False)
 
     def begin(self) -> None:
-        """Something new begins; the old stays, pale, until it is there."""
-        self._image.classes("old")
+        """Something new begins; the old stays, pale, until there is something of it."""
+        self._image.classes("old").props("data-ended=false")
 
     def show(self, picture: Image, line: str = "") -> None:
         """Show a picture and a line."""
@@ -37,6 +37,7 @@ class Picture:
 
     def end(self) -> None:
         """That was all."""
+        self._image.props("data-ended=true")
 
 
 def data_uri(picture: Image) -> str:

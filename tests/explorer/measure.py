@@ -27,7 +27,7 @@ MOVE = """async ([weight, kind]) => {
     const sign = () => (kind === "img" ? mark().src : mark().dataset.round), old = sign();
     const here = () => sign() !== old && { answer: () => rsoupAnswers["chosen λ"] !== "",
         theatre: () => Number(mark().dataset.steps) > 0, img: () => !mark().classList.contains("old") }[kind]();
-    const whole = () => (kind === "img" ? here() : mark().dataset.ended === "true");
+    const whole = () => mark().dataset.ended === "true";
     const slider = document.querySelector("input[type=range]");
     const until = async (true_) => {
         while (!true_() && performance.now() - begun < 20000) await new Promise(requestAnimationFrame);

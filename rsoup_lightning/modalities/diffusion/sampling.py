@@ -38,6 +38,21 @@ class Chain:
     log_probs: Tensor
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of a chain.
+
+    Attributes:
+        after: ``[B, C, H, W]`` latents that it leads to.
+        log_probs: ``[B]``, 0 where it leaves nothing to chance.
+        clean: ``[B, C, H, W]`` the data that the denoiser sees in the latents before it.
+    """
+
+    after: Tensor
+    log_probs: Tensor
+    clean: Tensor
+
+
 class Schedule(nn.Module):
     """The T steps of a chain, in the order they are taken.
 
@@ -126,21 +141,22 @@ class Schedule(nn.Module):
 
     def mean(self, latents: Tensor, predicted: Tensor, steps: Tensor) -> Tensor:
         """``[B, C, H, W]`` where the steps number ``steps [B]`` lead from ``latents`` without their noise."""
-        alphas, next_alphas, sigmas = (_wide(each[steps]) for each in self._tables)
-        clean, noise = clean_and_noise(latents, predicted, alphas, self.prediction)
-        if self.limit is not None:
-            clean = clean.clamp(-self.limit, self.limit)
-        return ddim_mean(clean, noise, next_alphas, sigmas)
+        return self.lead(*self.split(latents, predicted, steps), steps)
+
+    def split(self, latents: Tensor, predicted: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Data and noise ``[B, C, H, W]`` in ``latents`` before the steps number ``steps [B]``."""
+        clean, noise = clean_and_noise(latents, predicted, _wide(self.alphas[steps]), self.prediction)
+        return (clean if self.limit is None else clean.clamp(-self.limit, self.limit)), noise
+
+    def lead(self, clean: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
+        """``[B, C, H, W]`` where the steps number ``steps [B]`` lead from such data and noise, without their own."""
+        return ddim_mean(clean, noise, _wide(self.next_alphas[steps]), _wide(self.sigmas[steps]))
 
     def log_prob(self, after: Tensor, mean: Tensor, steps: Tensor) -> Tensor:
         """``[B]`` log-density of arriving at ``after`` by the steps number ``steps [B]``; 0 at deterministic ones."""
         sigmas = self.sigmas[steps]
         safe = torch.where(sigmas > 0, sigmas, 1)
         return torch.where(sigmas > 0, log_density(after, mean, safe), 0)
-
-    @property
-    def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.alphas, self.next_alphas, self.sigmas
 
 
 @torch.no_grad()
@@ -155,12 +171,19 @@ def sample_chain(schedule: Schedule, denoise: Denoise, noise: Noise) -> Chain:
     latents = [noise()]
     log_probs = []
     for number in range(len(schedule)):
-        steps = torch.full((len(latents[0]),), number, device=latents[0].device)
-        mean = schedule.mean(latents[-1], denoise(latents[-1], steps), steps)
-        after = mean + schedule.sigmas[number] * noise()
-        log_probs.append(schedule.log_prob(after, mean, steps))
-        latents.append(after)
+        step = take_step(schedule, denoise, latents[-1], number, noise)
+        log_probs.append(step.log_probs)
+        latents.append(step.after)
     return Chain(torch.stack(latents, 1), torch.stack(log_probs, 1))
+
+
+def take_step(schedule: Schedule, denoise: Denoise, latents: Tensor, number: int, noise: Noise) -> Step:
+    """Step ``number`` of a chain, from ``latents [B, C, H, W]``; other arguments as of :func:`sample_chain`."""
+    steps = torch.full((len(latents),), number, device=latents.device)
+    clean, left = schedule.split(latents, denoise(latents, steps), steps)
+    mean = schedule.lead(clean, left, steps)
+    after = mean + schedule.sigmas[number] * noise()
+    return Step(after, schedule.log_prob(after, mean, steps), clean)
 
 
 def ddim_sigma(alphas: Tensor, next_alphas: Tensor, eta: float) -> Tensor:

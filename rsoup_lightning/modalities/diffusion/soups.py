@@ -6,13 +6,14 @@ Notation: B rows, T steps, M members of a souped policy.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, sample_chain
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, sample_chain
 from rsoup_lightning.modalities.lora import LoRASoups, SoupedPolicy
 from rsoup_lightning.policy import Policy
 
@@ -38,8 +39,13 @@ class ImagePolicy(Policy):
         """What turns prompts into numbers, and latents into images."""
 
     @abstractmethod
+    def denoising(self, prompts: Tensor) -> AbstractContextManager[Denoise]:
+        """What it says with guidance towards the prompts ``[B]``, by their numbers, inside the block."""
+
     def draw(self, prompts: Tensor, noise: Noise) -> Chain:
         """A chain for each of the prompts ``[B]``, by their numbers."""
+        with self.denoising(prompts) as denoise:
+            return sample_chain(self.pipeline.schedule, denoise, noise)
 
     def propose(self, prompts: Tensor, noise: Noise) -> Chain:
         """The chains to learn from: its own, unless its likelihood needs others."""
@@ -67,6 +73,7 @@ class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
     def pipeline(self) -> Denoiser:
         return self._denoiser[0]
 
-    def draw(self, prompts: Tensor, noise: Noise) -> Chain:
+    @contextmanager
+    def denoising(self, prompts: Tensor) -> Iterator[Denoise]:
         with self.pipeline.playing(), self.souped() as souped:
-            return sample_chain(self.pipeline.schedule, self.pipeline.towards(prompts, souped), noise)
+            yield self.pipeline.towards(prompts, souped)

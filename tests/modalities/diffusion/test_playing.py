@@ -66,6 +66,22 @@ def test_a_row_does_not_depend_on_what_is_beside_it(make: Any) -> None:
     assert np.abs(again - first).max() <= 1 < np.abs(other - first).max()
 
 
+@pytest.mark.parametrize("make", [lora, policy])
+def test_pictures_come_step_by_step_whoever_draws_in_between(make: Any) -> None:
+    made = soup(make)
+    wanted = [numbers(made.at(point).draw([PROMPTS[0]], seed=7)) for point in POINTS]
+    streams = [made.at(point).stream([PROMPTS[0]], seed=7) for point in POINTS]
+    drawn = [[numbers(pictures) for pictures in steps] for steps in zip(*streams, strict=True)]
+    assert len(drawn) == 4
+    assert all(np.array_equal(last, whole) for last, whole in zip(drawn[-1], wanted, strict=True))
+    errors = [np.abs(step[1] - wanted[1]).mean() for step in drawn]
+    assert errors[0] > errors[2] > errors[3] == 0  # each step sees more of it
+    if make is lora:  # all in one batch
+        together = list(made.at(POINTS).stream([PROMPTS[0]] * 3, seed=7))
+        far = [np.abs(numbers(row) - np.concatenate(step)).max() for row, step in zip(together, drawn, strict=True)]
+        assert max(far) <= 1
+
+
 def test_a_prompt_that_is_no_list() -> None:
     with pytest.raises(ConfigError, match="prompts must be a list of texts, not 'a red square'"):
         soup(lora).at(first=1).draw("a red square")
@@ -77,4 +93,5 @@ def test_what_is_asked_is_not_kept() -> None:
     prompts = made.mixed([(1.0, 0.0)]).pipeline.prompts  # type: ignore[attr-defined]
     for number in range(3):
         made.at(first=1).draw([f"prompt {number}"])
+        next(made.at(first=1).stream([f"prompt {number}"]))
     assert prompts._embeddings == []
