@@ -1,7 +1,9 @@
-"""How many threads torch computes with."""
+"""How many threads compute."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,3 +19,11 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def cores() -> int:
+    """How many CPU cores this process may use, which are not all of the machine's where it is tied to some.
+
+    Threads that share a core and wait for each other cost more than they bring.
+    """
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

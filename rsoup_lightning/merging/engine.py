@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.disk.stored_expert import Readable
 from rsoup_lightning.merging.methods import Ingredients, Method
 from rsoup_lightning.simplex import Coefficients
-from rsoup_lightning.threads import one_thread
+from rsoup_lightning.threads import cores, one_thread
 
 SLICE = 2**18  # elements worked on at a time where a method allows it: a few megabytes
 
@@ -191,7 +190,7 @@ def stream(
     # Until it has freed a block this large, glibc gives memory back after each piece and faults it in anew for the next
     # (mallopt(3), dynamic thresholds): ten times the cost of the arithmetic. No page of this block is ever touched.
     torch.empty(31 * 2**20, dtype=torch.uint8)
-    workers = os.cpu_count() or 1
+    workers = cores()
     pieces = _pieces(plan, experts[0])
     with one_thread(), ThreadPoolExecutor(workers) as pool:  # each worker on a core of its own
         try:

@@ -8,7 +8,6 @@ Notation: N copies, R entries of a reward vector.
 
 from __future__ import annotations
 
-import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from rsoup_lightning.errors import RSoupError, SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control.info import gathered, numbers
 from rsoup_lightning.modalities.control.single import make_single, no_idle_warnings
 from rsoup_lightning.modalities.control.spaces import is_plain
+from rsoup_lightning.threads import cores
 
 Backend = Literal["auto", "envpool", "gymnasium"]
 
@@ -106,7 +106,7 @@ class EnvPoolSimulator(Simulator):
     def __init__(self, env_id: str, seeds: Sequence[int], options: dict[str, Any]) -> None:
         import envpool
 
-        threads = min(len(seeds), os.cpu_count() or 1)
+        threads = min(len(seeds), cores())
         self._pool = envpool.make(
             env_id,
             env_type="gymnasium",
