@@ -5,11 +5,14 @@ Notation: B rows, T steps, K completions per prompt. ``mask [B, T]`` is true whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 EPSILON = 1e-8  # keeps divisions finite where the squares of a small spread underflow
 ROUNDING = 16  # units in the last place by which equal values may differ, as a model's do by their place in a batch
+DAMPING = 10  # steps
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -200,6 +203,33 @@ def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizo
     """
     error = max(-0.2, min(0.2, kl / target - 1))
     return coefficient * (1 + error * completions / horizon)
+
+
+def adapt_multipliers(integrals: Tensor, missing: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+    """The next integrals and Lagrange multipliers, ``[G]`` each, of G constraints (Stooke et al. 2020, algorithm 2).
+
+    The integral alone is projected dual ascent, which swings around the optimum as the policy lags behind it. The
+    multiplier adds what is missing now, as if for ``DAMPING`` steps more, which damps that, and is 0 at the optimum.
+
+    Args:
+        integrals: ``[G]`` of what was missing so far, at least 0.
+        missing: ``[G]`` how far each constrained mean is below its limit, in standard deviations; negative above it.
+        rates: ``[G]`` rise of an integral per standard deviation; more than one counts as one.
+    """
+    step = rates * missing.clamp(-1, 1)
+    integrals = (integrals + step).clamp(min=0)
+    return integrals, (integrals + DAMPING * step).clamp(min=0)
+
+
+def lagrangian_weights(preference: Mapping[str, float], multipliers: Mapping[str, float]) -> dict[str, float]:
+    """Weights of the Lagrangian as a convex combination: (μ + m) / (1 + Σ m) for each reward.
+
+    >>> lagrangian_weights({"a": 0.5, "b": 0.5}, {"b": 1.0})
+    {'a': 0.25, 'b': 0.75}
+    """
+    whole = 1 + sum(multipliers.values())
+    names = dict.fromkeys([*preference, *multipliers])
+    return {name: (preference.get(name, 0.0) + multipliers.get(name, 0.0)) / whole for name in names}
 
 
 def _grouped(returns: Tensor, group: int) -> Tensor:

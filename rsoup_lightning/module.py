@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -20,6 +21,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit, score_batch
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.metrics import CompletionScores
+from rsoup_lightning.guards import Guard, Guards
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.policy import Policy
@@ -39,6 +41,8 @@ class RewardFineTuner(L.LightningModule):
         algorithm: how rewards become gradients.
         optimizer: builds the optimiser of the trainable parameters.
         kl: penalty on leaving the reference policy, which is the policy at the start of the training.
+        guards: reward name to a limit below which its mean must not fall, as {recognition: {at_least: 0.8 of init}}.
+            They hold back what is trained from init, and not a training of init itself.
         normalisation: reward name to the mean and standard deviation of its usual scores. The algorithm sees them with
             mean 0 and standard deviation 1, so that they mix on one scale; logs keep them as they are. ``rsoup soup``
             measures it.
@@ -64,6 +68,7 @@ class RewardFineTuner(L.LightningModule):
         algorithm: Algorithm | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         kl: KLPenalty | None = None,
+        guards: dict[str, Guard] | None = None,
         normalisation: dict[str, tuple[float, float]] | None = None,
         reward_scale: float = 1.0,
         decay_learning_rate: bool = False,
@@ -80,6 +85,7 @@ class RewardFineTuner(L.LightningModule):
         self.algorithm = algorithm or PPO()
         self.optimizer = optimizer
         self.kl = kl or KLPenalty()
+        self.guards = Guards(guards or {}, self.rewards)
         self.reward_scale = reward_scale
         self.micro_batch_size = micro_batch_size
         self.decay_learning_rate = decay_learning_rate
@@ -96,12 +102,18 @@ class RewardFineTuner(L.LightningModule):
         preference: Mapping[str, float],
         normalisation: Mapping[str, tuple[float, float]] | None = None,
         init_weights: str | None = None,
+        *,
+        guarded: bool = True,
     ) -> None:
         """Turn to another training, so that one model in memory serves a whole run; the arguments are the class's.
+
+        Args:
+            guarded: whether guards act on it; else they are only measured.
 
         Raises:
             UnknownNameError: a reward that is not there.
             CoefficientError: a preference off the simplex.
+            ConfigError: a limit of a guard that cannot be.
             WeightsError: weights that cannot be read, or are another policy's.
         """
         self.preference = check_preference(preference, list(self.rewards))
@@ -109,6 +121,7 @@ class RewardFineTuner(L.LightningModule):
         if init_weights is not None:
             place = {init_weights: user_path(init_weights)}
             self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
+        self.guards.prepare(self.normalisation, binding=guarded)
         self.zero_grad()
         self.kl_coefficient.fill_(self.kl.coefficient)
         self.steps_taken.zero_()
@@ -132,6 +145,7 @@ class RewardFineTuner(L.LightningModule):
             optimizer.step()
         self.policy.observe(rollout)
         self._adapt_kl(kl)
+        logs |= self.guards.adapt(scores, partial(self.trainer.strategy.reduce, reduce_op="mean"))
         self._log(rollout, scores, logs)
 
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
@@ -145,8 +159,9 @@ class RewardFineTuner(L.LightningModule):
         return logs
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
-        """``[B, T]`` the scalar reward that trains: μ-weighted, scaled, less the KL penalty."""
-        scalar = scalarise(standardise(scores, self.normalisation), self.preference, rollout.mask)
+        """``[B, T]`` the scalar reward that trains: μ-weighted, with what guards add, scaled, less the KL penalty."""
+        weights = self.guards.weights(self.preference)
+        scalar = scalarise(standardise(scores, self.normalisation), weights, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
         return reward if kl is None else reward - self.kl_coefficient * kl
 
@@ -220,6 +235,8 @@ class RewardFineTuner(L.LightningModule):
             self.policy.freeze_reference()
 
     def on_fit_start(self) -> None:
+        if self.guards.binding:
+            self.guards.check(self.normalisation)
         if self.decay_learning_rate and (self.trainer.max_epochs or -1) < 1:
             raise ConfigError("decay_learning_rate needs to know the end: set trainer.max_epochs")
         if self.trainer.world_size > 1 and self.policy.independent_steps and self.algorithm.minibatch_size:

@@ -11,7 +11,7 @@ FLOORS = [
     {"errors", "files", "optional", "threads"},
     {"simplex", "rollout", "registry", "captions"},
     {"losses", "policy", "rewards", "mixture", "environment"},
-    {"algorithms", "front", "kl_penalty", "merging"},
+    {"algorithms", "front", "guards", "kl_penalty", "merging"},
     {"own_metrics"},
     {"evaluation"},
     {"module"},

@@ -129,7 +129,8 @@ class Experiment:
         start = self.folder.path / stage.start if stage.start else None
         normalisation = self._normalisation(start) if start else None
         L.seed_everything(self.seed, verbose=False)
-        self.module.prepare(stage.preference, normalisation, str(start / FILE_NAME) if start else None)
+        weights = str(start / FILE_NAME) if start else None
+        self.module.prepare(stage.preference, normalisation, weights, guarded=start is not None)
         if not stage.epochs:
             return
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)
@@ -159,7 +160,7 @@ class Experiment:
             module.prepare(module.preference, init_weights=str(init / FILE_NAME))
             statistics = reward_statistics(
                 module.environment,
-                {name: module.rewards[name] for name in self.experts},  # nothing is trained on others
+                {name: module.rewards[name] for name in (*self.experts, *module.guards.guards)},  # of these it consists
                 module.policy,
                 rollouts=self.settings.normalise,
                 completions=module.algorithm.completions,

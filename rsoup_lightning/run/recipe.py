@@ -78,6 +78,7 @@ class Recipe:
         validates = self.config.trainer.limit_val_batches != 0
         check_soup_callbacks(callbacks, logs=bool(trainer.loggers), validates=validates)
         check_interval(self.config.trainer, module.train_dataloader())
+        module.guards.check(module.rewards if self.settings.normalise else ())
         return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
 
     def fine_tuner(self, seed: int) -> RewardFineTuner:

@@ -102,3 +102,8 @@ class DiffusionFineTuner(PretrainedFineTuner):
             raise ConfigError(
                 "a KL penalty needs the likelihood of chains: set kl.coefficient to 0, or likelihood to chain"
             )
+        if self.guards.guards and not chain:
+            raise ConfigError(
+                "guards see what training draws, and by the denoising likelihood that is always init's: remove "
+                "model.guards, or set likelihood to chain"
+            )

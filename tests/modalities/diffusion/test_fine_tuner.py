@@ -14,10 +14,12 @@ from torch import Tensor
 
 from rsoup_lightning import algorithms, load, pick
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.guards import Guard, Guards
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
 from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.callbacks import benchmark_soups
 from tests.conftest import quiet_trainer
 from tests.modalities.diffusion.tiny import Bright, Colours, Random
@@ -56,6 +58,11 @@ def tuner(**changes: Any) -> DiffusionFineTuner:
     return DiffusionFineTuner(Random(), Colours(), {"red": Bright(0), "blue": Bright(2)}, **settings)
 
 
+class NotBlue(Bright):
+    def __call__(self, rollout: Rollout) -> Tensor:
+        return -super().__call__(rollout)
+
+
 def red(module: DiffusionFineTuner) -> float:
     module.eval()
     return float(Bright(0)(module.environment.evaluate(module.policy, torch.arange(6))).mean())
@@ -77,6 +84,22 @@ def test_training_raises_the_reward(changes: dict[str, Any]) -> None:
     before = red(module)
     quiet_trainer(max_epochs=5).fit(module)
     assert red(module) > before + 0.005
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [algorithms.RLOO(8), algorithms.RewardWeightedRegression(completions=8, keep=0.25)],
+    ids=["rloo", "rwr"],
+)
+def test_a_guard_that_is_not_held_turns_the_training(algorithm: algorithms.Algorithm) -> None:
+    """Blue rises with red: a limit on minus blue, out of reach, makes both fall."""
+    module = tuner(algorithm=algorithm, optimizer=partial(torch.optim.Adam, lr=3e-3))
+    module.rewards["not_blue"] = NotBlue(2)
+    module.guards = Guards({"not_blue": Guard(0.0, rate=1.0)}, module.rewards)
+    before = red(module)
+    quiet_trainer(max_epochs=5).fit(module)
+    assert module.guards.multipliers > 1
+    assert red(module) < before - 0.005
 
 
 def test_reward_weighted_regression_learns_from_what_init_draws() -> None:
@@ -161,6 +184,7 @@ def test_the_whole_experiment(lora: str, tmp_path: Path) -> None:
         ({"algorithm": algorithms.SCST()}, "SCST needs the most likely image"),
         ({"likelihood": "denoising", "algorithm": algorithms.RLOO()}, "RLOO needs the likelihood of what was sampled"),
         ({"likelihood": "denoising", "kl": KLPenalty(0.1)}, "kl.coefficient to 0"),
+        ({"likelihood": "denoising", "guards": {"blue": Guard(0.0)}}, "guards see what training draws"),
         ({"eta": 0.0}, "eta above 0"),
     ],
 )

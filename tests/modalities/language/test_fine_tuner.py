@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import torch
 from peft import PeftModel
 
 from rsoup_lightning import load, pick
+from rsoup_lightning.algorithms import RLOO
+from rsoup_lightning.evaluation import reward_statistics
+from rsoup_lightning.guards import Guard
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
 from rsoup_lightning.modalities.language import LanguageFineTuner
@@ -143,6 +147,31 @@ def test_other_algorithms_train_too(algorithm: str, base: str, tmp_path: Path) -
     file = recipe(tmp_path, base, algorithm, epochs=1)
     rsoup("soup", "-c", str(file), "--run_dir", str(tmp_path / "run"))
     assert len(front(tmp_path / "run")["points"]) == 5
+
+
+def test_a_guard_keeps_answers_fluent(base: str) -> None:
+    fluency = {}
+    for guards in ({}, {"fluency": Guard("init - 0.5")}):
+        torch.manual_seed(0)
+        settings = {
+            "batch_size": 4,
+            "batches_per_epoch": 3,
+            "max_new_tokens": 8,
+            "precision": "float32",
+            "guards": guards,
+        }
+        optimizer = partial(torch.optim.Adam, lr=0.006)
+        module = LanguageFineTuner(
+            base, Sentences(), {"early": Letters()}, None, RLOO(8), optimizer=optimizer, **settings
+        )
+        measured = partial(reward_statistics, module.environment, module.rewards, module.policy)
+        init = measured(rollouts=4, completions=8, seed=0)
+        module.prepare({"early": 1.0}, init)
+        quiet_trainer(max_epochs=20).fit(module)
+        after = measured(rollouts=4, completions=8, seed=0)
+        assert after["early"][0] > init["early"][0] + 0.05
+        fluency[bool(guards)] = after["fluency"][0] - init["fluency"][0]
+    assert fluency[True] > -0.8 and fluency[False] < -2
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(base: str) -> None:
