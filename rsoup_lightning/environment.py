@@ -70,6 +70,14 @@ class Environment(ABC):
     def eval_batches(self) -> Iterable[Any]:
         """The evaluation batches: the same prompts or seeds at each call."""
 
+    def dev_batches(self) -> Iterable[Any]:
+        """Batches as of ``eval_batches``, of other prompts or seeds: those that settings are chosen by.
+
+        Raises:
+            ConfigError: this environment has none.
+        """
+        raise ConfigError(f"{type(self).__name__} has no development split: define dev_batches()")
+
     @abstractmethod
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         """Sample ``policy`` on a training batch, without gradient.

@@ -48,6 +48,9 @@ class Plane(Environment):
     def eval_batches(self) -> Any:
         return DataLoader(range(12), batch_size=5)  # type: ignore[arg-type]
 
+    def dev_batches(self) -> Any:
+        return DataLoader(range(12, 24), batch_size=5)  # type: ignore[arg-type]
+
     @torch.no_grad()
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         return self._play(policy, torch.zeros(8, 2) if greedy else torch.randn(8 * completions, 2))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,11 @@ from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.modalities.data import Split
 
 EVALUATION_SEED = 2**30  # of the noise of evaluation entry 0; entry n has this plus n
+DEVELOPMENT = 2**29  # number of development entry 0: no other entry that is evaluated has such a number
 
 
 class DataEnvironment(Environment):
-    """Entries of two splits, by number: in a new order each training epoch, always in the same one for evaluation.
+    """Entries by number: in a new order each training epoch, always in the same one for evaluation and development.
 
     Args:
         batch_size: entries of a training rollout.
@@ -38,13 +40,23 @@ class DataEnvironment(Environment):
 
     @abstractmethod
     def count(self, split: Split) -> int:
-        """How many entries a split has; at least one."""
+        """How many entries a split has; at least one.
+
+        Raises:
+            ConfigError: it has none.
+        """
 
     def train_batches(self) -> Iterable[int]:
         return DataLoader(range(self.batches_per_epoch), batch_size=None)  # type: ignore[arg-type]
 
     def eval_batches(self) -> Iterable[Tensor]:
-        return DataLoader(range(self.count("eval")), batch_size=self.eval_batch_size)  # type: ignore[arg-type]
+        return self._batches(range(self.count("eval")))
+
+    def dev_batches(self) -> Iterable[Tensor]:
+        return self._batches(range(DEVELOPMENT, DEVELOPMENT + self.count("dev")))
+
+    def _batches(self, numbers: range) -> Iterable[Tensor]:
+        return DataLoader(numbers, batch_size=self.eval_batch_size)  # type: ignore[arg-type]
 
     def begin(self, seed: int) -> None:
         self._order = np.random.default_rng(seed).permutation(self.count("train"))
@@ -59,6 +71,26 @@ class DataEnvironment(Environment):
             raise ConfigError("call begin(seed) before the first rollout of an epoch")
         places = np.arange(batch * self.batch_size, (batch + 1) * self.batch_size) % len(self._order)
         return torch.from_numpy(self._order[places])
+
+
+def check_some(entries: Sequence[Any], data: object, split: Split) -> None:
+    """Require that a split has entries.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if not entries:
+        cure = "give it a dev_size" if split == "dev" else "check its settings"
+        raise ConfigError(f"{type(data).__name__} has nothing in its {split} split: {cure}")
+
+
+def evaluated(numbers: Tensor) -> tuple[Split, Tensor]:
+    """The split of a batch ``[B]`` of entries to evaluate, and their places ``[B]`` there.
+
+    >>> evaluated(torch.tensor([DEVELOPMENT, DEVELOPMENT + 1]))
+    ('dev', tensor([0, 1]))
+    """
+    return ("eval" if numbers[0] < DEVELOPMENT else "dev"), numbers % DEVELOPMENT
 
 
 def evaluation_generators(entries: Tensor) -> list[torch.Generator]:

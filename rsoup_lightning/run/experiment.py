@@ -186,7 +186,8 @@ class Experiment:
         self.progress.stage(f"sweep of {len(lattice)} λ", 1)
         self.module.to(self.device)
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
-        batches = self.module.environment.eval_batches()
+        environment = self.module.environment
+        batches = environment.eval_batches() if self.settings.split == "eval" else environment.dev_batches()
         shown, metrics = self.settings.shown, self.recipe.metrics
         names = [stage.name for stage in experts + others]
         scores = benchmark_soups(self.module, weights, rows, batches, show=shown, metrics=metrics, names=names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.simplex import GridKind, check_preference, grid
@@ -22,6 +23,7 @@ class SoupSettings:
         kind: which points of the simplex to evaluate.
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
         reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
+        split: the entries that λ are evaluated on: eval, which is reported, or dev, which settings are chosen by.
         shown: how many completions per point the report shows.
         films: whether to draw animations where the environment can.
     """
@@ -34,6 +36,7 @@ class SoupSettings:
     kind: GridKind = "simplex"
     morl: list[dict[str, float]] = field(default_factory=list)
     reference_point: dict[str, float] | None = None
+    split: Literal["eval", "dev"] = "eval"
     shown: int = 1
     films: bool = True
 

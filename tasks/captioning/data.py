@@ -24,8 +24,7 @@ class KarpathyCaptions(PictureFolder):
         images: the folder that holds the pictures, or their folders train2014 and val2014.
         train_splits: the file's splits to train on.
         eval_splits: the file's splits to evaluate on.
-        eval_size: at most so many pictures for evaluation; null takes all.
-        train_size: at most so many pictures for training; null takes all.
+        **sizes: as of PictureFolder.
 
     Raises:
         ConfigError: a size below one, or a split in both.
@@ -37,10 +36,9 @@ class KarpathyCaptions(PictureFolder):
         images: str,
         train_splits: Sequence[str] = ("train", "restval"),
         eval_splits: Sequence[str] = ("test",),
-        eval_size: int | None = None,
-        train_size: int | None = None,
+        **sizes: Any,
     ) -> None:
-        super().__init__(images, eval_size, train_size)
+        super().__init__(images, **sizes)
         check_disjoint(train_splits, eval_splits)
         self.annotations = user_path(annotations)
         self.names: dict[Split, tuple[str, ...]] = {"train": tuple(train_splits), "eval": tuple(eval_splits)}

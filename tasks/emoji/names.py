@@ -8,8 +8,8 @@ from functools import cached_property
 from PIL import ImageColor
 from PIL.Image import Image
 
-from rsoup_lightning.errors import ConfigError, PictureError, check_at_least_one
-from rsoup_lightning.modalities.data import Item, PictureData, Split
+from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes, cut
 from tasks.emoji.packaged import Emoji, Look, emoji_picture, emojis
 from tasks.pictures.files import on_background
 
@@ -25,6 +25,7 @@ class EmojiNames(PictureData):
         skin_tones: keep the five variants of people and hands whose names say their skin tone too, about half of all.
         background: the colour behind them, by name or hexadecimal digits as Pillow reads them.
         eval_size: number of emoji for evaluation.
+        dev_size: number of emoji to choose settings by, which are not trained on; 0: none.
         train_size: at most so many emoji for training; null takes all that remain.
 
     Raises:
@@ -38,9 +39,10 @@ class EmojiNames(PictureData):
         skin_tones: bool = True,
         background: str = "white",
         eval_size: int = 200,
+        dev_size: int = 0,
         train_size: int | None = None,
     ) -> None:
-        check_at_least_one(eval_size=eval_size, train_size=train_size)
+        check_sizes(eval_size, dev_size, train_size)
         if not looks:
             raise ConfigError("looks is empty: give google, twitter, or both")
         try:
@@ -54,6 +56,7 @@ class EmojiNames(PictureData):
         self.skin_tones = skin_tones
         self.background = background
         self.eval_size = eval_size
+        self.dev_size = dev_size
         self.train_size = train_size
 
     def items(self, split: Split) -> tuple[Item, ...]:
@@ -68,12 +71,8 @@ class EmojiNames(PictureData):
     @cached_property
     def _splits(self) -> dict[Split, tuple[Item, ...]]:
         chosen = [emoji for emoji in emojis() if self._is_wanted(emoji)]
-        if len(chosen) <= self.eval_size:
-            raise ConfigError(
-                f"there are {len(chosen)} such emoji, and eval_size takes {self.eval_size}: none are left for training"
-            )
-        train = chosen[self.eval_size :][: self.train_size]
-        return {"train": self._named(train), "eval": self._named(chosen[: self.eval_size])}
+        splits = cut(chosen, type(self).__name__, self.eval_size, self.dev_size, self.train_size)
+        return {split: self._named(emoji) for split, emoji in splits.items()}
 
     def _is_wanted(self, emoji: Emoji) -> bool:
         named = self.containing is None or any(part in emoji.name for part in self.containing)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
 from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError, check_at_least_one
-from rsoup_lightning.modalities.data import Item, PictureData, Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scenes import Scene, draw_scene, share_name
 from tasks.emoji.simple import simple_emojis
 
 
 class SceneData(PictureData):
-    """One item per scene. Each scene for evaluation shows at least one emoji that no scene for training shows or names.
+    """One item per scene. Each scene for evaluation shows at least one emoji that no scene for training shows or names,
+    and each for development one that neither does.
 
     A scene depends on its split, its number, the seed, ``canvas`` and ``held_out`` alone, not on how many there are.
 
     Args:
         train_size: number of scenes for training.
         eval_size: number of scenes for evaluation.
+        dev_size: number of scenes to choose settings by; 0: none.
         canvas: width and height of a scene in pixels.
-        held_out: number of emoji, of about 470, that only scenes for evaluation show; others that share a name with
-            one of them are left out of training too.
+        held_out: number of emoji, of about 470, that only scenes for evaluation show, and as many others only scenes
+            for development, if there are any; what shares a name with one of them is left out of training too.
         seed: which scenes.
 
     Raises:
@@ -33,15 +36,23 @@ class SceneData(PictureData):
     """
 
     def __init__(
-        self, train_size: int = 10_000, eval_size: int = 200, canvas: int = 64, held_out: int = 50, seed: int = 0
+        self,
+        train_size: int = 10_000,
+        eval_size: int = 200,
+        dev_size: int = 0,
+        canvas: int = 64,
+        held_out: int = 50,
+        seed: int = 0,
     ) -> None:
-        check_at_least_one(train_size=train_size, eval_size=eval_size, held_out=held_out)
+        check_sizes(eval_size, dev_size, train_size)
+        check_at_least_one(held_out=held_out)
         if canvas < 32:
             raise ConfigError(f"canvas is {canvas}: a scene needs at least 32 pixels")
-        self.sizes: dict[Split, int] = {"train": train_size, "eval": eval_size}
+        self.sizes: dict[Split, int] = {"train": train_size, "dev": dev_size, "eval": eval_size}
         self.canvas = canvas
         self.held_out = held_out
         self.seed = seed
+        self._asked: dict[Split, tuple[Item, ...]] = {}
 
     @abstractmethod
     def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
@@ -55,7 +66,9 @@ class SceneData(PictureData):
         """
 
     def items(self, split: Split) -> tuple[Item, ...]:
-        return self._train if split == "train" else self._eval
+        if split not in self._asked:
+            self._asked[split] = tuple(self._item(split, number) for number in range(self.sizes[split]))
+        return self._asked[split]
 
     def picture(self, name: str) -> Image:
         return self.scene(name).draw()
@@ -69,36 +82,42 @@ class SceneData(PictureData):
         split, _, number = name.partition("/")
         if split not in self.sizes or not number.isdecimal():
             raise PictureError(f"there is no picture {name!r}: names are such as train/0")
-        return draw_scene(
-            Random(f"{self.seed}/{name}/scene"),
-            self._pools[split],
-            self._pools["eval"][: self.held_out] if split == "eval" else (),
-            self.canvas,
-        )
+        pools = self._pools
+        return draw_scene(Random(f"{self.seed}/{name}/scene"), pools.shown[split], pools.novel[split], self.canvas)
+
+    def _item(self, split: Split, number: int) -> Item:
+        name = f"{split}/{number}"
+        return self.ask(name, self.scene(name), self._pools.shown[split], Random(f"{self.seed}/{name}/question"))
 
     @cached_property
-    def _train(self) -> tuple[Item, ...]:
-        return self._items("train")
-
-    @cached_property
-    def _eval(self) -> tuple[Item, ...]:
-        return self._items("eval")
-
-    def _items(self, split: Split) -> tuple[Item, ...]:
-        names = [f"{split}/{index}" for index in range(self.sizes[split])]
-        return tuple(
-            self.ask(name, self.scene(name), self._pools[split], Random(f"{self.seed}/{name}/question"))
-            for name in names
-        )
-
-    @cached_property
-    def _pools(self) -> dict[str, tuple[Emoji, ...]]:
+    def _pools(self) -> Pools:
         everything = simple_emojis()
-        novel = everything[: self.held_out]
-        train = tuple(emoji for emoji in everything if not any(share_name(emoji, other) for other in novel))
+        held_out = everything[: self.held_out]
+        dev = _without(everything, held_out)
+        apart = dev[: self.held_out] if self.sizes["dev"] else ()
+        train = _without(dev, apart)
         # of fewer, four that share no name might not be found
         if len(train) < 20:
             raise ConfigError(
-                f"held_out takes {self.held_out} of {len(everything)} emoji: leave at least 20 for training"
+                f"held_out takes {len(held_out) + len(apart)} of {len(everything)} emoji: leave at least 20 for "
+                "training"
             )
-        return {"train": train, "eval": everything}
+        return Pools({"train": train, "dev": dev, "eval": everything}, {"train": (), "dev": apart, "eval": held_out})
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The emoji of each split.
+
+    Attributes:
+        shown: those that scenes show and questions name.
+        novel: those of which a scene shows at least one.
+    """
+
+    shown: dict[Split, tuple[Emoji, ...]]
+    novel: dict[Split, tuple[Emoji, ...]]
+
+
+def _without(pool: tuple[Emoji, ...], others: tuple[Emoji, ...]) -> tuple[Emoji, ...]:
+    """Those that share no name with any of the others."""
+    return tuple(emoji for emoji in pool if not any(share_name(emoji, other) for other in others))

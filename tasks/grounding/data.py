@@ -71,8 +71,7 @@ class RefCocoFiles(PictureFolder):
         train_splits: splits of ``refs`` to train on.
         eval_splits: splits of ``refs`` to evaluate on: val, testA (people) and testB (other things) of RefCOCO+.
         bins: integers that a box's edges are written with, from 0 to ``bins - 1``.
-        eval_size: at most so many sentences for evaluation; null takes all.
-        train_size: at most so many sentences for training; null takes all.
+        **sizes: as of PictureFolder.
 
     Raises:
         ConfigError: a size below one, fewer than two bins, or a split in both.
@@ -86,10 +85,9 @@ class RefCocoFiles(PictureFolder):
         train_splits: Sequence[str] = ("train",),
         eval_splits: Sequence[str] = ("val",),
         bins: int = 32,
-        eval_size: int | None = None,
-        train_size: int | None = None,
+        **sizes: Any,
     ) -> None:
-        super().__init__(images, eval_size, train_size)
+        super().__init__(images, **sizes)
         check_disjoint(train_splits, eval_splits)
         self.refs = user_path(refs)
         self.instances = user_path(instances)

@@ -1,4 +1,4 @@
-"""Two splits of items on pictures of a folder."""
+"""Splits of items on pictures of a folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hashlib import blake2b
 
 from PIL.Image import Image
 
-from rsoup_lightning.errors import ConfigError, check_at_least_one
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.data import Item, PictureData, Split
+from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes
 from tasks.pictures.files import on_background, read_picture
 
 
@@ -24,20 +24,26 @@ class PictureFolder(PictureData):
     Args:
         images: the folder that the pictures' names start in.
         eval_size: at most so many items for evaluation; null takes all.
+        dev_size: number of items for training to choose settings by instead; neither they nor others on their pictures
+            are trained on.
         train_size: at most so many items for training; null takes all.
 
     Raises:
         ConfigError: a size below one.
     """
 
-    def __init__(self, images: str, eval_size: int | None = None, train_size: int | None = None) -> None:
-        check_at_least_one(eval_size=eval_size, train_size=train_size)
+    def __init__(
+        self, images: str, eval_size: int | None = None, dev_size: int = 0, train_size: int | None = None
+    ) -> None:
+        check_sizes(eval_size, dev_size, train_size)
         self.images = user_path(images)
-        self.sizes: dict[Split, int | None] = {"train": train_size, "eval": eval_size}
+        self.eval_size = eval_size
+        self.dev_size = dev_size
+        self.train_size = train_size
 
     @abstractmethod
     def load(self) -> Mapping[Split, Iterable[Item]]:
-        """All items of both splits, in any order."""
+        """All items to train on, from which those for development are taken, and to evaluate on, in any order."""
 
     def items(self, split: Split) -> tuple[Item, ...]:
         return self._splits[split]
@@ -54,7 +60,14 @@ class PictureFolder(PictureData):
         shared = {item.picture for item in ordered["train"]} & {item.picture for item in ordered["eval"]}
         if shared:
             raise ConfigError(f"picture {min(shared)} is in both splits: evaluate on pictures that are not trained on")
-        return {split: tuple(items[: self.sizes[split]]) for split, items in ordered.items()}
+        held_out = ordered["eval"][: self.eval_size]
+        end = len(ordered["train"]) - self.dev_size
+        dev = ordered["train"][max(end, 0) :]
+        apart = {item.picture for item in dev}
+        train = [item for item in ordered["train"][: max(end, 0)] if item.picture not in apart]
+        if not train:
+            raise ConfigError(f"{type(self).__name__}: dev_size takes {self.dev_size} of {len(ordered['train'])} items")
+        return {"train": tuple(train[: self.train_size]), "dev": tuple(dev), "eval": tuple(held_out)}
 
 
 def check_disjoint(train_splits: Sequence[str], eval_splits: Sequence[str]) -> None:

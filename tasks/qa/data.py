@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rsoup_lightning.modalities.data import Entry
 from tasks.qa.documented import documented
@@ -32,14 +33,11 @@ class FunctionQuestions(SplitData):
     Args:
         packages: dotted names of packages and modules whose source is read, without running it; null takes about
             17 that are always installed. Which questions there are depends on their versions.
-        eval_size: number of entries for evaluation.
-        train_size: at most so many entries for training; null takes all that remain.
+        **sizes: as of SplitData.
     """
 
-    def __init__(
-        self, packages: Sequence[str] | None = None, eval_size: int = 200, train_size: int | None = None
-    ) -> None:
-        super().__init__(eval_size, train_size)
+    def __init__(self, packages: Sequence[str] | None = None, **sizes: Any) -> None:
+        super().__init__(**sizes)
         self.packages = PACKAGES if packages is None else tuple(packages)
 
     def load(self) -> Iterator[Entry]:

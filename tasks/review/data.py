@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.data import Entry
@@ -25,17 +25,14 @@ class ReviewBeginnings(SplitData):
     Args:
         corpus: which reviews.
         words: number of words of a beginning; reviews with no more words are left out.
-        eval_size: number of entries for evaluation.
-        train_size: at most so many entries for training; null takes all that remain.
+        **sizes: as of SplitData.
 
     Raises:
         ConfigError: a size below one.
     """
 
-    def __init__(
-        self, corpus: Corpus = "imdb", words: int = 6, eval_size: int = 200, train_size: int | None = None
-    ) -> None:
-        super().__init__(eval_size, train_size)
+    def __init__(self, corpus: Corpus = "imdb", words: int = 6, **sizes: Any) -> None:
+        super().__init__(**sizes)
         check_at_least_one(words=words)
         self.corpus = corpus
         self.words = words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.data import Entry
@@ -16,15 +17,14 @@ class NewsArticles(SplitData):
 
     Args:
         words: at most so many words of an article, in whole sentences unless its first is longer.
-        eval_size: number of entries for evaluation.
-        train_size: at most so many entries for training; null takes all that remain.
+        **sizes: as of SplitData.
 
     Raises:
         ConfigError: a size below one.
     """
 
-    def __init__(self, words: int = 60, eval_size: int = 200, train_size: int | None = None) -> None:
-        super().__init__(eval_size, train_size)
+    def __init__(self, words: int = 60, **sizes: Any) -> None:
+        super().__init__(**sizes)
         check_at_least_one(words=words)
         self.words = words
 

@@ -27,8 +27,7 @@ class Records(SplitData):
             holds, and records where it is not found are left out. ``'\\n\\nHuman: (.*?)\\n\\nAssistant:'`` is the first
             turn of Anthropic/hh-rlhf. The dot matches line ends too. Null takes the column as it is.
         words: the question's first words only, so many; null takes all.
-        eval_size: number of entries for evaluation.
-        train_size: at most so many entries for training; null takes all that remain.
+        **sizes: as of SplitData.
 
     Raises:
         ConfigError: ``extract`` is not a regular expression with one group, or a size is below one.
@@ -40,10 +39,9 @@ class Records(SplitData):
         reference: str | None = None,
         extract: str | None = None,
         words: int | None = None,
-        eval_size: int = 200,
-        train_size: int | None = None,
+        **sizes: Any,
     ) -> None:
-        super().__init__(eval_size, train_size)
+        super().__init__(**sizes)
         try:
             self.extract = None if extract is None else re.compile(extract, re.DOTALL)
         except re.error as error:

@@ -1,4 +1,4 @@
-"""Two splits that share nothing, the same on every machine."""
+"""Splits that share nothing, the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Iterable
 from functools import cached_property
 from hashlib import blake2b
 
-from rsoup_lightning.errors import ConfigError, check_at_least_one
-from rsoup_lightning.modalities.data import Entry, PromptData, Split
+from rsoup_lightning.modalities.data import Entry, PromptData, Split, check_sizes, cut
 
 
 class SplitData(PromptData):
-    """Prompt data of one list, cut in two.
+    """Prompt data of one list, cut in three.
 
     Entries stand in the order of a hash of their question: shuffled, yet wherever they come from, and whatever is
-    added to the list, the same question meets the same neighbours. The first ``eval_size`` are the eval split.
+    added to the list, the same question meets the same neighbours. See :func:`cut`.
 
     Args:
         eval_size: number of entries for evaluation.
+        dev_size: number of entries to choose settings by, which are not trained on; 0: none.
         train_size: at most so many entries for training; null takes all that remain.
 
     Raises:
         ConfigError: a size below one.
     """
 
-    def __init__(self, eval_size: int = 200, train_size: int | None = None) -> None:
-        check_at_least_one(eval_size=eval_size, train_size=train_size)
+    def __init__(self, eval_size: int = 200, dev_size: int = 0, train_size: int | None = None) -> None:
+        check_sizes(eval_size, dev_size, train_size)
         self.eval_size = eval_size
+        self.dev_size = dev_size
         self.train_size = train_size
 
     @abstractmethod
@@ -35,18 +36,12 @@ class SplitData(PromptData):
         """All entries, in any order; of several with the same question the first is kept."""
 
     def entries(self, split: Split) -> tuple[Entry, ...]:
-        if split == "eval":
-            return self._ordered[: self.eval_size]
-        return self._ordered[self.eval_size :][: self.train_size]
+        return self._splits[split]
 
     @cached_property
-    def _ordered(self) -> tuple[Entry, ...]:
+    def _splits(self) -> dict[Split, tuple[Entry, ...]]:
         unique: dict[bytes, Entry] = {}
         for entry in self.load():
             unique.setdefault(blake2b(entry.question.casefold().encode()).digest(), entry)
-        if len(unique) <= self.eval_size:
-            raise ConfigError(
-                f"{type(self).__name__} has {len(unique)} entries, of which eval_size takes {self.eval_size}: "
-                "none are left for training; lower eval_size or give it more data"
-            )
-        return tuple(unique[key] for key in sorted(unique))
+        ordered = [unique[key] for key in sorted(unique)]
+        return cut(ordered, type(self).__name__, self.eval_size, self.dev_size, self.train_size)

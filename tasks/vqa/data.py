@@ -109,8 +109,7 @@ class VqaFiles(PictureFolder):
         images: the folder that the pictures' names start in.
         names: the pictures' names, from {subset}, the questions' data_subtype, and the integer {image_id}.
             ``"{subset}/COCO_{subset}_{image_id:012d}.jpg"`` is how COCO's archives are unpacked.
-        eval_size: at most so many questions for evaluation; null takes all.
-        train_size: at most so many questions for training; null takes all.
+        **sizes: as of PictureFolder.
 
     Raises:
         ConfigError: a size below one, or ``names`` holds something else.
@@ -124,10 +123,9 @@ class VqaFiles(PictureFolder):
         eval_annotations: str,
         images: str,
         names: str = "COCO_{subset}_{image_id:012d}.jpg",
-        eval_size: int | None = None,
-        train_size: int | None = None,
+        **sizes: Any,
     ) -> None:
-        super().__init__(images, eval_size, train_size)
+        super().__init__(images, **sizes)
         try:
             names.format(subset="val2014", image_id=42)
         except (KeyError, IndexError, ValueError) as error:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Split
-from rsoup_lightning.modalities.data_environment import DataEnvironment
+from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluated, evaluation_generators
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -18,7 +19,7 @@ class Numbers(DataEnvironment):
         super().__init__(**{"batch_size": 4, "batches_per_epoch": 3, "eval_batch_size": 3, **changes})
 
     def count(self, split: Split) -> int:
-        return 10 if split == "train" else 7
+        return {"train": 10, "dev": 4, "eval": 7}[split]
 
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         raise NotImplementedError
@@ -47,6 +48,16 @@ def test_the_order_follows_the_seed() -> None:
 def test_evaluation_takes_each_entry_once_in_order() -> None:
     batches = [batch.tolist() for batch in Numbers().eval_batches()]
     assert batches == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_development_takes_other_entries_with_noise_of_their_own() -> None:
+    first, second = Numbers().dev_batches()
+    assert evaluated(first)[0] == "dev" and evaluated(first)[1].tolist() == [0, 1, 2]
+    assert evaluated(second)[1].tolist() == [3] and evaluated(torch.arange(2))[0] == "eval"
+    noise = [
+        generator.initial_seed() for batch in (first, torch.arange(3)) for generator in evaluation_generators(batch)
+    ]
+    assert len(set(noise)) == 6
 
 
 @pytest.mark.parametrize("name", ["batch_size", "batches_per_epoch", "eval_batch_size"])

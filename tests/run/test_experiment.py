@@ -82,6 +82,16 @@ def test_experts_start_from_the_same_init_and_improve_on_it(run: Path) -> None:
             assert point["ci95"][name][0] > init["ci95"][name][1]
 
 
+def test_development_evaluates_the_same_policies_on_other_entries(run: Path) -> None:
+    rsoup("soup", "-c", "point.yaml", "--run_dir", "dev", "--soup.split", "dev", cwd=run.parent)
+    for name in ("init", "experts/east"):
+        first, second = (read_weights(folder / name) for folder in (run, run.parent / "dev"))
+        assert all(first[key].equal(second[key]) for key in first)
+    reported, chosen_by = (front(folder)["points"] for folder in (run, run.parent / "dev"))
+    assert [point["kind"] for point in reported] == [point["kind"] for point in chosen_by]
+    assert all(a["scores"]["east"] != b["scores"]["east"] for a, b in zip(reported, chosen_by, strict=True))
+
+
 def test_again_is_nothing_new(run: Path) -> None:
     before, stage = front(run), (run / "stages" / "init.json").read_text()
     rsoup("soup", "-c", "point.yaml", "--run_dir", "run", cwd=run.parent)

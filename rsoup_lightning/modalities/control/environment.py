@@ -42,6 +42,7 @@ from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.threads import one_thread
 
 EVALUATION_SEED = 2**30  # evaluation starts are seeded from here on, apart from those drawn for training
+DEVELOPMENT_SEED = 2**30 + 2**29  # and those of development, apart from both
 DIVERGED = "the policy decides on actions that are NaN: its training has diverged, lower the learning rate"
 
 
@@ -138,7 +139,13 @@ class SimulatorEnvironment(Environment):
         return DataLoader(range(self.rollouts_per_epoch), batch_size=None)  # type: ignore[arg-type]
 
     def eval_batches(self) -> Iterable[Tensor]:
-        seeds = range(EVALUATION_SEED, EVALUATION_SEED + self.eval_episodes)
+        return self._batches(EVALUATION_SEED)
+
+    def dev_batches(self) -> Iterable[Tensor]:
+        return self._batches(DEVELOPMENT_SEED)
+
+    def _batches(self, first: int) -> Iterable[Tensor]:
+        seeds = range(first, first + self.eval_episodes)
         return DataLoader(seeds, batch_size=self.eval_batch_size)  # type: ignore[arg-type]
 
     def begin(self, seed: int) -> None:

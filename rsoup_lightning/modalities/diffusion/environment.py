@@ -14,7 +14,7 @@ from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import PromptData, Split
-from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
+from rsoup_lightning.modalities.data_environment import DataEnvironment, check_some, evaluated, evaluation_generators
 from rsoup_lightning.modalities.diffusion.playing import Drawing, Sketch
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Noise, take_step
 from rsoup_lightning.modalities.diffusion.soups import ImagePolicy
@@ -68,7 +68,8 @@ class PromptEnvironment(DataEnvironment):
         own = noise_of(evaluation_generators(batch), drawing.pipeline.latent_shape)
         # The same noise for every member, so that images differ by what λ changes and not by chance.
         noise: Noise = lambda: own().repeat(policy.members, 1, 1, 1).to(drawing.pipeline.device)  # noqa: E731
-        return self._play(drawing, drawing.draw, "eval", batch.repeat(policy.members), noise)
+        split, places = evaluated(batch)
+        return self._play(drawing, drawing.draw, split, places.repeat(policy.members), noise)
 
     def player(self, rows: Rows) -> Drawing:
         return Drawing(rows, self._pictures, _further)
@@ -119,8 +120,7 @@ class PromptEnvironment(DataEnvironment):
             ConfigError: there is none, or an empty one.
         """
         prompts = [entry.question.strip() for entry in self.data.entries(split)]
-        if not prompts:
-            raise ConfigError(f"{type(self.data).__name__} has no prompts to {split} on: check its settings")
+        check_some(prompts, self.data, split)
         for number, prompt in enumerate(prompts):
             if not prompt:
                 raise ConfigError(f"{split} entry {number} of {type(self.data).__name__} has an empty prompt")

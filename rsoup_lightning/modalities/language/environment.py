@@ -14,7 +14,7 @@ from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
-from rsoup_lightning.modalities.data_environment import DataEnvironment, evaluation_generators
+from rsoup_lightning.modalities.data_environment import DataEnvironment, check_some, evaluated, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.base import end_tokens
 from rsoup_lightning.modalities.language.playing import Writing
@@ -94,7 +94,8 @@ class TextEnvironment(DataEnvironment):
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         # The same noise for every member, so that completions differ by what λ changes and not by chance.
-        return self._play(policy, "eval", batch.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
+        split, places = evaluated(batch)
+        return self._play(policy, split, places.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
 
     def outputs(self, rollout: Rollout) -> Sequence[str]:
         return rollout.texts["answer"]
@@ -180,8 +181,7 @@ class TextEnvironment(DataEnvironment):
             ConfigError: there is none, or one whose prompt cannot be read or leaves no room for a completion.
         """
         entries = self.data.entries(split)
-        if not entries:
-            raise ConfigError(f"{type(self.data).__name__} has no entries to {split} on: check its settings")
+        check_some(entries, self.data, split)
         for number, entry in enumerate(entries):
             self._check(entry, f"of {split} entry {number}", self.max_new_tokens)
         return entries

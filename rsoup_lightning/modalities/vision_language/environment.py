@@ -13,8 +13,8 @@ from torch import Tensor
 from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.mixture import Mixture, Rows
-from rsoup_lightning.modalities.data import Box, Item, PictureData, Split
-from rsoup_lightning.modalities.data_environment import DataEnvironment
+from rsoup_lightning.modalities.data import SPLITS, Box, Item, PictureData, Split
+from rsoup_lightning.modalities.data_environment import DataEnvironment, check_some, evaluated
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.running_calls import RunningCalls
@@ -69,7 +69,8 @@ class PictureEnvironment(DataEnvironment):
         self.max_new_tokens = max_new_tokens
         self.beams = beams
         self.context = context
-        self._numbers = {name: number for number, name in enumerate(picture_names(data))}
+        self._names = picture_names(data)
+        self._numbers = {name: number for number, name in enumerate(self._names)}
         self._items = cache(self._checked_items)
 
     def count(self, split: Split) -> int:
@@ -81,7 +82,7 @@ class PictureEnvironment(DataEnvironment):
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
-        return self._play(policy, "eval", batch, True, self.beams)
+        return self._play(policy, *evaluated(batch), True, self.beams)
 
     def player(self, rows: Rows) -> Describing:
         return Describing(rows, self._answers, self._question)
@@ -115,12 +116,12 @@ class PictureEnvironment(DataEnvironment):
         return [self._shown(rollout, row) for row in range(count)]
 
     def _shown(self, rollout: Rollout, row: int) -> Shown:
-        item, answer = self._items("eval")[int(rollout["id"][row])], rollout.texts["answer"][row]
-        picture = shrunk(self.data.picture(item.picture))
-        if item.box is not None:
-            picture = with_boxes(picture, item.box, read_box(answer, self.data.bins))
-        wanted = item.references[0] if item.references else ""
-        title = f"{item.question} ({wanted})" if item.question and wanted else item.question or wanted or item.picture
+        name = self._names[int(rollout["picture"][row])]
+        question, wanted, answer = (rollout.texts[key][row] for key in ("question", "reference", "answer"))
+        picture = shrunk(self.data.picture(name))
+        if "box" in rollout.context:
+            picture = with_boxes(picture, _as_box(rollout["box"][row]), read_box(answer, self.data.bins))
+        title = f"{question} ({wanted})" if question and wanted else question or wanted or name
         return Shown(title=title, text=answer, picture=encoded(picture))
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, greedy: bool, beams: int) -> Rollout:
@@ -183,8 +184,7 @@ class PictureEnvironment(DataEnvironment):
                 its picture.
         """
         items = [item for item in self.data.items(split) if item.picture not in self.unreadable]
-        if not items:
-            raise ConfigError(f"{type(self.data).__name__} has no items to {split} on: check its settings")
+        check_some(items, self.data, split)
         for item in items:
             prompt = self.vocabulary.prompt(item.question)
             self._check_room(prompt, f"the question {item.question!r:.60} on {item.picture}")
@@ -211,9 +211,14 @@ def _describing(policy: Policy) -> VisionLanguagePolicy:
 
 
 def picture_names(data: PictureData) -> list[str]:
-    """The names of all pictures of both splits, each once: their order gives them their numbers."""
-    splits: tuple[Split, ...] = ("train", "eval")
-    return list(dict.fromkeys(item.picture for split in splits for item in data.items(split)))
+    """The names of all pictures of all splits, each once: their order gives them their numbers."""
+    return list(dict.fromkeys(item.picture for split in SPLITS for item in data.items(split)))
+
+
+def _as_box(edges: Tensor) -> Box:
+    """``edges [4]`` as numbers."""
+    left, top, right, bottom = edges.tolist()
+    return left, top, right, bottom
 
 
 def _inside(box: Box) -> bool:

@@ -10,7 +10,7 @@ from rsoup_lightning import captions
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.data import Box, PictureData, Split
+from rsoup_lightning.modalities.data import SPLITS, Box, PictureData
 from rsoup_lightning.modalities.row_reward import RowReward
 from rsoup_lightning.modalities.vision_language.boxes import Size, iou, read_box, size_of
 from rsoup_lightning.rollout import Rollout
@@ -36,8 +36,7 @@ class CaptionReward(PictureReward):
         Raises:
             RewardError: an item has none; names it.
         """
-        splits: tuple[Split, ...] = ("train", "eval")
-        for item in (item for split in splits for item in data.items(split)):
+        for item in (item for split in SPLITS for item in data.items(split)):
             if not any(text.strip() for text in item.references):
                 raise RewardError(
                     f"{item.picture}{item.question and f' ({item.question})'} has no reference caption, and "

@@ -121,7 +121,7 @@ def test_prompts_that_cannot_be_read_are_named_before_the_first_rollout() -> Non
 
 
 def test_data_without_entries() -> None:
-    with pytest.raises(ConfigError, match="Given has no entries to train on"):
+    with pytest.raises(ConfigError, match="Given has nothing in its train split: check"):
         made().begin(0)
 
 

@@ -72,7 +72,7 @@ class Sentences(PromptData):
         self.size, self.eval_size = size, eval_size
 
     def entries(self, split: Split) -> Sequence[Entry]:
-        first, count = (0, self.size) if split == "train" else (self.size, self.eval_size)
+        first, count = {"train": (0, self.size), "dev": (40, 3), "eval": (self.size, self.eval_size)}[split]
         return [Entry(" ".join(WORDS[(i * 5 + j) % 12] for j in range(1 + i % 4))) for i in range(first, first + count)]
 
 

@@ -159,9 +159,9 @@ def test_a_box_outside_its_picture_is_named(box: tuple[float, float, float, floa
 
 
 def test_data_without_items() -> None:
-    with pytest.raises(ConfigError, match="Given has no items to train on"):
+    with pytest.raises(ConfigError, match="Given has nothing in its train split: check"):
         given().begin(0)
-    with pytest.raises(ConfigError, match="Given has no items to train on"):
+    with pytest.raises(ConfigError, match="Given has nothing in its train split: check"):
         given(Item("grey"), unreadable=frozenset({"grey"})).begin(0)
 
 

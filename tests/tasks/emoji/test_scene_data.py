@@ -28,6 +28,14 @@ def test_scenes_for_evaluation_show_what_those_for_training_never_do() -> None:
     assert all(set(item.references) & held_out for item in data.items("eval"))
 
 
+def test_scenes_for_development_show_what_no_others_do() -> None:
+    data = Shown(train_size=500, eval_size=100, dev_size=100)
+    trained, played = ({name for item in data.items(split) for name in item.references} for split in ("train", "dev"))
+    assert not played & {emoji.name for emoji in simple_emojis()[:50]}
+    assert all(set(item.references) - trained for item in data.items("dev"))
+    assert data.items("eval") == Shown(eval_size=100).items("eval") and Shown().items("dev") == ()
+
+
 def test_a_scene_is_of_its_split_number_and_seed_alone() -> None:
     few, many = Shown(train_size=5), Shown(train_size=10, eval_size=7)
     assert many.items("train")[:5] == few.items("train")

@@ -33,6 +33,21 @@ def test_sizes_cut_the_end_off() -> None:
     assert part.items("eval") == whole.items("eval")[:2]
 
 
+def test_pictures_for_development_are_not_trained_on() -> None:
+    class Twice(Numbered):
+        """Each picture has two questions."""
+
+        def load(self) -> Mapping[Split, list[Item]]:
+            loaded = super().load().items()
+            return {split: [Item(i.picture, (), ask) for i in items for ask in ("a?", "b?")] for split, items in loaded}
+
+    data = Twice(range(20), range(20, 25), dev_size=6)
+    apart, trained = ({item.picture for item in data.items(split)} for split in ("dev", "train"))
+    assert len(data.items("dev")) == 6 and not apart & trained and apart | trained == {f"{i}.png" for i in range(20)}
+    with pytest.raises(ConfigError, match="dev_size takes 39 of 40"):
+        Twice(range(20), [20], dev_size=39).items("dev")
+
+
 def test_splits_that_are_empty_or_share_a_picture() -> None:
     with pytest.raises(ConfigError, match="Numbered found no items for eval"):
         Numbered(range(3), []).items("eval")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from tasks.text.split import SplitData
 
 
 class Numbers(SplitData):
-    def __init__(self, numbers: range, eval_size: int = 3, train_size: int | None = None) -> None:
-        super().__init__(eval_size, train_size)
+    def __init__(self, numbers: range, eval_size: int = 3, **sizes: Any) -> None:
+        super().__init__(eval_size, **sizes)
         self.numbers = numbers
 
     def load(self) -> Iterator[Entry]:
@@ -41,6 +42,13 @@ def test_train_size() -> None:
     assert Numbers(range(20), train_size=4).entries("train") == Numbers(range(20)).entries("train")[:4]
 
 
+def test_entries_for_development_are_the_last() -> None:
+    without, data = Numbers(range(20)), Numbers(range(20), dev_size=5)
+    assert data.entries("eval") == without.entries("eval") and without.entries("dev") == ()
+    assert (*data.entries("train"), *data.entries("dev")) == without.entries("train")
+    assert Numbers(range(20), dev_size=5, train_size=4).entries("dev") == data.entries("dev")
+
+
 def test_a_question_is_kept_once() -> None:
     class Twice(Numbers):
         def load(self) -> Iterator[Entry]:
@@ -57,3 +65,7 @@ def test_sizes_that_leave_nothing() -> None:
         Numbers(range(3)).entries("train")
     with pytest.raises(ConfigError, match="train_size is 0"):
         Numbers(range(3), train_size=0)
+    with pytest.raises(ConfigError, match="dev_size is -1"):
+        Numbers(range(3), dev_size=-1)
+    with pytest.raises(ConfigError, match="eval_size takes 3 and dev_size 17: none are left"):
+        Numbers(range(20), dev_size=17).entries("dev")
