@@ -59,15 +59,10 @@ class Guard:
     def limit(self, init: float) -> float:
         """The limit in the reward's unit, where ``init`` is init's mean.
 
-        Raises:
-            ConfigError: it is a share of a mean below 0, and so above it.
-
         >>> Guard("0.8 of init").limit(0.5), Guard("init - 0.5").limit(-2.0), Guard(12.5).limit(0.0)
         (0.4, -2.5, 12.5)
         """
         share, more = self.parts
-        if init < 0 < share < 1:
-            raise ConfigError(f"a guard at {self.at_least!r} is above init's mean of {init:.4g}: give 'init - ...'")
         return share * init + more
 
 
@@ -113,13 +108,18 @@ class Guards(nn.Module):
             binding: whether they act on it; else they are only measured.
 
         Raises:
-            ConfigError: a limit that cannot be.
+            ConfigError: a share of a mean below 0 that is above it.
         """
         self.binding = binding
         self.integrals.zero_()
         self.multipliers.zero_()
         for index, (name, guard) in enumerate(self.guards.items()):
             mean, spread = normalisation.get(name, (math.nan, 1.0))
+            if mean < 0 < guard.parts[0] < 1:
+                raise ConfigError(
+                    f"model.guards.{name} is {guard.at_least!r}, and that is above init, whose mean is {mean:.4g}: "
+                    "give 'init - ...'"
+                )
             self.limits[index] = guard.limit(mean if guard.parts[0] else 0.0)
             self.spreads[index] = spread
 
@@ -138,6 +138,11 @@ class Guards(nn.Module):
                     f"model.guards.{name} is {guard.at_least!r}, and init's mean is not known: set soup.normalise to "
                     "measure it (rsoup soup), or give model.normalisation (rsoup fit)"
                 )
+
+    @property
+    def in_force(self) -> dict[str, float]:
+        """The limit that each guard holds its reward above, in training; none where they do not bind."""
+        return dict(zip(self.guards, self.limits.tolist(), strict=True)) if self.binding else {}
 
     def weights(self, preference: Mapping[str, float]) -> dict[str, float]:
         """What each reward weighs in the one that is maximised: μ, while no guard pulls."""
@@ -168,3 +173,20 @@ class Guards(nn.Module):
             self.integrals, self.multipliers = losses.adapt_multipliers(self.integrals, missing, rates)
         logs = (("guard", means), ("multiplier", self.multipliers))
         return {f"{what}/{name}": value for what, all in logs for name, value in zip(self.guards, all, strict=True)}
+
+    def limits_from(self, init: Mapping[str, float]) -> dict[str, float]:
+        """The limit of each guard where init has these mean rewards, as on a split of its own."""
+        return {name: guard.limit(init[name]) for name, guard in self.guards.items()}
+
+    def broken(self, means: Mapping[str, float], init: Mapping[str, float]) -> dict[str, float]:
+        """The guards that are not held, and by how many standard deviations; none where they do not bind.
+
+        Args:
+            means: mean of each reward.
+            init: those of init, on the same split.
+        """
+        if not self.binding:
+            return {}
+        spreads = dict(zip(self.guards, self.spreads.tolist(), strict=True))
+        lacks = {name: (limit - means[name]) / spreads[name] for name, limit in self.limits_from(init).items()}
+        return {name: lack for name, lack in lacks.items() if lack > 0}

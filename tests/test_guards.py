@@ -70,8 +70,9 @@ def test_limits_that_cannot_be(at_least: float | str) -> None:
 
 
 def test_a_share_of_less_than_nothing_is_above_it() -> None:
-    with pytest.raises(ConfigError, match=r"'0.8 of init' is above init's mean of -5: give 'init - ...'"):
-        Guard("0.8 of init").limit(-5.0)
+    module = PointFineTuner(guards={"north": Guard("0.8 of init")})
+    with pytest.raises(ConfigError, match=r"north is '0.8 of init', and that is above init, whose mean is -5"):
+        module.prepare({"east": 1.0}, {"north": (-5.0, 1.0)})
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
@@ -152,6 +153,16 @@ def test_a_resumed_training_has_the_multipliers_of_one_that_was_not(tmp_path: Pa
     quiet_trainer(max_epochs=4).fit(whole)
     assert torch.equal(again.guards.multipliers, whole.guards.multipliers) and whole.guards.multipliers > 0
     assert torch.equal(again.policy.place, whole.policy.place)
+
+
+def test_what_is_broken_and_by_how_much() -> None:
+    module = PointFineTuner(
+        guards={"north": Guard("init - 1"), "east": Guard(0.0)}, normalisation={"north": (0.0, 2.0)}
+    )
+    assert module.guards.broken({"north": -4.0, "east": 0.0}, {"north": 1.0, "east": -9.0}) == {"north": 2.0}
+    assert module.guards.in_force == {"north": -1.0, "east": 0.0}
+    module.prepare({"east": 1.0}, guarded=False)
+    assert module.guards.broken({"north": -4.0, "east": -1.0}, {"north": 1.0}) == module.guards.in_force == {}
 
 
 def test_another_training_begins_without_pull() -> None:

@@ -26,6 +26,7 @@ from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
 from rsoup_lightning.run.stages import Stage
 from rsoup_lightning.run.trainer_settings import of_lightning
+from rsoup_lightning.run.validation import Validation
 from rsoup_lightning.simplex import grid, one_hot
 
 
@@ -108,7 +109,12 @@ class Experiment:
             return
         self.folder.forget("sweep")  # of what was trained before
         checkpoint = StageCheckpoint(path / "last.ckpt")
-        self._fit(stage, checkpoint)
+        validation = Validation(self.settings.validate_every)
+        self._fit(stage, checkpoint, validation)
+        best = self.settings.keep == "best" and stage.epochs > 0
+        if best:
+            self.module.policy.load_weights(validation.weights)
+            self.progress.say(f"{stage.name} keeps {validation.described()}")
         write_weights(path, self.module.policy.weights())
         self.module.policy.export(path)
         self.folder.finish(
@@ -120,11 +126,14 @@ class Experiment:
                 "steps": int(self.module.steps_taken),
                 "unit": self.module.environment.unit,
                 "history": checkpoint.history,
+                "limits": self.module.guards.in_force,
+                "validation": validation.history,
+                "kept": validation.kept["epochs"] if best else stage.epochs,
             },
         )
         checkpoint.remove()
 
-    def _fit(self, stage: Stage, checkpoint: StageCheckpoint) -> None:
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
         start = self.folder.path / stage.start if stage.start else None
         normalisation = self._normalisation(start) if start else None
@@ -136,7 +145,8 @@ class Experiment:
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)
         trainer = self.recipe.trainer(place, stage.epochs)
         progress = ProgressCallback(self.progress)
-        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, progress, checkpoint]  # type: ignore
+        own = [validation, progress] if validation.every else [progress]
+        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, *own, checkpoint]  # type: ignore
         try:
             with of_lightning():
                 trainer.fit(self.module, ckpt_path=checkpoint.resume(trainer), weights_only=True)

@@ -78,6 +78,8 @@ class Recipe:
         validates = self.config.trainer.limit_val_batches != 0
         check_soup_callbacks(callbacks, logs=bool(trainer.loggers), validates=validates)
         check_interval(self.config.trainer, module.train_dataloader())
+        if self.settings.validate_every or self.settings.split == "dev":
+            module.environment.dev_batches()
         module.guards.check(module.rewards if self.settings.normalise else ())
         return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
 

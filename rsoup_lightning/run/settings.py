@@ -24,6 +24,9 @@ class SoupSettings:
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
         reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
         split: the entries that λ are evaluated on: eval, which is reported, or dev, which settings are chosen by.
+        validate_every: evaluate each training on the development split before it and after so many epochs; 0: never.
+        keep: weights that a training ends with: last, or best, those with the best μ-weighted reward on the development
+            split among those that hold all guards (or that break them least).
         shown: how many completions per point the report shows.
         films: whether to draw animations where the environment can.
     """
@@ -37,6 +40,8 @@ class SoupSettings:
     morl: list[dict[str, float]] = field(default_factory=list)
     reference_point: dict[str, float] | None = None
     split: Literal["eval", "dev"] = "eval"
+    validate_every: int = 0
+    keep: Literal["last", "best"] = "last"
     shown: int = 1
     films: bool = True
 
@@ -65,7 +70,9 @@ def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[
     check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
     for preference in settings.morl:
         check_preference(preference, experts)
-    if min(settings.init_epochs, settings.normalise) < 0:
-        raise ConfigError("soup.init_epochs and soup.normalise must not be negative")
+    if min(settings.init_epochs, settings.normalise, settings.validate_every) < 0:
+        raise ConfigError("soup.init_epochs, soup.normalise and soup.validate_every must not be negative")
+    if settings.keep == "best" and not settings.validate_every:
+        raise ConfigError("soup.keep is best: set soup.validate_every, the epochs between two evaluations")
     grid(len(experts), settings.grid, settings.kind)
     return list(experts)
