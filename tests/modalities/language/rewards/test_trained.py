@@ -62,3 +62,9 @@ def test_the_template_is_what_it_rates() -> None:
 def test_an_empty_answer_has_the_intercept() -> None:
     reward = Taste(allow_empty_answers=True)
     assert reward(answered([""])).item() == pytest.approx(reward.classifier.intercept)
+
+
+def test_each_sentence_is_bounded_by_itself() -> None:
+    rollout = answered(["a good film. a bad film.", "a good film.", "a bad film."])
+    both, good, bad = Taste(limit=0.1, per_sentence=True)(rollout)
+    assert good == pytest.approx(0.1) and bad == pytest.approx(-0.1) and both == pytest.approx(0)

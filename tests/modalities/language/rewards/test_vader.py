@@ -24,3 +24,11 @@ def test_empty_answers_are_neutral_where_allowed() -> None:
     assert Vader(allow_empty_answers=True)(answered([""])).tolist() == [0.0]
     with pytest.raises(RewardError, match="row 1 has an empty answer to 'why\\?'"):
         Vader()(answered(["good", " "]))
+
+
+def test_a_heap_of_kind_words_does_not_pay_for_other_sentences() -> None:
+    heap = "It is late. Good good good good!"
+    kind, _, lonely = Vader()(answered(["Good.", "It is late.", heap]))
+    assert lonely > kind
+    *parts, mean = Vader(per_sentence=True)(answered(["It is late.", "Good good good good!", heap]))
+    assert mean == pytest.approx(sum(parts) / 2) and mean < lonely

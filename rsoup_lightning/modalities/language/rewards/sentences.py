@@ -1,0 +1,32 @@
+"""Texts rated sentence by sentence, so that one loud sentence does not pay for the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+_END = re.compile(r"(?<=[.!?…])\s+")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text; an empty text is one sentence.
+
+    >>> sentences("A fine film. See it!  Now")
+    ['A fine film.', 'See it!', 'Now']
+    """
+    return _END.split(text.strip())
+
+
+def mean_of_sentences(texts: Sequence[str], rate: Callable[[Sequence[str]], Tensor]) -> Tensor:
+    """``[texts]`` mean rating of each text's sentences.
+
+    Args:
+        texts: to be rated.
+        rate: gives one number for each of several sentences.
+    """
+    parts = [sentences(text) for text in texts]
+    ratings = rate([sentence for part in parts for sentence in part])
+    return torch.stack([rated.mean() for rated in ratings.split([len(part) for part in parts])])
