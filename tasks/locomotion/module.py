@@ -7,11 +7,11 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.control import SimulatorEnvironment
+from rsoup_lightning.modalities.control.rewards import Native
 from rsoup_lightning.modalities.control.simulators import Backend
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import Reward
-from tasks.locomotion import TASK
-from tasks.locomotion.rewards import guards, vector_rewards
+from tasks.locomotion.rewards import VelocityLessEffort, guards, vector_rewards
 
 
 class LocomotionFineTuner(RewardFineTuner):
@@ -23,6 +23,7 @@ class LocomotionFineTuner(RewardFineTuner):
         env_id: the environment, such as HalfCheetah-v5 or mo-hopper-v5; module:Id for one that a module registers.
         rewards: names of rewards to compute, or reward name to class_path; default: what the environment has of risky,
             cautious and default, or the entries of its reward vector; and upright, a guard, of bodies that can fall.
+        effort: what the cautious reward takes off for effort, α in m/s; null: 1, as in the paper.
         hidden: width of each hidden layer of actor and critic.
         log_std: logarithm of the actions' standard deviation at the start of init, where they are numbers; null: -0.5.
         num_envs: copies that train in parallel.
@@ -38,6 +39,7 @@ class LocomotionFineTuner(RewardFineTuner):
         self,
         env_id: str = "HalfCheetah-v5",
         rewards: dict[str, Reward] | list[str] | None = None,
+        effort: float | None = None,
         hidden: Sequence[int] = (64, 64),
         log_std: float | None = None,
         num_envs: int = 64,
@@ -62,34 +64,41 @@ class LocomotionFineTuner(RewardFineTuner):
         super().__init__(
             environment=environment,
             policy=environment.policy(hidden, log_std),
-            rewards=build_rewards(environment, rewards),
+            rewards=build_rewards(environment, rewards, effort),
             **kwargs,
         )
 
 
 def build_rewards(
-    environment: SimulatorEnvironment, rewards: Mapping[str, Reward] | Sequence[str] | None
+    environment: SimulatorEnvironment, rewards: Mapping[str, Reward] | Sequence[str] | None, effort: float | None = None
 ) -> dict[str, Reward]:
     """The given rewards, those called by given names, or all that fit the environment.
 
     Raises:
         UnknownNameError: a name that this task or environment does not have.
-        ConfigError: none at all.
+        ConfigError: none at all, or an effort that none of them asks for.
     """
     if rewards is not None and not rewards:
         raise ConfigError("rewards is empty: name one or more, or leave it out for all that the environment has")
     if isinstance(rewards, Mapping):
-        return dict(rewards)
-    offered = _offered(environment)
-    for name in rewards or ():
-        if name not in offered:
-            raise UnknownNameError(f"reward of {environment.env_id}", name, offered)
-    return {name: offered[name] for name in rewards or offered}
+        chosen, asked = dict(rewards), False
+    else:
+        offered = _offered(environment, 1.0 if effort is None else effort)
+        for name in rewards or ():
+            if name not in offered:
+                raise UnknownNameError(f"reward of {environment.env_id}", name, offered)
+        chosen = {name: offered[name] for name in rewards or offered}
+        asked = "cautious" in chosen
+    if effort is not None and not asked:
+        raise ConfigError(f"effort is {effort}, but no reward asks for it: leave it out, or let rewards name cautious")
+    return chosen
 
 
-def _offered(environment: SimulatorEnvironment) -> dict[str, Reward]:
+def _offered(environment: SimulatorEnvironment, effort: float) -> dict[str, Reward]:
     watched = guards(environment.env_id)
     if environment.reward_size is not None:
         return vector_rewards(environment.env_id, environment.reward_size) | watched
-    names = ("risky", "cautious", "default") if "x_velocity" in environment.signals else ("default",)
-    return {name: TASK.reward(name) for name in names} | watched
+    own: dict[str, Reward] = {"default": Native()}
+    if "x_velocity" in environment.signals:
+        own = {"risky": VelocityLessEffort(0.0), "cautious": VelocityLessEffort(effort)} | own
+    return own | watched

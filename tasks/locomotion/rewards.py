@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from rsoup_lightning.modalities.control.rewards import VectorEntry, reported
+from rsoup_lightning.modalities.control.rewards import VectorEntry, entry, reported
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
@@ -65,7 +65,7 @@ class Upright(Reward):
     def __call__(self, rollout: Rollout) -> Tensor:
         fallen = rollout.terminated
         if self.pitch is not None:
-            fallen = fallen | (rollout["observations"][..., self.pitch].cos() < 0)
+            fallen = fallen | (entry(rollout["observations"], self.pitch, "observations").cos() < 0)
         return 1 - (fallen & rollout.mask).any(1).float()
 
 

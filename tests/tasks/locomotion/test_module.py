@@ -73,6 +73,17 @@ def test_a_body_that_ends_its_episode_has_fallen() -> None:
     assert "upright" not in LocomotionFineTuner("Swimmer-v5", **SMALL).rewards
 
 
+def test_effort_is_what_the_cautious_one_pays() -> None:
+    module = LocomotionFineTuner("HalfCheetah-v5", **SMALL, effort=2.0)
+    module.environment.begin(0)
+    rollout = module.environment.rollout(module.policy, 0)
+    risky, cautious = (module.rewards[name](rollout) for name in ("risky", "cautious"))
+    torch.testing.assert_close(risky - cautious, 2 * rollout["applied"].square().sum(-1))
+    for env_id, rewards in (("mo-hopper-v5", None), ("HalfCheetah-v5", ["risky"]), ("Hopper-v5", dict(module.rewards))):
+        with pytest.raises(ConfigError, match="no reward asks for it"):
+            LocomotionFineTuner(env_id, **SMALL, effort=2.0, rewards=rewards)
+
+
 def test_no_rewards() -> None:
     for nothing in ({}, []):
         with pytest.raises(ConfigError, match="rewards is empty"):
