@@ -24,7 +24,7 @@ from rsoup_lightning.modalities.control import SimulatorEnvironment
 from rsoup_lightning.modalities.control.rewards import Info
 from rsoup_lightning.module import RewardFineTuner
 from tests.conftest import PointFineTuner, quiet_trainer
-from tests.running import POINT_RECIPE
+from tests.running import POINT_RECIPE, front
 
 LIMIT = -0.52
 """Of north: on the way from east to north, -2 (1 - t)² - 0.02 for the policy's own noise: t = 1/2, multiplier 1."""
@@ -205,6 +205,12 @@ def test_in_a_soup_they_hold_what_goes_on_from_init(tmp_path: Path, monkeypatch:
     init, expert = (json.loads(Path(f"run/stages/{stage}.json").read_text()) for stage in ("init", "experts/east"))
     assert [epoch["multiplier/north"] for epoch in init["history"]] == [0.0]
     assert expert["history"][-1]["multiplier/north"] > 0
+    record = front(Path("run"))
+    (start,) = (point for point in record["points"] if point["kind"] == "init")
+    assert record["limits"]["north"] == pytest.approx(start["scores"]["north"] - 0.1)
+    for point in record["points"]:
+        assert point["broken"] == ["north"] * (point["scores"]["north"] < record["limits"]["north"])
+    assert "multiplier of north" in Path("run/report.html").read_text()
 
 
 @pytest.mark.parametrize(

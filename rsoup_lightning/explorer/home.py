@@ -60,7 +60,5 @@ def facts(run: Run) -> list[str]:
     if cost.get("morl") and cost.get("soup"):
         found.append(f"MORL cost <b>{cost['morl'] / cost['soup']:.2f}</b> × the soup")
     trained = view.of_kind(record, "expert", "morl").values()
-    collapsed = [
-        html.escape(f"{view.short_label(point)}{view.collapse(point)}") for point in trained if point["collapsed"]
-    ]
-    return found + [f"<span class=wrong>{each}</span>" for each in collapsed]
+    wrong = [html.escape(f"{view.short_label(point)}{said}") for point in trained if (said := view.faults(point))]
+    return found + [f"<span class=wrong>{each}</span>" for each in wrong]

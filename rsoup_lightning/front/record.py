@@ -59,6 +59,8 @@ def check_record(record: Any, name: str = "this record") -> Record:
     for expert in experts:
         if not any(_is_alone(point.value, expert) for point in points):
             raise FrontError(f"{name} is not a whole front: no point is the expert {expert!r} alone; {CURE}")
+    if "limits" in front.value:
+        front["limits"].each(_FINITE)
     _check_summary(front["summary"], rewards)
     return front.value
 
@@ -68,6 +70,8 @@ def _check_point(point: _Entry, rewards: list[str], experts: list[str], measured
     point["method"].require(_TEXT)
     point["completions"].require(_COUNT)
     point["collapsed"].require(_TEXTS)
+    if "broken" in point.value:  # fronts that were written before there were limits have none
+        point["broken"].require(_TEXTS)
     if point["coefficients"].value is not None or kind in ("expert", "soup"):
         point["coefficients"].each(_FINITE, experts)
     if point["preference"].value is not None:

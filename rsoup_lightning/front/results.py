@@ -63,6 +63,7 @@ def front_record(
     reference_point: Mapping[str, float] | None,
     training_cost: Mapping[str, int],
     guards: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
 ) -> Record:
     """Everything in front.json.
 
@@ -76,6 +77,7 @@ def front_record(
         reference_point: of the raw hypervolume; None takes the nadir of all points.
         training_cost: steps taken by soup and MORL training.
         guards: rewards that are only watched: points say by which of them they have collapsed, if init is among them.
+        limits: reward to what its mean should not fall below: points say which of them they break.
     """
     init = next((point.scores for point in points if point.kind == "init"), None)
     return {
@@ -84,8 +86,14 @@ def front_record(
         "rewards": list(experts),
         "experts": list(experts),
         "degrees_of_freedom": len(points[0].scores[experts[0]]) - 1,
+        "limits": dict(limits or {}),
         "points": [
-            {**point.record(), "collapsed": collapsed(point.scores, init, guards) if init else []} for point in points
+            {
+                **point.record(),
+                "collapsed": collapsed(point.scores, init, guards) if init else [],
+                "broken": [name for name, limit in (limits or {}).items() if point.scores[name].mean() < limit],
+            }
+            for point in points
         ],
         "summary": summarise(points, experts, reference_point=reference_point, training_cost=training_cost),
     }

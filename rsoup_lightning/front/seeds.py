@@ -16,7 +16,8 @@ def combine_seeds(records: Sequence[Record]) -> Record:
 
     Intervals (``ci95``) and standard errors are then those of the mean over seeds, by Student's t; those of the
     normalised hypervolume too. They are about other seeds of training, on the same evaluation entries. Each point has
-    ``per_seed`` scores. Raw hypervolume, LMC and sparsity are those of the mean front.
+    ``per_seed`` scores, and has collapsed or breaks a limit if it does under any seed. Raw hypervolume, LMC and
+    sparsity are those of the mean front.
     """
     first = records[0]
     points = []
@@ -29,6 +30,7 @@ def combine_seeds(records: Sequence[Record]) -> Record:
                 "per_seed": scores,
                 "completions": sum(version["completions"] for version in versions),
                 "collapsed": sorted({name for version in versions for name in version["collapsed"]}),
+                "broken": sorted({name for version in versions for name in version.get("broken", [])}),
             }
         )
     means = [
@@ -53,6 +55,9 @@ def combine_seeds(records: Sequence[Record]) -> Record:
     return {
         **first,
         "degrees_of_freedom": len(records) - 1,
+        "limits": {
+            name: float(np.mean([record["limits"][name] for record in records])) for name in first.get("limits", {})
+        },
         "points": points,
         "summary": {**summary, "per_seed": [record["summary"] for record in records]},
     }

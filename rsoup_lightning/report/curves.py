@@ -13,18 +13,26 @@ from rsoup_lightning.front.record import Record, Stages
 from rsoup_lightning.report import view
 
 REWARD = "reward/"
+GUARD = "guard/"
+MULTIPLIER = "multiplier/"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A stage under one seed: the rewards that it logged, after so many training steps, init's included."""
+    """A stage under one seed: what it logged after so many training steps, init's included.
+
+    Attributes:
+        values: of rewards, as its guard measured it where there is one, and of multipliers ("multiplier of fluency").
+        limits: what guards hold rewards above.
+    """
 
     label: str
     group: str
     color: str
     dotted: bool
     steps: list[int]
-    rewards: dict[str, list[float | None]]
+    values: dict[str, list[float | None]]
+    limits: dict[str, float]
 
 
 def curves(record: Record, seeds: Sequence[Stages]) -> list[Curve]:
@@ -47,7 +55,7 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
     drawn = curves(record, seeds)
     if not drawn:
         return None
-    names = list(dict.fromkeys([*record["rewards"], *(name for curve in drawn for name in curve.rewards)]))
+    names = list(dict.fromkeys([*record["rewards"], *(name for curve in drawn for name in curve.values)]))
     unit = seeds[0]["init"]["unit"]
     rows, columns = view.grid_shape(len(names))
     figure: Figure = make_subplots(rows, columns, vertical_spacing=0.25 / rows)
@@ -57,7 +65,7 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
             cell = {"row": place // columns + 1, "col": place % columns + 1}
             figure.add_scatter(
                 x=curve.steps,
-                y=curve.rewards.get(name, []),
+                y=curve.values.get(name, []),
                 mode="lines+markers",
                 line={"color": curve.color, "width": 1.5, "dash": "dot" if curve.dotted else "solid"},
                 marker={"size": 4},
@@ -71,6 +79,9 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
             legend.add(curve.group)
             figure.update_xaxes(title_text=f"{unit} of training, with init's", rangemode="tozero", **cell)
             figure.update_yaxes(title_text=name, **cell)
+    for name, limit in dict.fromkeys(pair for curve in drawn for pair in curve.limits.items()):
+        row, column = divmod(names.index(name), columns)
+        figure.add_hline(limit, row=row + 1, col=column + 1, line={"color": "#999999", "dash": "dash", "width": 1})
     return figure.update_layout(
         template="plotly_white",
         height=90 + 320 * rows,
@@ -85,9 +96,10 @@ def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve
     if not history:
         return None
     family, _, which = name.partition("/")
-    rewards = {
-        key.removeprefix(REWARD): [entry.get(key) for entry in history] for key in history[-1] if key.startswith(REWARD)
-    }
+    logged = {key: [entry.get(key) for entry in history] for key in history[-1]}
+    values: dict[str, list[float | None]] = {}
+    for prefix, title in ((REWARD, ""), (GUARD, ""), (MULTIPLIER, "multiplier of ")):
+        values |= {title + key.removeprefix(prefix): each for key, each in logged.items() if key.startswith(prefix)}
     written = ", ".join(f"{reward} {weight:.3g}" for reward, weight in stage["preference"].items())
     group, color = {
         "init": ("init", view.MARKS["init"].color),
@@ -95,4 +107,12 @@ def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve
     }.get(family) or (f"expert {which}", view.EXPERT_COLORS[experts.index(which) % len(view.EXPERT_COLORS)])
     before = 0 if family == "init" else init
     label = f"{group.partition(' (')[0]} (μ: {written})"
-    return Curve(label, group, color, family == "baselines", [before + entry["steps"] for entry in history], rewards)
+    return Curve(
+        label,
+        group,
+        color,
+        family == "baselines",
+        [before + entry["steps"] for entry in history],
+        values,
+        stage.get("limits", {}),
+    )

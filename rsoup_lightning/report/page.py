@@ -89,9 +89,12 @@ def _learning(record: Record, seeds: Sequence[Stages]) -> str:
     if figure is None:
         return ""
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id="learning", config={"responsive": True})
+    limits = any(stage.get("limits") for stages in seeds for stage in stages.values())
+    guarded = " Dashed: the limit of a guard; its multiplier is what it weighs beside the rewards." if limits else ""
     return (
         f"<h2>Learning</h2>{drawn}<p><small>Mean rewards in the last rollout of each epoch; those given at every step "
-        "are means over steps here, and not sums as in the front. Experts and MORL go on from init.</small></p>"
+        "are means over steps here, and not sums as in the front. Experts and MORL go on from init."
+        f"{guarded}</small></p>"
     )
 
 

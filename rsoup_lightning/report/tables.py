@@ -35,10 +35,12 @@ def points_table(record: Record) -> str:
     rewards = list(record["points"][0]["scores"])
     rows = []
     for point, best in zip(record["points"], view.on_front(record), strict=True):
-        cells = [html.escape(view.point_label(point) + view.collapse(point))]
+        cells = [html.escape(view.point_label(point) + view.faults(point))]
         cells += [_number(point["scores"][name], point["ci95"][name]) for name in rewards]
         rows.append(_row("td", cells, "" if best else " class=dominated"))
-    return f"<table>{_row('th', map(html.escape, ['point', *rewards]))}{''.join(rows)}</table>"
+    limits = {name: f" ≥ {limit:.4g}" for name, limit in record.get("limits", {}).items()}
+    head = map(html.escape, ["point", *(name + limits.get(name, "") for name in rewards)])
+    return f"<table>{_row('th', head)}{''.join(rows)}</table>"
 
 
 def cost_table(record: Record) -> str:

@@ -76,7 +76,7 @@ def headline(record: Record) -> list[str]:
             parts.append(f"{kind} hypervolume {value:.4f}{written_interval(interval, '.4f')}")
     parts.append(f"LMC at {summary['lmc']['holds']} of {summary['lmc']['of']} λ")
     trained = of_kind(record, "expert", "morl").values()
-    return parts + [f"{point_label(point)}{collapse(point)}" for point in trained if collapse(point)]
+    return parts + [f"{point_label(point)}{faults(point)}" for point in trained if faults(point)]
 
 
 def point_label(point: Record) -> str:
@@ -96,9 +96,10 @@ def short_label(point: Record) -> str:
     return MARKS[point["kind"]].label.replace(")", f": {written})")
 
 
-def collapse(point: Record) -> str:
-    """`` collapsed: `` and by which guards, or nothing."""
-    return f" collapsed: {', '.join(point['collapsed'])}" if point["collapsed"] else ""
+def faults(point: Record) -> str:
+    """`` collapsed: `` and by which guards, `` below the limit: `` and which rewards; or nothing."""
+    found = {"collapsed": point["collapsed"], "below the limit": point.get("broken", [])}
+    return "".join(f" {what}: {', '.join(names)}" for what, names in found.items() if names)
 
 
 def written_interval(interval: list[float] | None, form: str = ".4g") -> str:

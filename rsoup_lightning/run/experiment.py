@@ -86,6 +86,7 @@ class Experiment:
             return record
         start = time.perf_counter()
         points = self._sweep()
+        init = next(point for point in points if point.kind == "init")
         record = front_record(
             self.recipe.task,
             self.experts,
@@ -93,6 +94,7 @@ class Experiment:
             reference_point=self.settings.reference_point,
             training_cost=self._cost(),
             guards=[name for name, reward in self.module.rewards.items() if reward.guard],
+            limits=self.module.guards.limits_from({name: float(scores.mean()) for name, scores in init.scores.items()}),
         )
         shown = self.folder.path / "shown"
         write_shown(shown, points, self._films(shown, points) if self.settings.films else {})

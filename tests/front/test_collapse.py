@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rsoup_lightning.front.collapse import collapsed
+from rsoup_lightning.front.record import check_record
 from rsoup_lightning.front.results import Point, front_record
 from rsoup_lightning.front.seeds import combine_seeds
 
@@ -56,6 +58,18 @@ def test_a_front_tells_which_points_have_collapsed() -> None:
     assert [point["collapsed"] for point in record(5.0)["points"]] == [[], ["real"], []]
     assert [point["collapsed"] for point in record(0.5)["points"]] == [[], [], []]
     assert [point["collapsed"] for point in record(5.0, init=False)["points"]] == [[], []]
+
+
+def test_a_front_tells_which_points_break_a_limit() -> None:
+    limits = {"real": float(points(0.5)[0].scores["real"].mean()) - 0.1}
+    made = [
+        front_record("t", ["a", "b"], points(shift), reference_point=None, training_cost={}, limits=limits)
+        for shift in (0.05, 0.5)
+    ]
+    assert [[point["broken"] for point in each["points"]] for each in made] == [[[], [], []], [[], ["real"], []]]
+    assert [point["broken"] for point in combine_seeds(made)["points"]] == [[], ["real"], []]
+    assert check_record(combine_seeds(made))["limits"] == pytest.approx(limits)
+    assert [point["broken"] for point in record(5.0)["points"]] == [[], [], []]
 
 
 def test_a_collapse_under_one_seed_is_one() -> None:

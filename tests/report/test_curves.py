@@ -28,7 +28,7 @@ def test_experts_go_on_where_init_ends() -> None:
     init, expert, *_ = curves(demo_record(2), [stages()])
     assert init.steps == [100, 200]
     assert expert.steps == [300, 400, 500]
-    assert expert.rewards == {"reward_a": [0, 1, 2], "other": [0, 0, 0]}
+    assert expert.values == {"reward_a": [0, 1, 2], "other": [0, 0, 0]}
 
 
 def test_a_panel_per_reward_holds_every_stage_of_every_seed() -> None:
@@ -45,6 +45,21 @@ def test_a_panel_per_reward_holds_every_stage_of_every_seed() -> None:
     assert legend == ["init", "expert reward_a", "expert reward_b", "MORL (μ)"]
     assert figure.layout.xaxis.title.text == "tokens of training, with init's"
     assert len({trace.line.color for trace in figure.data}) == 4
+
+
+def test_a_guard_is_drawn_as_it_was_measured_with_its_limit_and_multiplier() -> None:
+    told = stages()
+    for entry in told["experts/reward_a"]["history"]:
+        entry |= {"guard/other": 7.0, "multiplier/other": 0.5}
+    told["experts/reward_a"]["limits"] = {"other": 6.5}
+    _, expert, *_ = curves(demo_record(2), [told])
+    assert expert.values == {"reward_a": [0, 1, 2], "other": [7.0] * 3, "multiplier of other": [0.5] * 3}
+    figure = curves_figure(demo_record(2), [told])
+    assert figure is not None
+    (line,) = figure.layout.shapes
+    assert line.y0 == line.y1 == 6.5
+    assert figure.layout[f"yaxis{line.yref[1:]}"].title.text == "other"
+    assert figure.layout.yaxis4.title.text == "multiplier of other"
 
 
 def test_a_run_without_histories_says_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from rsoup_lightning.front.results import record_of
 from rsoup_lightning.report.tables import cost_table, delimited, points_table
+from rsoup_lightning.report.view import point_label
 from tests.report.demo import demo_record
 
 
@@ -30,6 +31,15 @@ def test_a_partial_preference_weighs_the_rest_zero() -> None:
     record["points"][0]["preference"] = {"reward_b": 1.0}
     first = next(csv.DictReader(io.StringIO(delimited(record, ","))))
     assert (first["μ reward_a"], first["μ reward_b"]) == ("0.0", "1.0")
+
+
+def test_limits_stand_at_the_head_and_what_breaks_them_beside_its_point() -> None:
+    record = demo_record(2)
+    record["limits"] = {"reward_b": 0.25}
+    record["points"][0]["broken"] = ["reward_b"]
+    table = points_table(record)
+    assert "<th>reward_a</th><th>reward_b ≥ 0.25</th>" in table
+    assert f"<td>{point_label(record['points'][0])} below the limit: reward_b</td>" in table
 
 
 def test_names_are_escaped_and_dominated_rows_marked() -> None:

@@ -57,11 +57,13 @@ def test_unknown_intervals_have_no_bars() -> None:
     assert view.spread([{"scores": {"a": 1.0}, "ci95": {"a": [0.5, 3.0]}}], "a") == ([0.5], [2.0])
 
 
-def test_what_has_collapsed_is_said() -> None:
+def test_what_has_collapsed_or_breaks_a_limit_is_said() -> None:
     record = demo_record(2)
     assert not any("collapsed" in part for part in view.headline(record))
     first, *_ = view.of_kind(record, "expert").values()
     first["collapsed"] = ["realism", "spread"]
     assert view.headline(record)[-1] == f"{view.point_label(first)} collapsed: realism, spread"
-    first["collapsed"] = []
-    assert view.collapse(first) == ""
+    first["collapsed"], first["broken"] = [], ["fluency"]
+    assert view.headline(record)[-1] == f"{view.point_label(first)} below the limit: fluency"
+    first["broken"] = []
+    assert view.faults(first) == ""
