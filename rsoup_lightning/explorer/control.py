@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 from nicegui.element import Element
 
-from rsoup_lightning.explorer.episodes import Part, episode
+from rsoup_lightning.explorer.camera import camera, subject_of
+from rsoup_lightning.explorer.elements import tag
+from rsoup_lightning.explorer.episodes import episode
 from rsoup_lightning.explorer.field import Field
-from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning.explorer.mixing import Mix, alone
+from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.showing import Showing
+from rsoup_lightning.explorer.theatre import Theatre
+from rsoup_lightning.modalities.control.film import NO_GL
+from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
-
-
-class Theatre(Element, component="theatre.js"):
-    """Where an episode is shown: the body, and its curves under it. All of a page keep in step."""
-
-    def begin(self) -> None:
-        """Another episode begins."""
-        self.run_method("begin")
-
-    def add(self, part: Part) -> None:
-        """Its next steps."""
-        self.run_method("add", asdict(replace(part, played=None)))
-
-    def end(self) -> None:
-        """It is over."""
 
 
 class Clock(Element, component="clock.js"):
@@ -37,12 +27,21 @@ class Clock(Element, component="clock.js"):
 class ControlShowing(Showing):
     """Episodes of a simulator."""
 
+    def __init__(self, soup: Soup, selection: Selection) -> None:
+        super().__init__(soup, selection)
+        simulator = soup.at(alone(soup.experts, soup.experts[0])).simulator()
+        self._subject = subject_of(simulator)
+        self._camera = camera() if self._subject else None
+        simulator.close()
+
     def ask(self) -> None:
         Field("start (seed)", str(self.seed), lambda text: self.selection.ask(seed=text), "number")
         Clock().classes("grow")
+        if self._subject and not self._camera:
+            tag("p", f"Bodies are drawn as lines, and not filmed: {NO_GL}.", "small faint all")
 
     def place(self, name: str) -> Theatre:
-        return Theatre()
+        return Theatre(self._subject, self._camera)
 
     def play(self, mix: Mix) -> Iterator[Any]:
         return episode(self.soup.at(mix), self.seed)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.envs.mujoco import MujocoEnv
+from numpy.typing import NDArray
 
 from rsoup_lightning.explorer.motion import Shape, body_of
 from rsoup_lightning.modalities.control.info import gathered, numbers
@@ -17,6 +19,7 @@ from rsoup_lightning.modalities.control.simulators import SimulatorStep
 from rsoup_lightning.rollout import Rollout
 
 STEPS = 25  # of a part
+FRAME_RATE = 10.0  # of film, in a second of the simulator's time
 DEFAULT_RATE = 20.0  # steps of a second, where the simulator does not say
 
 VELOCITY, EFFORT, ACTION, REWARD = "velocity (m/s)", "effort ‖a‖²", "action", "reward"
@@ -31,6 +34,8 @@ class Part:
         ground: whether the body stands on something.
         shapes: of each step, if the body can be drawn.
         curves: of each step, by name.
+        stride: steps from one frame of film to the next.
+        states: ``[F, Q]`` the joints' positions at each frame, if the body can be filmed.
         ended: whether the episode ends with it.
         played: the whole episode as rewards read it, where it has ended.
     """
@@ -39,6 +44,8 @@ class Part:
     ground: bool
     shapes: list[list[Shape]] = field(default_factory=list)
     curves: dict[str, list[float]] = field(default_factory=dict)
+    stride: int = 1
+    states: list[NDArray[np.float64]] = field(default_factory=list)
     ended: bool = False
     played: Rollout | None = None
 
@@ -57,9 +64,10 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
     simulator = acting.simulator()
     try:
         observation, _ = simulator.reset(seed=seed)
-        body = body_of(simulator)
+        body, env = body_of(simulator), simulator.unwrapped
         rate = float(simulator.metadata.get("render_fps") or DEFAULT_RATE)
-        part, over, recording = Part(rate, body is not None and not body.lies), False, _Recording()
+        ground, stride = body is not None and not body.lies, max(round(rate / FRAME_RATE), 1)
+        part, over, recording = Part(rate, ground, stride=stride), False, _Recording()
         while not over:
             action = acting.act(observation)
             result = simulator.step(action)
@@ -68,12 +76,14 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
             over = terminated or truncated
             if body is not None:
                 part.shapes.append(body.shapes())
+            if isinstance(env, MujocoEnv) and (len(recording) - 1) % stride == 0:
+                part.states.append(env.data.qpos.copy())
             for name, value in _curves(action, reward, info).items():
                 part.curves.setdefault(name, []).append(round(value, 4))
             if over or len(next(iter(part.curves.values()))) == steps:
                 part.ended, part.played = over, recording.played(observation) if over else None
                 yield part
-                part = Part(part.rate, part.ground)
+                part = Part(rate, ground, stride=stride)
     finally:
         simulator.close()
 

@@ -4,7 +4,7 @@ globalThis.rsoupClock = {
   moving: !matchMedia("(prefers-reduced-motion: reduce)").matches,
   get length() { return Math.max(0, ...[...this.theatres].map((theatre) => theatre.steps)); },
   get known() { // the last step that all of them know
-    return Math.min(...[...this.theatres].map((theatre) => (theatre.ended ? Infinity : theatre.steps - 1)));
+    return Math.min(...[...this.theatres].map((theatre) => theatre.known));
   },
   get rate() { return Math.max(1, ...[...this.theatres].map((theatre) => theatre.rate)); },
   tick(now) {

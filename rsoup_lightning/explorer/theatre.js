@@ -17,12 +17,19 @@ function fitted(canvas, height) { // in the device's pixels; its width in those 
 
 export default {
   template: `
-    <div class="theatre" :data-steps="count" :data-ended="over" :data-round="round">
-      <canvas ref="body" v-show="drawn" role="img" aria-label="the body in motion"></canvas>
+    <div class="theatre" :data-steps="count" :data-ended="over" :data-round="round" :data-filmed="filmed">
+      <canvas ref="body" v-show="drawn || films" role="img" aria-label="the body in motion"></canvas>
       <canvas ref="curves" role="img" :aria-label="Object.keys(curves).join(' and ')"></canvas>
       <div class="small faint number">{{ said }}</div>
     </div>`,
-  data: () => ({ round: 0, count: 0, over: false, drawn: false, said: " ", curves: {} }),
+  props: { films: Boolean },
+  data: () => ({ round: 0, count: 0, over: false, drawn: false, filmed: 0, said: " ", curves: {} }),
+  computed: {
+    known() { // the last step that can be shown; of an episode that is there to its end, any
+      const whole = this.over ? Infinity : this.count - 1;
+      return !this.filming || this.filmed >= this.count ? whole : Math.min(whole, this.filmed - 1);
+    },
+  },
   created() { this.reset(); },
   mounted() {
     this.look = () => {
@@ -36,8 +43,8 @@ export default {
   unmounted() { clock().leave(this); },
   methods: {
     reset() {
-      Object.assign(this, { steps: 0, ended: false, rate: 1, ground: true, size: 0, count: 0, over: false });
-      this.shapes = Vue.markRaw([]);
+      Object.assign(this, { steps: 0, ended: false, rate: 1, stride: 1, ground: true, size: 0, count: 0, over: false });
+      Object.assign(this, { filming: this.films, filmed: 0, frames: Vue.markRaw([]), shapes: Vue.markRaw([]) });
       this.curves = {};
     },
     begin() {
@@ -48,6 +55,7 @@ export default {
     add(part) {
       this.rate = part.rate;
       this.ground = part.ground;
+      this.stride = part.stride;
       for (const shapes of part.shapes) this.shapes.push(shapes);
       for (const [name, values] of Object.entries(part.curves)) {
         (this.curves[name] ??= Vue.markRaw([])).push(...values);
@@ -62,14 +70,30 @@ export default {
       }
       [this.count, this.over, this.drawn] = [this.steps, this.ended, this.shapes.length > 0];
     },
+    async film(strip, count) { // so many frames, one below the other
+      const picture = Object.assign(new Image(), { src: strip }), frames = this.frames, at = frames.length;
+      frames.length += count;
+      await picture.decode();
+      for (let row = 0; row < count; row++) frames[at + row] = [picture, row, picture.height / count];
+      if (frames === this.frames) this.filmed = Math.max(this.filmed, (at + count) * this.stride);
+    },
+    unfilmed() { this.filming = false; },
     draw(at) {
       const step = Math.min(at, this.steps - 1);
       if (step < 0) return;
       const look = this.look();
-      if (this.drawn) this.drawBody(look, this.shapes[Math.min(step, this.shapes.length - 1)]);
+      if (this.filming) this.drawFrame(this.frames[Math.floor(step / this.stride)]);
+      else if (this.drawn) this.drawBody(look, this.shapes[Math.min(step, this.shapes.length - 1)]);
       this.drawCurves(look, step);
       const now = Object.entries(this.curves).map(([name, values]) => `${name} ${values[step].toFixed(2)}`).join(" · ");
       this.said = this.ended && at >= this.steps ? `ended after ${this.steps} steps` : now;
+    },
+    drawFrame(frame) { // until it is there, the last one stays
+      if (!frame) return;
+      const [picture, row, rows] = frame, canvas = this.$refs.body;
+      const height = Math.round((canvas.clientWidth * rows) / picture.width);
+      const [pen, width] = fitted(canvas, height);
+      pen.drawImage(picture, 0, row * rows, picture.width, rows, 0, 0, width, height);
     },
     drawBody(look, shapes) {
       const canvas = this.$refs.body, height = Math.round(canvas.clientWidth * 0.56);

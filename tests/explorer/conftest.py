@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rsoup_lightning.modalities.control.film import NO_GL, gl_backend
 from tests.explorer.browsing import CHROMIUM, FLAGS, Watched, demo_run, served
 from tests.playing.conftest import run
 from tests.running import rsoup
@@ -23,6 +24,15 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="package")
+def backend() -> str:
+    """MuJoCo's name of an OpenGL that works here."""
+    name = gl_backend()
+    if name is None:
+        pytest.skip(NO_GL)
+    return name
 
 
 @pytest.fixture(scope="package")

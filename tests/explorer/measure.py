@@ -26,8 +26,10 @@ MOVE = """async ([weight, kind]) => {
     const mark = () => panel().querySelector(marks[kind]);
     const sign = () => (kind === "img" ? mark().src : mark().dataset.round), old = sign();
     const here = () => sign() !== old && { answer: () => rsoupAnswers["chosen λ"] !== "",
-        theatre: () => Number(mark().dataset.steps) > 0, img: () => !mark().classList.contains("old") }[kind]();
-    const whole = () => mark().dataset.ended === "true";
+        theatre: () => Number(mark().dataset[films ? "filmed" : "steps"]) > 0,
+        img: () => !mark().classList.contains("old") }[kind]();
+    const films = mark().dataset.filmed > 0;
+    const whole = () => mark().dataset.ended === "true" && (!films || mark().dataset.filmed >= mark().dataset.steps);
     const slider = document.querySelector("input[type=range]");
     const until = async (true_) => {
         while (!true_() && performance.now() - begun < 20000) await new Promise(requestAnimationFrame);

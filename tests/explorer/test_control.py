@@ -2,18 +2,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+pytest.importorskip("nicegui")
+
+from nicegui import Client, ui
+from nicegui.page import page
+
 from rsoup_lightning import Front
+from rsoup_lightning.explorer import control
 from rsoup_lightning.explorer.episodes import episode
+from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.showings import showing_of
+from rsoup_lightning.modalities.control.film import gl_backend
 from rsoup_lightning.playing.judging import Judge
 from tests.explorer.browsing import Watched, needs_browser
 
 ENDED = "() => [...document.querySelectorAll('.theatre')].filter((each) => each.dataset.ended === 'true').length === 3"
 
-
+FILMED = "() => [...document.querySelectorAll('.theatre')].every((each) => Number(each.dataset.filmed) >= 40)"
 SCORED = "() => [...document.querySelectorAll('.panel td')].filter((each) => each.textContent === 'risky').length === 3"
 
 
@@ -29,11 +39,25 @@ def test_an_episode_is_scored_as_evaluation_scores_it(run: Path, monkeypatch: py
     assert scores == {name: pytest.approx(values, rel=1e-6) for name, values in judge.scores(wanted).items()}
 
 
+def test_without_opengl_the_page_says_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "camera", lambda: None)
+    soup = Front.load(run).soup
+    with Client(page("/nowhere")) as client:
+        showing = showing_of(soup, Selection(soup.experts, {}))
+        showing.ask()
+        theatre: Any = showing.place("left")
+    said = [element.content for element in client.elements.values() if isinstance(element, ui.html)]
+    assert any("drawn as lines" in text and "libegl1" in text for text in said)
+    assert theatre.props["films"] is False
+
+
 @needs_browser
 def test_three_episodes_are_played_and_follow_lambda(acting: str, visit: Callable[..., Watched]) -> None:
     page = visit(acting).open("/run/run")
     page.wait_for_function(ENDED, timeout=60_000)
     page.wait_for_function(SCORED)
+    if gl_backend() is not None:
+        page.wait_for_function(FILMED)
     theatres = page.locator(".theatre")
     assert [theatres.nth(number).get_attribute("data-steps") for number in range(3)] == ["40"] * 3
     inked = (

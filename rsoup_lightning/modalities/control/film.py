@@ -25,6 +25,7 @@ FRAMES = 90
 STRIDE = 3  # simulator steps per frame, where there are more than ten a second
 SIZE = {"width": 320, "height": 240}  # of what MuJoCo draws; pictures of others are shrunk to that width
 GL_BACKENDS = ("egl", "osmesa")
+NO_GL = "no working OpenGL here; install libegl1 or libosmesa6"
 CHECK = "import mujoco; mujoco.GLContext(8, 8).make_current()"
 
 
@@ -63,7 +64,7 @@ def film_episode(
         return False
     backend = gl_backend()
     if backend is None and is_mujoco:
-        logger.warning("no films: no working OpenGL here; install libegl1 or libosmesa6")
+        logger.warning("no films: %s", NO_GL)
         return False
     observation, _ = env.reset(seed=seed)
     actions = []
