@@ -42,9 +42,9 @@ def demo_run(folder: Path, rewards: int) -> Path:
 
 
 @contextmanager
-def served(*arguments: object, **variables: str) -> Iterator[str]:
+def served(*arguments: object, program: str = "rsoup_lightning", **variables: str) -> Iterator[str]:
     """The address at which ``rsoup explore`` with these arguments and variables answers; it ends with the block."""
-    command = [sys.executable, "-m", "rsoup_lightning", "explore", *map(str, arguments), "--port", "0"]
+    command = [sys.executable, "-m", program, "explore", *map(str, arguments), "--port", "0"]
     server = subprocess.Popen(
         command, cwd=ROOT, env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

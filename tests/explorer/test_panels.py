@@ -1,25 +1,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rsoup_lightning.errors import SimulationError
-from tests.explorer.browsing import run_apart
+from tests.explorer.browsing import Watched, needs_browser, run_apart, served
 
 pytest.importorskip("nicegui")
 
 from nicegui import Client
 from nicegui.page import page
 
-from rsoup_lightning.explorer.mixing import Mix
+from rsoup_lightning import load
+from rsoup_lightning.explorer.mixing import Mix, in_words
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.panels import Panel
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import Showing
+from tests.explorer.counted import FILE
 
 
 class Seen:
@@ -110,3 +113,42 @@ async def _hurried() -> None:
 
 def test_of_twenty_moves_only_the_last_is_shown() -> None:
     run_apart(_hurried())
+
+
+HURRY = """async () => {
+    const slider = document.querySelector("input[type=range]"), answer = document.querySelectorAll(".answer")[1];
+    globalThis.shown = [];
+    new MutationObserver(() => { if (answer.dataset.ended === "true") shown.push(answer.textContent); })
+        .observe(answer, { attributeFilter: ["data-ended"] });
+    for (let move = 1; move <= 20; move++) {
+        slider.value = 0.1 + 0.04 * move;
+        slider.dispatchEvent(new Event("input"));
+        await new Promise((next) => setTimeout(next, 45));
+    }
+}"""
+ENDED = "() => [...document.querySelectorAll('.answer')].every((each) => each.dataset.ended === 'true')"
+
+
+@needs_browser
+def test_of_twenty_moves_within_a_second_only_the_last_is_answered(
+    written: Path, visit: Callable[..., Watched], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    with served(written, program="tests.explorer.counted", **{FILE: str(notes)}) as address:
+        watched = visit(address)
+        page = watched.open("/run/letters?at=early:0.9,late:0.1&prompt=the+big+cat")
+        page.locator(".answer").nth(2).wait_for(timeout=60_000)
+        page.wait_for_function(ENDED, timeout=60_000)
+        before = len(notes.read_text().splitlines())
+        page.evaluate(HURRY)
+        page.wait_for_function("() => shown.length")
+        shown = page.evaluate("() => shown")
+        watched.context.close()
+    last = {"early": 0.1, "late": 0.9}
+    assert shown == load(written).at(last).generate(["the big cat"], seed=0)
+    played = notes.read_text().splitlines()[before:]
+    others = [line for line in played if not line.endswith(in_words(last))]
+    assert {line.split()[0] for line in others} == {"piece"}  # none of them was written to its end,
+    assert played[: len(others)] == others  # nor anything of them once the last was begun
+    pieces = len(played) - len(others) - 1
+    assert len(others) < 19 * pieces / 2
