@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -191,6 +191,7 @@ def reward_statistics(
     rollouts: int,
     completions: int,
     seed: int,
+    constant: Container[str] = (),
 ) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of rewards over training rollouts of ``policy``.
 
@@ -201,9 +202,10 @@ def reward_statistics(
         rollouts: how many.
         completions: per prompt.
         seed: of the prompts and the sampling.
+        constant: rewards that may be the same for all rollouts; they keep their unit, as if it were their spread.
 
     Raises:
-        RewardError: a reward that is the same for all of them, and so has no scale.
+        RewardError: another reward that is the same for all of them, and so has no scale.
     """
     torch.manual_seed(seed)
     environment.begin(seed)
@@ -214,9 +216,10 @@ def reward_statistics(
     statistics = {}
     for name in rewards:
         values = torch.cat([per_row(scores[name]) for scores in played])
-        if equal_but_for_rounding(values):
+        alike = bool(equal_but_for_rounding(values))
+        if alike and name not in constant:
             raise RewardError(
                 f"reward {name!r} is {values[0]:.4g} for all of init's {len(values)} completions: no scale"
             )
-        statistics[name] = (values.double().mean().item(), values.double().std().item())
+        statistics[name] = (values.double().mean().item(), 1.0 if alike else values.double().std().item())
     return statistics

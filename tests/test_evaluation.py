@@ -137,3 +137,8 @@ def test_a_reward_without_spread_has_no_scale(point: PointFineTuner) -> None:
 
     with pytest.raises(RewardError, match=r"'same' is 0\.7 for all of init's 16 completions"):
         reward_statistics(point.environment, {"same": Same(1, 0)}, point.policy, rollouts=1, completions=2, seed=0)
+    rewards = {"same": Same(1, 0), "east": Near(1, 0)}  # as a guard that all of init's completions pass
+    found = reward_statistics(
+        point.environment, rewards, point.policy, rollouts=1, completions=2, seed=0, constant=["same", "east"]
+    )
+    assert found["same"] == pytest.approx((0.7, 1.0)) and found["east"][1] < 0.5

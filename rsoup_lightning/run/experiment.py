@@ -177,6 +177,7 @@ class Experiment:
                 rollouts=self.settings.normalise,
                 completions=module.algorithm.completions,
                 seed=self.seed,
+                constant=module.guards.guards.keys() - {*self.experts},
             )
             module.environment.close()
             write_json(file, statistics)

@@ -16,6 +16,9 @@ import yaml
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.guards import Guard
 from rsoup_lightning.merging import read_weights
+from rsoup_lightning.modalities.control import SimulatorEnvironment
+from rsoup_lightning.modalities.control.rewards import Info
+from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.validation import Validation, evaluating
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.running import POINT_RECIPE
@@ -40,6 +43,20 @@ def test_it_changes_nothing_of_the_training() -> None:
     alone = PointFineTuner(preference={"east": 1.0})
     quiet_trainer(max_epochs=4).fit(alone)
     assert torch.equal(trained(epochs=4, every=1)[1].policy.place, alone.policy.place)
+
+
+def test_it_changes_nothing_of_a_training_in_simulators() -> None:
+    weights = []
+    for callbacks in ([], [Validation(1)]):
+        torch.manual_seed(0)
+        environment = SimulatorEnvironment(
+            "tests.modalities.control.own:Signs-v0", num_envs=4, horizon=5, rollouts_per_epoch=3, eval_episodes=3
+        )
+        policy = environment.policy((8,))
+        module = RewardFineTuner(environment, policy, {"obeyed": Info("obeyed"), "left": Info("turns.left")})
+        quiet_trainer(max_epochs=3, callbacks=callbacks).fit(module)
+        weights.append(policy.weights())
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
 def test_the_best_is_kept() -> None:
