@@ -172,7 +172,7 @@ class Guards(nn.Module):
             missing = (self.limits - means) / self.spreads
             self.integrals, self.multipliers = losses.adapt_multipliers(self.integrals, missing, rates)
         logs = (("guard", means), ("multiplier", self.multipliers))
-        return {f"{what}/{name}": value for what, all in logs for name, value in zip(self.guards, all, strict=True)}
+        return {f"{what}/{name}": value for what, row in logs for name, value in zip(self.guards, row, strict=True)}
 
     def limits_from(self, init: Mapping[str, float]) -> dict[str, float]:
         """The limit of each guard where init has these mean rewards, as on a split of its own."""

@@ -71,12 +71,12 @@ class Validation(L.Callback):
         return self.history[self.best]
 
     def described(self) -> str:
-        """What is best, and how good it is, in a line."""
+        """What is best of a training that has ended, and how good it is, in a line."""
         kept = self.kept
         scores = ", ".join(f"{name} {score:.3g}" for name, score in kept["scores"].items())
         least = ", ".join(f"{name} by {lack:.2g}" for name, lack in kept["broken"].items())
         broken = f"; no evaluation holds every guard, this breaks {least} standard deviations" if least else ""
-        return f"the weights after {kept['epochs']} epochs (development split: {scores}{broken})"
+        return f"epoch {kept['epochs']} of {self.history[-1]['epochs']} (development split: {scores}{broken})"
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history, "best": self.best, "weights": self.weights}

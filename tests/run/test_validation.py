@@ -94,7 +94,7 @@ def test_of_those_that_break_a_guard_none_is_best_while_one_holds_it() -> None:
 def test_where_none_holds_the_one_that_lacks_least_is_best_and_said_so() -> None:
     validation, _ = trained(every=1, guards={"north": Guard(5.0, rate=1e-6)})
     assert validation.kept["epochs"] == 1
-    assert "after 1 epochs" in validation.described() and "no evaluation holds every guard" in validation.described()
+    assert "epoch 1 of 6" in validation.described() and "no evaluation holds every guard" in validation.described()
 
 
 def test_each_part_is_in_its_own_mode_again() -> None:
@@ -132,7 +132,7 @@ def test_a_stage_ends_with_the_best_and_records_which(
     record = json.loads((run / "stages/experts/east.json").read_text())
     best = next(entry for entry in record["validation"] if entry["epochs"] == record["kept"])
     assert 0 < record["kept"] < 6 and not best["broken"]
-    assert f"experts/east keeps the weights after {record['kept']} epochs" in capsys.readouterr().err
+    assert f"experts/east keeps epoch {record['kept']} of 6 (" in capsys.readouterr().err
     module = PointFineTuner(init_weights=str(run / "experts/east"))
     east = module.rewards["east"](module.environment.evaluate(module.policy, torch.arange(12, 24))).mean().item()
     assert best["scores"]["east"] == pytest.approx(east, abs=1e-6)
