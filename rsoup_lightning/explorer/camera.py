@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cache
 from multiprocessing import get_context
 from typing import Any
@@ -16,6 +17,8 @@ from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.painter import Subject, paint
 from rsoup_lightning.modalities.control.film import NO_GL, gl_backend
+
+FOLLOWING = "track"  # what models call a camera that follows their body
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +34,10 @@ class Camera:
     """
 
     def __init__(self, backend: str) -> None:
-        context = get_context("spawn")  # MuJoCo reads which OpenGL to use when it is imported
+        os.environ["MUJOCO_GL"] = backend  # which MuJoCo reads when it is imported: there, and no more here
+        context = get_context("spawn")
         self._painter, end = context.Pipe()
-        self.process = context.Process(target=paint, args=(end, backend), name="film", daemon=True)
+        self.process = context.Process(target=paint, args=(end,), name="film", daemon=True)
         self.process.start()
         end.close()  # so that it ends with this process, however that ends
         self._owner = Owner("film")
@@ -69,11 +73,16 @@ def camera() -> Camera | None:
 
 
 def subject_of(simulator: Any) -> Subject | None:
-    """What a camera sees of a simulator, by the camera that Gymnasium sees it by; None where it is not of MuJoCo."""
+    """What a camera sees of a simulator; None where it is not of MuJoCo.
+
+    Its model's camera that follows the body, where it has one: Gymnasium from 1.3 on stands still, and bodies run away.
+    """
     env = simulator.unwrapped
     if not isinstance(env, MujocoEnv):
         return None
     model = np.empty(mujoco.mj_sizeModel(env.model), np.uint8)
     mujoco.mj_saveModel(env.model, None, model)
-    renderer = env.mujoco_renderer
-    return Subject(model.tobytes(), renderer.camera_id, renderer.default_cam_config or {})
+    renderer, number = env.mujoco_renderer, env.mujoco_renderer.camera_id
+    if number < 0:
+        number = mujoco.mj_name2id(env.model, mujoco.mjtObj.mjOBJ_CAMERA, FOLLOWING)
+    return Subject(model.tobytes(), number, renderer.default_cam_config or {})

@@ -5,7 +5,6 @@ Notation: F frames, Q positions of the joints.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,17 +37,15 @@ class Subject:
     view: Mapping[str, Any] = field(hash=False)
 
 
-def paint(connection: Connection, backend: str) -> None:
+def paint(connection: Connection) -> None:
     """Answer each subject and its states ``[F, Q]`` with a :meth:`Painter.strip`, or with what went wrong, as a text.
 
     Args:
         connection: to who asks; it ends with it.
-        backend: MuJoCo's name of an OpenGL that works here.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks ends it
-    os.environ["MUJOCO_GL"] = backend  # before MuJoCo is imported
     painters: dict[Subject, Painter] = {}
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         while True:
             subject, states = connection.recv()
             try:

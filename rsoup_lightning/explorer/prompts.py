@@ -13,6 +13,8 @@ from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.playing.soup import Soup
 
 OFFERED = 40  # prompts to choose from
+OWN_PROMPT = "your own"
+"""What stands among the prompts of a run for one that is none of them."""
 
 
 class Prompts:
@@ -30,10 +32,8 @@ class Prompts:
     def build(self) -> None:
         """Build the fields: one to choose, and one to write."""
         if self._entries:
-            shown = self.entry.question if self.entry.question in self._entries else next(iter(self._entries))
-            self._choice = Field("a prompt of the run", shown, self._chosen, "choice", list(self._entries)).classes(
-                "grow"
-            )
+            options = [OWN_PROMPT, *self._entries]
+            self._choice = Field("a prompt of the run", self._option, self._chosen, "choice", options).classes("grow")
         self._own = Field("prompt", self._asked, self._written).classes("grow")
 
     def vary(self, number: int) -> None:
@@ -51,12 +51,19 @@ class Prompts:
     def _asked(self) -> str:
         return self._selection.asked.get("prompt") or next(iter(self._entries), "Hello")
 
+    @property
+    def _option(self) -> str:
+        return self._asked if self._asked in self._entries else OWN_PROMPT
+
     def _chosen(self, prompt: str) -> None:
-        self._own.show(prompt)
-        self._selection.ask(prompt=prompt)
+        if prompt != OWN_PROMPT:
+            self._own.show(prompt)
+            self._selection.ask(prompt=prompt)
 
     def _written(self, prompt: str) -> None:
         self._selection.ask(prompt=prompt.strip())
+        if self._entries:
+            self._choice.show(self._option)
 
 
 class PromptedShowing(Showing):

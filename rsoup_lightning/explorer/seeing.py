@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from rsoup_lightning.errors import PictureError, RSoupError
+from rsoup_lightning.explorer.elements import tag
 from rsoup_lightning.explorer.field import Field
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.picture import Picture
@@ -16,7 +17,7 @@ from rsoup_lightning.explorer.prompts import OFFERED
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.explorer.upload import Upload
-from rsoup_lightning.modalities.data import Box, Item
+from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 from rsoup_lightning.playing.soup import Soup
@@ -48,6 +49,7 @@ class SeeingShowing(Showing):
         except RSoupError:  # its data are not here
             self._items = []
         self._own: Image.Image | None = None
+        self._words: Field | None = None  # in which the question stands, where one is asked
 
     def ask(self) -> None:
         names = [_name(number, item) for number, item in enumerate(self._items)]
@@ -55,9 +57,11 @@ class SeeingShowing(Showing):
             number = self._number
             Field("a picture of the run", names[number], self._chosen, "choice", names).classes("grow")
         if not self._items or self._asks:
-            question = Field("question", self._question, lambda text: self.selection.ask(question=text.strip()))
-            question.classes("grow")
+            self._words = Field("question", self._question, lambda text: self.selection.ask(question=text.strip()))
+            self._words.classes("grow")
         Upload("or one of your own", self._uploaded)
+        if any(item.box for item in self._items):
+            tag("p", "Red is the box that was found, green the one that is wanted.", "small faint all")
 
     @property
     def _asks(self) -> bool:
@@ -90,6 +94,8 @@ class SeeingShowing(Showing):
     def _chosen(self, name: str) -> None:
         number = name.partition(":")[0]
         self.selection.ask(picture=str(int(number) - 1), question="")
+        if self._words:
+            self._words.show(self._question)
 
     def _uploaded(self, picture: Image.Image) -> None:
         self._own = picture
@@ -109,10 +115,7 @@ class SeeingShowing(Showing):
         picture = self._own if item.picture == OWN and self._own else self._data.picture(item.picture)
         (answer,) = self.soup.at(mix).describe([picture], [item.question])
         box = read_box(answer, self._data.bins)
-        yield self._with_box(picture, item.box, box) if box else picture, answer
-
-    def _with_box(self, picture: Image.Image, wanted: Box | None, given: Box) -> Image.Image:
-        return with_boxes(picture, wanted or given, given)
+        yield with_boxes(picture, item.box, box) if item.box or box else picture, answer
 
     def rollout(self, parts: Sequence[Any]) -> Rollout | None:
         item, (_, answer) = self._item, parts[-1]

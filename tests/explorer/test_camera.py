@@ -14,7 +14,8 @@ from rsoup_lightning.modalities.control.single import make_single
 from tests.explorer.browsing import run_apart
 
 
-def test_a_scene_is_filmed_until_its_process_dies(backend: str) -> None:
+def test_a_body_is_filmed_until_the_process_dies(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_GL", backend)  # to be put back
     env = make_single("Swimmer-v5", {})
     env.reset(seed=0)
     subject, made = subject_of(env), Camera(backend)

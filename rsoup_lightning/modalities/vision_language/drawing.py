@@ -11,8 +11,8 @@ WANTED, GIVEN = "#2ca02c", "#d62728"
 SMALLEST = 192  # pixels; lines on fewer hide what they surround
 
 
-def with_boxes(picture: Image, wanted: Box, given: Box | None) -> Image:
-    """A copy of a picture with the box that is wanted, in green, and the one that was given, if any, in red."""
+def with_boxes(picture: Image, wanted: Box | None, given: Box | None) -> Image:
+    """A copy of a picture with the box that is wanted, if any, in green, and the one that was given, if any, in red."""
     factor = max(1, -(-SMALLEST // max(picture.size)))
     copy = picture.resize((picture.width * factor, picture.height * factor), Resampling.NEAREST)
     draw = ImageDraw.Draw(copy)
