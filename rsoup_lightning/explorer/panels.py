@@ -124,6 +124,7 @@ class Panels:
         self._run, self._selection, self._showing_of, self._loaded = run, selection, showing_of, loaded
         self._panels: list[Panel] = []
         self._strip: Strip | None = None
+        self._left = False  # whether the visitor has gone
         with section("Played now"):
             self._status = Status()
             self._asked, self._row = box("asked"), box("panels")
@@ -138,6 +139,8 @@ class Panels:
             showing = await self._run.owner.do(lambda: self._showing_of(soup, self._selection))
         except RSoupError as error:
             self._status.wrong(str(error))
+            return
+        if self._left:
             return
         self._status.done()
         with self._asked:
@@ -189,6 +192,7 @@ class Panels:
         return panel
 
     def _stop(self) -> None:
+        self._left = True
         for playing in (*self._panels, self._strip):
             if playing:
                 playing.stop()

@@ -23,12 +23,16 @@ from rsoup_lightning.front.record import Record
 
 ENOUGH = 12  # choices, of which an interval begins to say something
 FILE = "choices.json"
+SIDES = "AB"
+ADDRESS = "prefers"
+"""What the address calls the choices: a letter for each, in the order of the pairs, which is always the same."""
 
 Pair = tuple[int, int]
 
 
 class Preferring:
-    """The section in which a visitor chooses between two policies until their preference is known.
+    """The section in which a visitor chooses between two policies until their preference is known; the address knows
+    what was chosen.
 
     Args:
         run: whose measured points are compared.
@@ -39,7 +43,7 @@ class Preferring:
     def __init__(self, run: Run, selection: Selection, showing: Showing) -> None:
         self._run, self._selection, self._showing = run, selection, showing
         self._pairs = compared_pairs(run.front.record)
-        self._choices: list[dict[str, Any]] = []
+        self._chosen = "".join(letter for letter in selection.asked.get(ADDRESS, "") if letter in SIDES)
         self._mixed: mixing.Mix | None = None
         self._panels: list[Panel] = []
         self._place = box("")
@@ -48,12 +52,14 @@ class Preferring:
                 "p", "Two results for the same question and the same chances. Nobody says which λ they are of.", "faint"
             )
             self._start = button("Begin", self._begin)
+        if self._chosen:
+            ui.timer(0, self._begin, once=True)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         self._start.set_visibility(False)
         with self._place:
             with box("panels two"):
-                for side, name in enumerate("AB"):
+                for side, name in enumerate(SIDES):
                     with box("side"):
                         self._panels.append(Panel(name, self._showing, self._run, lambda side=side: self._mix(side)))  # type: ignore[misc]
                         self._panels[-1].anonymous = True
@@ -68,34 +74,46 @@ class Preferring:
             self._command = command(command_to_pick(self._run.front.run))
             self._after.set_visibility(False)
         self._next()
+        if self._chosen:
+            await self._learn()
 
     @property
-    def _pair(self) -> Pair:
-        return self._pairs[len(self._choices) % len(self._pairs)]
+    def _choices(self) -> list[dict[str, Any]]:
+        """What was chosen, as ``pick --choices`` takes it."""
+        chosen = [self._pair(number)[:: 1 if side == SIDES[0] else -1] for number, side in enumerate(self._chosen)]
+        return [{"preferred": {"point": preferred}, "other": {"point": other}} for preferred, other in chosen]
+
+    def _pair(self, number: int) -> Pair:
+        return self._pairs[number % len(self._pairs)]
 
     def _mix(self, side: int) -> mixing.Mix:
-        weights = self._run.front.points[self._pair[side]]["coefficients"]
+        weights = self._run.front.points[self._pair(len(self._chosen))[side]]["coefficients"]
         return {name: weights.get(name, 0.0) for name in self._selection.experts}
 
     def _next(self) -> None:
-        self._showing.vary(len(self._choices))
+        count = len(self._chosen)
+        self._showing.vary(count)
         for panel in self._panels:
             panel.play()
-        left = ENOUGH - len(self._choices)
-        self._status.done(f"{len(self._choices)} choices so far" + (f"; {left} more tell enough" if left > 0 else ""))
+        left = f"; {ENOUGH - count} more tell enough" if count < ENOUGH else ""
+        self._status.done(f"{count} choices so far{left}")
 
     async def _chose(self, side: int) -> None:
-        preferred, other = self._pair if side == 0 else self._pair[::-1]
-        self._choices.append({"preferred": {"point": preferred}, "other": {"point": other}})
+        self._chosen += SIDES[side]
+        self._selection.note(**{ADDRESS: self._chosen})
         self._next()
-        choices = list(self._choices)
+        await self._learn()
+
+    async def _learn(self) -> None:
+        """Say what the choices tell so far."""
+        choices = self._choices
         try:
             chosen = await asyncio.to_thread(self._run.front.pick_by_choices, choices)
         except RSoupError as error:
             said, self._mixed = str(error), None
         else:
             said, self._mixed = learnt_in_words(chosen), mixing.whole(chosen.coefficients)
-        if len(choices) == len(self._choices):  # nobody has chosen again meanwhile
+        if len(choices) == len(self._chosen):  # nobody has chosen again meanwhile
             set_text(self._found, said)
             self._after.set_visibility(self._mixed is not None)
 

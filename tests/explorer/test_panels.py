@@ -18,7 +18,7 @@ from nicegui.page import page
 from rsoup_lightning import load
 from rsoup_lightning.explorer.mixing import Mix, in_words
 from rsoup_lightning.explorer.owner import Owner
-from rsoup_lightning.explorer.panels import Panel
+from rsoup_lightning.explorer.panels import Panel, Panels
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import Showing
@@ -93,6 +93,31 @@ def test_a_panel_that_fails_says_so_and_others_play(caplog: pytest.LogCaptureFix
     first, second = run_apart(_failing())
     assert "it has diverged" in first and "ZeroDivisionError: in somebody" in second
     assert "in somebody" in caplog.text  # with its place, for who mends it
+
+
+async def _left_while_loading() -> None:
+    selection, owner, loaded = Selection(["a", "b"], {}), Owner("model"), asyncio.Event()
+    run = Run("any", None, owner, owner)  # type: ignore[arg-type]
+    showing, asked = Counting(selection), []
+
+    async def soup() -> None:
+        asked.append(1)
+        await loaded.wait()
+
+    run.soup = soup  # type: ignore[method-assign, assignment]
+    with (client := Client(page("/nowhere"))):
+        panels = Panels(run, selection, lambda *_: showing, lambda _: asked.append(2))
+    beginning = asyncio.create_task(panels._begin())
+    await until(lambda: asked == [1])
+    client.delete()
+    loaded.set()
+    await beginning
+    owner.stop()
+    assert asked == [1] and showing.begun == 0
+
+
+def test_for_who_has_left_while_experts_were_loaded_nothing_plays() -> None:
+    run_apart(_left_while_loading())
 
 
 async def _hurried() -> None:

@@ -43,6 +43,9 @@ def test_a_dozen_choices_find_a_preference(
         page.get_by_role("button", name=f"{'A' if early[one] > early[other] else 'B'} is better").click()
         page.get_by_text(f"{number + 1} choices so far").wait_for()
     page.get_by_text("Your preference μ: early 1.00").wait_for()
+    again = visit(writing).open(page.url[len(writing.rstrip("/")) :])  # a link shows the same
+    again.get_by_text("12 choices so far").wait_for(timeout=60_000)
+    again.get_by_text("Your preference μ: early 1.00").wait_for()
     panel = page.get_by_role("article", name="A", exact=True)
     assert "late" not in (panel.text_content() or "")  # it keeps its λ to itself
     with page.expect_download() as saved:
@@ -52,7 +55,7 @@ def test_a_dozen_choices_find_a_preference(
     wanted = front.pick_by_choices(choices)
     assert len(choices) == 12 and wanted.preference["early"] > 0.99
     page.get_by_role("button", name="Take this λ").click()
-    page.wait_for_url("**at=*")
+    page.wait_for_url(lambda url: "at=early:0.5," not in url)
     mix = of_address(page.url.partition("at=")[2].partition("&")[0], front.experts)
     assert mix == pytest.approx(wanted.coefficients, abs=1e-4)
     command = page.locator("pre").filter(has_text="rsoup pick").text_content()
