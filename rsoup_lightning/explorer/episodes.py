@@ -19,6 +19,7 @@ from rsoup_lightning.modalities.control.simulators import SimulatorStep
 from rsoup_lightning.rollout import Rollout
 
 STEPS = 25  # of a part
+FIRST = 5  # of the first, so that something is seen soon
 FRAME_RATE = 10.0  # of film, in a second of the simulator's time
 DEFAULT_RATE = 20.0  # steps of a second, where the simulator does not say
 
@@ -56,7 +57,7 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
     Args:
         acting: one policy.
         seed: of the simulator.
-        steps: of a part.
+        steps: of a part; the first has five at most.
 
     Raises:
         SimulationError: the policy or the simulator has diverged.
@@ -68,6 +69,7 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
         rate = float(simulator.metadata.get("render_fps") or DEFAULT_RATE)
         ground, stride = body is not None and not body.lies, max(round(rate / FRAME_RATE), 1)
         part, over, recording = Part(rate, ground, stride=stride), False, _Recording()
+        wanted = min(steps, FIRST)
         while not over:
             action = acting.act(observation)
             result = simulator.step(action)
@@ -80,10 +82,10 @@ def episode(acting: Acting, seed: int, *, steps: int = STEPS) -> Iterator[Part]:
                 part.states.append(env.data.qpos.copy())
             for name, value in _curves(action, reward, info).items():
                 part.curves.setdefault(name, []).append(round(value, 4))
-            if over or len(next(iter(part.curves.values()))) == steps:
+            if over or len(next(iter(part.curves.values()))) == wanted:
                 part.ended, part.played = over, recording.played(observation) if over else None
                 yield part
-                part = Part(rate, ground, stride=stride)
+                part, wanted = Part(rate, ground, stride=stride), steps
     finally:
         simulator.close()
 

@@ -29,11 +29,9 @@ def _columns(parts: list[Part], name: str) -> list[float]:
 def test_an_episode_is_what_the_simulator_says() -> None:
     action = np.full(6, 0.5, np.float32)
     parts = list(episode(_acting("HalfCheetah-v5", lambda _: action, max_episode_steps=60), 3))
-    assert [len(part.shapes) for part in parts] == [25, 25, 10] and [part.ended for part in parts] == [
-        False,
-        False,
-        True,
-    ]
+    assert [len(part.shapes) for part in parts] == [5, 25, 25, 5]
+    assert [part.ended for part in parts] == [False, False, False, True]
+    assert [len(part.states) for part in parts] == [3, 12, 13, 2]  # of every second step, ten frames a second
     assert _columns(parts, EFFORT) == pytest.approx([1.5] * 60)
     env = gymnasium.make("HalfCheetah-v5")
     env.reset(seed=3)
