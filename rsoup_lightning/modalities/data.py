@@ -99,12 +99,14 @@ class Item:
         references: good answers, where there are any: captions, answers, or a box as text.
         question: what is asked of the picture; empty where a caption is wanted.
         box: where what the question names is, if that is the task.
+        styles: of each reference, how it is worded, such as name or look, where there are several ways; none: one way.
     """
 
     picture: str
     references: tuple[str, ...] = ()
     question: str = ""
     box: Box | None = None
+    styles: tuple[str, ...] = ()
 
 
 class PictureData(ABC):

@@ -12,6 +12,8 @@ TASK = Task(
         "rouge": "rsoup_lightning.modalities.vision_language.rewards:RougeL",
         "meteor": "rsoup_lightning.modalities.vision_language.rewards:Meteor",
         "cider": "rsoup_lightning.modalities.vision_language.rewards:CiderD",
+        "name": ("rsoup_lightning.modalities.vision_language.rewards:Meteor", {"style": "name"}),
+        "look": ("rsoup_lightning.modalities.vision_language.rewards:Meteor", {"style": "look"}),
     },
     recipe="captioning/emoji",
     install="pip install 'rsoup_lightning[vision,data]'",

@@ -12,27 +12,32 @@ from PIL.Image import Image
 from rsoup_lightning.errors import ConfigError, PictureError, check_at_least_one
 from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes
 from tasks.emoji.packaged import Emoji
-from tasks.emoji.scenes import Scene, draw_scene, share_name
+from tasks.emoji.scenes import MOST_THINGS, Scene, draw_scene, share_name
 from tasks.emoji.simple import simple_emojis
 
 
 class SceneData(PictureData):
-    """One item per scene. Each scene for evaluation shows at least one emoji that no scene for training shows or names,
-    and each for development one that neither does.
+    """One item per scene. Where emoji are held out, each scene for evaluation shows at least one that no scene for
+    training shows or names, and each for development one that neither does.
 
-    A scene depends on its split, its number, the seed, ``canvas`` and ``held_out`` alone, not on how many there are.
+    A scene depends on its split, its number, the seed, ``canvas``, ``kinds``, ``most_things`` and ``held_out`` alone,
+    not on how many there are.
 
     Args:
         train_size: number of scenes for training.
         eval_size: number of scenes for evaluation.
         dev_size: number of scenes to choose settings by; 0: none.
         canvas: width and height of a scene in pixels.
-        held_out: number of emoji, of about 470, that only scenes for evaluation show, and as many others only scenes
-            for development, if there are any; what shares a name with one of them is left out of training too.
+        held_out: number of emoji that only scenes for evaluation show, and as many others only scenes for development,
+            if there are any; what shares a name with one of them is left out of training too. With 0, what is new in
+            evaluation is the scene alone.
+        kinds: number of different emoji in all scenes; null: all that there are, about 470.
+        most_things: of a scene: 1 to 4.
         seed: which scenes.
 
     Raises:
-        ConfigError: a size below one, or a canvas of less than 32 pixels, where small emoji are not to be recognised.
+        ConfigError: a size below one, more things than fit, or a canvas of less than 32 pixels, where small emoji are
+            not to be recognised.
     """
 
     def __init__(
@@ -42,15 +47,23 @@ class SceneData(PictureData):
         dev_size: int = 0,
         canvas: int = 64,
         held_out: int = 50,
+        kinds: int | None = None,
+        most_things: int = MOST_THINGS,
         seed: int = 0,
     ) -> None:
         check_sizes(eval_size, dev_size, train_size)
-        check_at_least_one(held_out=held_out)
+        check_at_least_one(kinds=kinds)
+        if held_out < 0:
+            raise ConfigError(f"held_out is {held_out}: it must be at least 0")
+        if not 1 <= most_things <= MOST_THINGS:
+            raise ConfigError(f"most_things is {most_things}: scenes show 1 to {MOST_THINGS}")
         if canvas < 32:
             raise ConfigError(f"canvas is {canvas}: a scene needs at least 32 pixels")
         self.sizes: dict[Split, int] = {"train": train_size, "dev": dev_size, "eval": eval_size}
         self.canvas = canvas
         self.held_out = held_out
+        self.kinds = kinds
+        self.most_things = most_things
         self.seed = seed
         self._asked: dict[Split, tuple[Item, ...]] = {}
 
@@ -82,8 +95,8 @@ class SceneData(PictureData):
         split, _, number = name.partition("/")
         if split not in self.sizes or not number.isdecimal():
             raise PictureError(f"there is no picture {name!r}: names are such as train/0")
-        pools = self._pools
-        return draw_scene(Random(f"{self.seed}/{name}/scene"), pools.shown[split], pools.novel[split], self.canvas)
+        pools, random = self._pools, Random(f"{self.seed}/{name}/scene")
+        return draw_scene(random, pools.shown[split], pools.novel[split], self.canvas, self.most_things)
 
     def _item(self, split: Split, number: int) -> Item:
         name = f"{split}/{number}"
@@ -91,7 +104,7 @@ class SceneData(PictureData):
 
     @cached_property
     def _pools(self) -> Pools:
-        everything = simple_emojis()
+        everything = simple_emojis()[: self.kinds]
         held_out = everything[: self.held_out]
         dev = _without(everything, held_out)
         apart = dev[: self.held_out] if self.sizes["dev"] else ()

@@ -89,7 +89,9 @@ class Scene:
         return picture
 
 
-def draw_scene(random: Random, pool: Sequence[Emoji], novel: Sequence[Emoji] = (), canvas: int = 64) -> Scene:
+def draw_scene(
+    random: Random, pool: Sequence[Emoji], novel: Sequence[Emoji] = (), canvas: int = 64, most: int = MOST_THINGS
+) -> Scene:
     """A random scene.
 
     Args:
@@ -97,10 +99,11 @@ def draw_scene(random: Random, pool: Sequence[Emoji], novel: Sequence[Emoji] = (
         pool: emoji to show; no two that share a name are in one scene.
         novel: where there are any, at least one of these is shown.
         canvas: pixels per side.
+        most: things in a scene.
     """
     background = random.choice(tuple(BACKGROUNDS))
     shown = [random.choice(novel)] if novel else []
-    count = random.randint(1, MOST_THINGS)
+    count = random.randint(1, most)
     repeat = count > 1 and random.random() < REPEATED
     while len(shown) < count - repeat:
         emoji = random.choice(pool)

@@ -34,8 +34,8 @@ class PictureEnvironment(DataEnvironment):
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, ``picture [B]`` and ``id [B]``,
       the picture's and the item's number, and ``box [B, 4]`` where every item has one;
-    - as texts: ``question`` and ``prompt``, the same, ``answer``, ``references`` (a tuple each) and ``reference``, the
-      first of them.
+    - as texts: ``question`` and ``prompt``, the same, ``answer``, ``references`` and their ``styles`` (a tuple each)
+      and ``reference``, the first of them.
 
     Answers are sampled for training, and searched for over beams for evaluation.
 
@@ -166,6 +166,7 @@ class PictureEnvironment(DataEnvironment):
                 "prompt": [item.question for item in items],
                 "answer": self._said(answers),
                 "references": [item.references for item in items],
+                "styles": [item.styles for item in items],
                 "reference": [item.references[0] if item.references else "" for item in items],
             },
         )

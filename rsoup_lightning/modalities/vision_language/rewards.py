@@ -28,19 +28,28 @@ class PictureReward(RowReward):
 
 
 class CaptionReward(PictureReward):
-    """Scores answers by their references, one by one, with the words that evaluation counts too."""
+    """Scores answers by their references, one by one, with the words that evaluation counts too.
+
+    Args:
+        style: of the references to score by; null: all of them.
+    """
+
+    def __init__(self, style: str | None = None) -> None:
+        self.style = style
 
     def prepare(self, data: PictureData) -> None:
         """Look at the data before the first rollout: whether all items have references, and what else it needs.
 
         Raises:
-            RewardError: an item has none; names it.
+            RewardError: an item has none, or none of the style; names it.
         """
         for item in (item for split in SPLITS for item in data.items(split)):
-            if not any(text.strip() for text in item.references):
+            if not any(text.strip() for text in self._styled(item.references, item.styles)):
+                kind = "reference caption" if self.style is None else f"reference of style {self.style!r}"
+                have = f"; its styles are {', '.join(dict.fromkeys(item.styles))}" if item.styles else ""
                 raise RewardError(
-                    f"{item.picture}{item.question and f' ({item.question})'} has no reference caption, and "
-                    f"{type(self).__name__} needs one: give it one, or leave the item out"
+                    f"{item.picture}{item.question and f' ({item.question})'} has no {kind}, and "
+                    f"{type(self).__name__} needs one: give it one, or leave the item out{have}"
                 )
 
     def ratings(self, rollout: Rollout) -> list[float]:
@@ -49,16 +58,27 @@ class CaptionReward(PictureReward):
         Raises:
             RewardError: a row has no reference.
         """
-        rows = zip(rollout.texts["answer"], rollout.texts["references"], strict=True)
-        return [self.rate(captions.read(answer), _references(tuple(references))) for answer, references in rows]
+        rows = zip(rollout.texts["answer"], self._wanted(rollout), strict=True)
+        return [self.rate(captions.read(answer), _references(references)) for answer, references in rows]
 
     @abstractmethod
     def rate(self, answer: Caption, references: References) -> float:
         """The score of one answer, the larger the better; 0 for an empty one."""
 
     def inputs(self, rollout: Rollout) -> list[str]:
-        rows = zip(rollout.texts["answer"], rollout.texts["references"], strict=True)
+        rows = zip(rollout.texts["answer"], self._wanted(rollout), strict=True)
         return [" | ".join([answer, *references]) for answer, references in rows]
+
+    def _wanted(self, rollout: Rollout) -> list[tuple[str, ...]]:
+        references = [tuple(row) for row in rollout.texts["references"]]
+        if self.style is None:
+            return references
+        return [self._styled(row, styles) for row, styles in zip(references, rollout.texts["styles"], strict=True)]
+
+    def _styled(self, references: tuple[str, ...], styles: tuple[str, ...]) -> tuple[str, ...]:
+        if self.style is None:
+            return references
+        return tuple(text for text, style in zip(references, styles, strict=False) if style == self.style)
 
 
 class Bleu(CaptionReward):
@@ -66,9 +86,11 @@ class Bleu(CaptionReward):
 
     Args:
         order: the longest n-grams, in words: 1 to 4.
+        style: of the references to score by; null: all of them.
     """
 
-    def __init__(self, order: int = 1) -> None:
+    def __init__(self, order: int = 1, style: str | None = None) -> None:
+        super().__init__(style)
         if order not in range(1, 5):
             raise ConfigError(f"order is {order}: BLEU counts n-grams of 1 to 4 words")
         self.order = order
@@ -89,9 +111,11 @@ class Meteor(CaptionReward):
 
     Args:
         synonyms: match synonyms too, which needs the data of WordNet (see :func:`captions.wordnet_synonyms`).
+        style: of the references to score by; null: all of them.
     """
 
-    def __init__(self, synonyms: bool = False) -> None:
+    def __init__(self, synonyms: bool = False, style: str | None = None) -> None:
+        super().__init__(style)
         self._synonyms = captions.wordnet_synonyms() if synonyms else None
 
     def rate(self, answer: Caption, references: References) -> float:
@@ -102,10 +126,13 @@ class CiderD(CaptionReward):
     """CIDEr-D of one answer, from 0 to 10: n-grams that few pictures have count more.
 
     Args:
-        frequencies: a file of document frequencies; null counts those of the training split's references.
+        frequencies: a file of document frequencies; null counts those of the training split's references, of all
+            styles.
+        style: of the references to score by; null: all of them.
     """
 
-    def __init__(self, frequencies: str | None = None) -> None:
+    def __init__(self, frequencies: str | None = None, style: str | None = None) -> None:
+        super().__init__(style)
         self._frequencies = None if frequencies is None else DocumentFrequencies.load(user_path(frequencies))
 
     def prepare(self, data: PictureData) -> None:
@@ -120,6 +147,26 @@ class CiderD(CaptionReward):
         if self._frequencies is None:
             raise RewardError("CiderD has no document frequencies: give it a file, or call prepare(data) first")
         return captions.cider_d(answer, references, self._frequencies)
+
+
+class Accuracy(CaptionReward):
+    """1 where an answer is one of the references, word by word as metrics of captions read them, and 0 elsewhere.
+
+    Args:
+        wrong: what any other answer gets instead of 0, such as -1: saying something false is then worse than nothing.
+        nothing: the answer that says nothing, such as "not sure"; it gets 0.
+        style: of the references to score by; null: all of them.
+    """
+
+    def __init__(self, wrong: float = 0.0, nothing: str = "", style: str | None = None) -> None:
+        super().__init__(style)
+        self.wrong = wrong
+        self._nothing = captions.read(nothing).words
+
+    def rate(self, answer: Caption, references: References) -> float:
+        if any(answer.words == reference.words for reference in references.captions):
+            return 1.0
+        return 0.0 if answer.words in ((), self._nothing) else self.wrong
 
 
 class BoxHit(PictureReward):

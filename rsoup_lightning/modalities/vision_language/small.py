@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from itertools import repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.data import Item, PictureData
 from rsoup_lightning.modalities.pictures import as_bytes
@@ -44,6 +45,8 @@ class SmallCoCa(CaptionerSource):
         context: the most tokens of a row: start, question, answer and end.
         shift: pixels by which pictures are moved at random; where the answer is a place, 0.
         label_smoothing: of the cross-entropy.
+        styles: of a reference of a style, how often it is read in pre-training for each time that one of a style that
+            is not given is.
         pretraining: how it is trained.
     """
 
@@ -57,8 +60,10 @@ class SmallCoCa(CaptionerSource):
         context: int = 16,
         shift: int = 4,
         label_smoothing: float = 0.1,
+        styles: dict[str, int] | None = None,
         pretraining: Pretraining = Pretraining(),  # noqa: B008  # a constant: nobody changes it
     ) -> None:
+        check_at_least_one(**(styles or {}))
         if width % HEAD or image_size % patch_size:
             raise ConfigError(
                 f"width {width} must be a multiple of {HEAD}, and image_size {image_size} of patch_size {patch_size}"
@@ -71,6 +76,7 @@ class SmallCoCa(CaptionerSource):
         self.context = context
         self.shift = shift
         self.label_smoothing = label_smoothing
+        self.styles = styles or {}
         self.pretraining = pretraining
 
     def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
@@ -114,7 +120,7 @@ class SmallCoCa(CaptionerSource):
         return _centred(as_bytes(picture, self.image_size))
 
     def _settings(self, data: PictureData, items: Sequence[Item]) -> dict[str, Any]:
-        seen = [(item.picture, item.question, item.references) for item in items]
+        seen = [(item.picture, item.question, item.references, item.styles) for item in items]
         own = {name: value for name, value in vars(self).items() if name != "pretraining"}
         return {
             **own,
@@ -132,7 +138,7 @@ class SmallCoCa(CaptionerSource):
             raise ConfigError(f"{type(data).__name__} has no picture with references to pre-train on: give it some")
         pixels = torch.stack([as_bytes(picture, self.image_size) for picture in seen.values()])
         place = {name: number for number, name in enumerate(seen)}
-        pairs = [(item, reference) for item in items if item.picture in seen for reference in item.references]
+        pairs = [(item, reference) for item in items if item.picture in seen for reference in self._read(item)]
         shown = torch.tensor([place[item.picture] for item, _ in pairs])
         rows = [self._row(vocabulary, item.question, reference) for item, reference in pairs]
         tokens, targets = (torch.tensor(column) for column in zip(*rows, strict=True))
@@ -143,6 +149,11 @@ class SmallCoCa(CaptionerSource):
             pretrain(model, loss, len(pairs), self.pretraining, "pre-training of a small CoCa")
         save_file(model.state_dict(), folder / MODEL)
         vocabulary.save(folder / WORDS)
+
+    def _read(self, item: Item) -> Iterator[str]:
+        """References, each as often as its style is to be read."""
+        for reference, style in zip_longest(item.references, item.styles, fillvalue=""):
+            yield from repeat(reference, self.styles.get(style, 1))
 
     def _row(self, vocabulary: WordVocabulary, question: str, reference: str) -> tuple[list[int], list[int]]:
         """Tokens to read, and at each the one to write; 0, which is not a target, at those of the question."""

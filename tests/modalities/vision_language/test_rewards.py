@@ -9,20 +9,33 @@ import torch
 from rsoup_lightning import captions
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.data import Box, Item
-from rsoup_lightning.modalities.vision_language.rewards import Bleu, BoxHit, CaptionReward, CiderD, Meteor, RougeL
+from rsoup_lightning.modalities.vision_language.rewards import (
+    Accuracy,
+    Bleu,
+    BoxHit,
+    CaptionReward,
+    CiderD,
+    Meteor,
+    RougeL,
+)
 from rsoup_lightning.rollout import Rollout
 from tests.modalities.vision_language.tiny import Given, Squares
 
 REFERENCES = ("a red square", "red")
 
 
-def rollout(*answers: str, references: tuple[str, ...] = REFERENCES, boxes: list[Box] | None = None) -> Rollout:
+def rollout(
+    *answers: str,
+    references: tuple[str, ...] = REFERENCES,
+    styles: tuple[str, ...] = (),
+    boxes: list[Box] | None = None,
+) -> Rollout:
     count = len(answers)
     return Rollout(
         torch.zeros(count, 2),
         torch.ones(count, 2, dtype=torch.bool),
         context={} if boxes is None else {"box": torch.tensor(boxes)},
-        texts={"answer": list(answers), "references": [references] * count},
+        texts={"answer": list(answers), "references": [references] * count, "styles": [styles] * count},
     )
 
 
@@ -42,6 +55,28 @@ def test_each_is_its_metric_of_one_sample() -> None:
         given = reward(rollout(*answers))
         assert torch.equal(given, expected)
         assert given[0] == given.max() > given[2] >= given[3] == 0
+
+
+@pytest.mark.parametrize("kind", [Accuracy, Bleu, CiderD, Meteor, RougeL])
+def test_a_style_leaves_the_references_of_others_out(kind: type[CaptionReward]) -> None:
+    items = [Item("one", ("red", "a square"), styles=("colour", "shape")), Item("two", ("blue",), styles=("colour",))]
+    colour, shape = kind(style="colour"), kind(style="shape")
+    colour.prepare(Given(items))
+    made = rollout("red", "a square", references=items[0].references, styles=items[0].styles)
+    assert colour.inputs(made) == ["red | red", "a square | red"]
+    right, wrong = colour(made).tolist()
+    assert right > 0.4 and wrong == pytest.approx(0)
+    with pytest.raises(
+        RewardError, match=rf"two has no reference of style 'shape', and {kind.__name__} .*; its styles are colour$"
+    ):
+        shape.prepare(Given(items))
+
+
+def test_what_a_wrong_answer_costs_and_one_that_says_nothing_does_not() -> None:
+    made = rollout("Red.", "a red", "not sure", "", references=("red", "a red square"))
+    assert Accuracy()(made).tolist() == [1, 0, 0, 0]
+    assert Accuracy(wrong=-2, nothing="not sure")(made).tolist() == [1, -2, 0, 0]
+    assert Accuracy(wrong=-2)(made).tolist() == [1, -2, -2, 0]
 
 
 def test_people_see_the_answer_and_the_references() -> None:

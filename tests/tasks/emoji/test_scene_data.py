@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from rsoup_lightning.modalities.data import Item
+from rsoup_lightning.modalities.data import SPLITS, Item
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene
@@ -36,6 +36,14 @@ def test_scenes_for_development_show_what_no_others_do() -> None:
     assert data.items("eval") == Shown(eval_size=100).items("eval") and Shown().items("dev") == ()
 
 
+def test_few_kinds_and_few_things() -> None:
+    data = Shown(train_size=300, eval_size=300, dev_size=300, kinds=25, held_out=0, most_things=2)
+    kinds = {emoji.name for emoji in simple_emojis()[:25]}
+    for split in SPLITS:
+        assert {name for item in data.items(split) for name in item.references} == kinds
+        assert {len(item.references) for item in data.items(split)} == {1, 2}
+
+
 def test_a_scene_is_of_its_split_number_and_seed_alone() -> None:
     few, many = Shown(train_size=5), Shown(train_size=10, eval_size=7)
     assert many.items("train")[:5] == few.items("train")
@@ -52,5 +60,11 @@ def test_impossible_scenes() -> None:
         Shown(canvas=16)
     with pytest.raises(ConfigError, match="held_out takes 460 of"):
         Shown(held_out=460).items("train")
-    with pytest.raises(ConfigError, match="held_out is 0"):
-        Shown(held_out=0)
+    with pytest.raises(ConfigError, match="held_out is -1: it must be at least 0"):
+        Shown(held_out=-1)
+    with pytest.raises(ConfigError, match="kinds is 0"):
+        Shown(kinds=0)
+    with pytest.raises(ConfigError, match="held_out takes 15 of 30 emoji"):
+        Shown(held_out=15, kinds=30).items("train")
+    with pytest.raises(ConfigError, match="most_things is 5: scenes show 1 to 4"):
+        Shown(most_things=5)
