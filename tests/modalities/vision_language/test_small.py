@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.coca import following_logits, picture_features
-from rsoup_lightning.modalities.vision_language.small import _moved
+from rsoup_lightning.modalities.vision_language.small import SmallCoCa, _moved
 from rsoup_lightning.modalities.vision_language.vocabulary import WordVocabulary
 from tests.modalities.vision_language.tiny import COLOURS, Given, Squares, small
 
@@ -131,3 +131,12 @@ def test_a_split_with_other_words() -> None:
 
     with pytest.raises(ConfigError, match=r"answers to 1 of 1 items hold words .* such as ein, hund: its words are"):
         small().load(Mixed())
+
+
+def test_a_style_is_read_as_often_as_the_recipe_says() -> None:
+    item = Item("one", ("red", "a square", "a red square"), styles=("colour", "shape", "both"))
+    read = SmallCoCa(styles={"colour": 3, "both": 2})._read
+    assert [*read(item)] == ["red"] * 3 + ["a square"] + ["a red square"] * 2
+    assert [*read(Item("two", ("blue", "a car")))] == ["blue", "a car"]
+    with pytest.raises(ConfigError, match="shape is 0"):
+        SmallCoCa(styles={"shape": 0})
