@@ -16,6 +16,7 @@ from rsoup_lightning.errors import ConfigError, RSoupError, RSoupWarning, Unknow
 COMMANDS = {
     "tasks": "list the registered tasks: rewards, environments, default recipe",
     "soup": "init, one expert per reward, λ sweep, report; run again to resume",
+    "stage": "one stage of a run, from its folder alone, for clusters of your own",
     "merge": "merge experts you already have: checkpoints, model folders, adapters",
     "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
     "serve": "a soup over HTTP by OpenAI's interface, every request at its own λ",

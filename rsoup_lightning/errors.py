@@ -71,6 +71,10 @@ class RunFolderError(RSoupError):
     """A run folder that belongs to another configuration or is not readable."""
 
 
+class StageError(RSoupError):
+    """A stage of a run that could not be computed."""
+
+
 class FrontError(RSoupError):
     """A front that is damaged, not finite, of another schema, or lacks what is asked of it."""
 

@@ -29,12 +29,14 @@ class Scores:
     """What one policy scored.
 
     Attributes:
-        rewards: ``{name: [S]}`` per completion, in the order of the evaluation entries.
+        ids: ``[S]`` of the evaluation entries, in order.
+        rewards: ``{name: [S]}`` per completion, in that order.
         shown: the first few things it produced.
         steps: how many steps (simulator steps, tokens) the evaluation took.
         metrics: ``{name: [S] or [1]}`` of the user's own metrics.
     """
 
+    ids: Tensor
     rewards: dict[str, Tensor]
     shown: list[Shown]
     steps: int
@@ -174,6 +176,7 @@ def evaluate(
                 metric[name].update(ids[member], scores[name][member])
     return [
         Scores(
+            next(iter(scored[member].values())).entries(),
             {name: metric.gathered() for name, metric in scored[member].items()},
             shown[member],
             int(steps[member]),

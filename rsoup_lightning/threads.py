@@ -26,4 +26,9 @@ def cores() -> int:
 
     Threads that share a core and wait for each other cost more than they bring.
     """
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return len(core_numbers())
+
+
+def core_numbers() -> list[int]:
+    """The numbers of those cores."""
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [*range(os.cpu_count() or 1)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from rsoup_lightning.commands.recipe_command import read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
+from rsoup_lightning.run.launchers import launch_of
 from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
@@ -23,7 +24,8 @@ def soup_command(arguments: list[str]) -> int:
         run_dir = user_path(config.pop("run_dir") or f"runs/{run_name(line.task, line.recipes)}")
         seeds = check_seeds(config.pop("seeds") or [config.seed_everything])
         config.pop("config")
-        record = run_soup(Recipe.resolve(line.task, parser, config), run_dir, seeds)
+        launch = launch_of(config.pop("launcher"), config.pop("workers"))
+        record = run_soup(Recipe.resolve(line.task, parser, config), run_dir, seeds, launch)
         on_stderr(_closing(run_dir, record))
     return 0
 

@@ -46,6 +46,11 @@ class CompletionScores(Metric):
         with self.sync_context(should_sync=self._to_sync, dist_sync_fn=self.dist_sync_fn):
             return self.ordered(self._cat(self.ids), self._cat(self.scores))
 
+    def entries(self) -> Tensor:
+        """``[S]`` the ids of those completions, in order."""
+        with self.sync_context(should_sync=self._to_sync, dist_sync_fn=self.dist_sync_fn):
+            return self._cat(self.ids).unique()
+
     @staticmethod
     def ordered(ids: Tensor, scores: Tensor) -> Tensor:
         """``[S]`` scores sorted by id, the first of equal ids kept."""

@@ -6,13 +6,12 @@ Notation: R rewards, E experts, S completions of the evaluation (paired: the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rsoup_lightning.environment import Shown
 from rsoup_lightning.errors import CoefficientError, FrontError, UnknownNameError
 from rsoup_lightning.front import geometry as fronts
 from rsoup_lightning.front.collapse import collapsed
@@ -34,14 +33,12 @@ class Point:
         coefficients: λ per expert, or None where it is no merge of experts.
         preference: μ it was trained on, or None where it was not trained on one.
         scores: ``{reward: [S]}`` scores per completion.
-        shown: things it produced, to look at.
     """
 
     kind: Kind
     coefficients: dict[str, float] | None
     preference: dict[str, float] | None
     scores: dict[str, Array]
-    shown: list[Shown] = field(default_factory=list)
 
     def record(self) -> Record:
         """As an entry of ``points`` in front.json."""

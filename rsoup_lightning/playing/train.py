@@ -14,10 +14,11 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.registry import find_recipe
+from rsoup_lightning.run.launchers import LauncherName, launch_of
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser, run_name
+from rsoup_lightning.run.recipe import NOT_OF_RECIPES, Recipe, fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 
@@ -28,6 +29,8 @@ def soup(
     seeds: Sequence[int] | None = None,
     overrides: Mapping[str, Any] | None = None,
     metrics: Mapping[str, OwnMetric] | None = None,
+    launcher: LauncherName = "here",
+    workers: int | None = None,
 ) -> Front:
     """Run a whole soup: init, one expert per reward, λ sweep, MORL, report; the same call again goes on or reads it.
 
@@ -43,6 +46,8 @@ def soup(
         metrics: name to a metric of your own, whose scores stand beside the rewards' in the front: a function of
             prompts and outputs (texts, images) that gives a number for each, or a torchmetrics ``Metric`` that is
             updated with the two.
+        launcher: who computes the stages: "here", this process, one after another; "local", processes on this machine.
+        workers: how many processes; default: one per GPU, or per core.
 
     Raises:
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
@@ -59,12 +64,13 @@ def soup(
     parser = recipe_parser(None if make else fine_tuner_class(task))
     with ours(), chdir(place):
         config = parser.parse_object(content)
-    for key in ("config", "run_dir", "seeds"):
+    for key in NOT_OF_RECIPES:
         config.pop(key)
+    launch = launch_of(launcher, workers)
     folder = user_path(str(run_dir or f"runs/{name}"))
     with quiet(), listening(on_stderr):
         resolved = Recipe.resolve(task, parser, config, make, metrics)
-        run_soup(resolved, folder, check_seeds(seeds or [config.seed_everything]))
+        run_soup(resolved, folder, check_seeds(seeds or [config.seed_everything]), launch)
     return Front.load(folder, make)
 
 

@@ -17,17 +17,16 @@ from rsoup_lightning.front.results import Point
 REWRITE = "delete front.json of that run, and the command that wrote it evaluates again"
 
 
-def write_shown(folder: Path, points: Sequence[Point], films: Mapping[int, str]) -> None:
-    """Write one JSON file per point, by its index, and the pictures among what it shows.
+def write_shown(folder: Path, shown: Sequence[Sequence[Mapping[str, Any]]], films: Mapping[int, str]) -> None:
+    """Write one JSON file per point, by its index.
 
     Args:
         folder: where to.
-        points: of a front.
+        shown: of each point of a front, as of :func:`as_json`.
         films: by the index of their point, the names of films that lie in the folder already.
     """
-    for index, point in enumerate(points):
-        shown = [as_json(each, folder) for each in point.shown]
-        write_json(folder / f"{index:03d}.json", {"shown": shown, "film": films.get(index, "")})
+    for index, entries in enumerate(shown):
+        write_json(folder / f"{index:03d}.json", {"shown": list(entries), "film": films.get(index, "")})
 
 
 def read_shown(folder: Path, index: int) -> dict[str, Any]:

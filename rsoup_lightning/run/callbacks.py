@@ -147,7 +147,8 @@ class SoupCallback(L.Callback):
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
         scores = benchmark_soups(module, self._weights(module), self.coefficients, batches, names=list(self.experts))
-        self.points = [soup_point(self.experts, c, s) for c, s in zip(self.coefficients, scores, strict=True)]
+        pairs = zip(self.coefficients, scores, strict=True)
+        self.points = [soup_point(self.experts, point, as_numpy(each.values)) for point, each in pairs]
         if self.output and trainer.is_global_zero:
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
             names, task = list(self.experts), type(module).__name__
@@ -160,12 +161,12 @@ class SoupCallback(L.Callback):
         return [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
 
 
-def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: Scores) -> Point:
-    """An evaluated λ; one-hot λ are experts."""
+def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: dict[str, Any]) -> Point:
+    """An evaluated λ with its scores ``{reward: [S]}``; one-hot λ are experts."""
     weights = dict(zip(experts, coefficients, strict=True))
     kind: Kind = "expert" if 1.0 in coefficients else "soup"
     preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
-    return Point(kind, weights, preference, as_numpy(scores.values), scores.shown)
+    return Point(kind, weights, preference, scores)
 
 
 def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:

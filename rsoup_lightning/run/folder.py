@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,42 +12,51 @@ from uuid import uuid4
 
 import yaml
 
-from rsoup_lightning.errors import RunFolderError
-from rsoup_lightning.files import read_json, write_json, write_text
+from rsoup_lightning.errors import FrontError, RunFolderError
+from rsoup_lightning.files import read_json, sha256, write_json, write_text
+from rsoup_lightning.front.record import Record, read_record
+from rsoup_lightning.merging import read_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
 from rsoup_lightning.run.lock import only_process
-from rsoup_lightning.run.stages import is_record
+from rsoup_lightning.run.stages import FRONT, is_record, is_training
 
 
 class RunFolder:
     """The state of one run on disk: ``config.yaml`` says what it is, and each finished stage has its record.
 
-    Use :func:`opened`, which keeps other processes out.
+    :func:`opened` claims it and keeps other drivers out; those who compute its stages come in without.
 
     Args:
-        path: the folder; made if absent.
-        config: the resolved configuration.
-        about: versions, seed and device, for run.json of a new run.
-
-    Raises:
-        RunFolderError: the folder holds a run of another configuration (says what differs), or other files; or a file
-            that the configuration names is not what it was when the run began.
+        path: the folder.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        claim(path, config)
-        for leftover in path.rglob(".*.tmp"):  # of a run that was killed while it wrote
+
+    def begin(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, str]:
+        """Make it the folder of a run, or go on with the run that it holds.
+
+        Args:
+            config: the resolved configuration.
+            about: versions, seed and device, for run.json of a new run.
+
+        Returns:
+            Packages that differ from those the run began with: what follows may not equal an uninterrupted run.
+
+        Raises:
+            RunFolderError: the folder holds a run of another configuration (says what differs), or other files; or a
+                file that the configuration names is not what it was when the run began.
+        """
+        claim(self.path, config)
+        for leftover in self.path.rglob(".*.tmp"):  # of a run that was killed while it wrote
             leftover.unlink()
         if not self._file.exists():
             write_json(self._file, {"id": uuid4().hex, **about, "inputs": {}})
         before = self._read()["versions"]
-        self.changed_versions = {
-            name: f"{before.get(name)} -> {now}" for name, now in about["versions"].items() if before.get(name) != now
-        }
-        """Packages that differ from those the run began with: what follows may not equal an uninterrupted run."""
         self._check_inputs(config)
+        now = about["versions"].items()
+        return {name: f"{before.get(name)} -> {here}" for name, here in now if before.get(name) != here}
 
     def _check_inputs(self, config: Mapping[str, Any]) -> None:
         """Require that models and data are what they were when the run began; remember those that are new here."""
@@ -81,7 +90,8 @@ class RunFolder:
         """What tells this run from all others, also from an earlier one in the same place."""
         return self._read()["id"]
 
-    def _record(self, name: str) -> Path:
+    def record_of(self, name: str) -> Path:
+        """The file that says of a stage that it is finished."""
         return self.path / "stages" / f"{name}.json"
 
     def stage(self, name: str) -> dict[str, Any]:
@@ -90,23 +100,48 @@ class RunFolder:
         Raises:
             RunFolderError: it is not finished, or its record is damaged.
         """
-        file, cure = self._record(name), "delete it, and the stage is trained anew"
+        file, cure = self.record_of(name), "delete it, and the stage is trained anew"
         record = read_json(file, cure)
         if not is_record(record):
             raise RunFolderError(f"{file} is not a record of a training: {cure}")
         return record
 
-    def front(self) -> str:
-        """The hash of the front.json that the sweep wrote.
+    def front(self) -> Record | None:
+        """The content of front.json; None where it is not written, or was deleted to have all λ evaluated anew.
 
         Raises:
-            RunFolderError: its record is damaged.
+            FrontError: it is damaged, or not what was written.
+            RunFolderError: the record of what was written is damaged.
         """
-        file, cure = self._record("sweep"), "delete it, and all λ are evaluated anew"
-        record = read_json(file, cure)
+        file, cure = self.path / "front.json", "delete it, and all λ are evaluated anew"
+        if not (self.is_recorded(FRONT) and file.exists()):
+            return None
+        record = read_json(self.record_of(FRONT), cure)
         if not isinstance(record, dict) or not isinstance(record.get("front"), str):
-            raise RunFolderError(f"{file} is not a record of a sweep: {cure}")
-        return record["front"]
+            raise RunFolderError(f"{self.record_of(FRONT)} is not a record of a front: {cure}")
+        front = read_record(file)
+        if record["front"] != sha256(file):
+            raise FrontError(
+                f"{file} has changed since it was written: delete it, and the same command evaluates anew without "
+                "training"
+            )
+        return front
+
+    def finished(self, stages: Iterable[str]) -> list[str]:
+        """Those of a run's stages that are; weights are read, so that damage is reported before hours of others.
+
+        Raises:
+            WeightsError: weights are damaged.
+            FrontError: as of :meth:`front`.
+        """
+        trainings = [stage for stage in stages if is_training(stage)]
+        trained = [stage for stage in trainings if self.is_done(stage)]
+        for stage in trained:
+            read_weights(self.path / stage)
+        if trained == trainings and self.front() is not None:
+            return list(stages)
+        others = [stage for stage in stages if stage != FRONT and stage not in trainings]
+        return trained + [stage for stage in others if self.is_recorded(stage)]
 
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
@@ -114,15 +149,27 @@ class RunFolder:
 
     def is_recorded(self, name: str) -> bool:
         """Whether a stage was recorded as finished."""
-        return self._record(name).exists()
+        return self.record_of(name).exists()
 
     def finish(self, name: str, record: Mapping[str, Any]) -> None:
         """Record a stage as finished."""
-        write_json(self._record(name), record)
+        write_json(self.record_of(name), record)
 
     def forget(self, name: str) -> None:
-        """Count a stage as not finished."""
-        self._record(name).unlink(missing_ok=True)
+        """Count a stage as not finished, and so its parts."""
+        self.record_of(name).unlink(missing_ok=True)
+        for part in (self.path / "stages" / name).glob("*.json"):
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def only_worker(self, name: str) -> Iterator[None]:
+        """This process alone computes a stage inside the block.
+
+        Raises:
+            RunFolderError: another one, or this one, computes it already.
+        """
+        with only_process(self.path / WORKERS / name):
+            yield
 
 
 def _is_state(value: Any) -> bool:
@@ -132,15 +179,18 @@ def _is_state(value: Any) -> bool:
 
 
 @contextmanager
-def opened(path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[RunFolder]:
-    """A :class:`RunFolder` that is this process's alone inside the block.
+def opened(
+    path: Path, config: Mapping[str, Any], about: Mapping[str, Any]
+) -> Iterator[tuple[RunFolder, dict[str, str]]]:
+    """A :class:`RunFolder` that has begun, and no other driver's, inside the block; with packages that have changed.
 
     Raises:
-        RunFolderError: as of :class:`RunFolder`, or another process is in it.
+        RunFolderError: as of :meth:`RunFolder.begin`, or another process is in it.
     """
     _check_free(path)  # before the lock, which would be a file of ours in another's folder
     with only_process(path):
-        yield RunFolder(path, config, about)
+        folder = RunFolder(path)
+        yield folder, folder.begin(config, about)
 
 
 def claim(path: Path, config: Mapping[str, Any]) -> None:
@@ -176,6 +226,9 @@ def _check_free(path: Path) -> None:
     if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
         raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
 
+
+WORKERS = ".workers"
+"""The folder of locks and logs of those who compute stages."""
 
 PACKAGES = (
     "rsoup_lightning",

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import lightning as L
 from rich.console import Console
@@ -15,6 +15,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 LIBRARY = logging.getLogger("rsoup_lightning")
 NOTE_EVERY = 30.0  # seconds between lines where the output is not a terminal
+
+
+class StageProgress(Protocol):
+    """Where stages show how they go."""
+
+    def stage(self, name: str, total: int) -> None:
+        """A new stage of ``total`` epochs begins."""
+
+    def skip(self, epochs: int) -> None:
+        """Epochs that an earlier run has done already."""
+
+    def advance(self, epochs: float, note: str) -> None:
+        """A part of an epoch is done."""
+
+    def say(self, line: str) -> None:
+        """Print a line."""
 
 
 class RunProgress:
@@ -110,9 +126,9 @@ class _Lines(logging.Handler):
 
 
 class ProgressCallback(L.Callback):
-    """Moves a :class:`RunProgress` as a training goes on."""
+    """Moves a :class:`StageProgress` as a training goes on."""
 
-    def __init__(self, progress: RunProgress) -> None:
+    def __init__(self, progress: StageProgress) -> None:
         self.progress = progress
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -7,7 +7,7 @@ from contextlib import chdir
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -21,10 +21,14 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
+from rsoup_lightning.run.launchers import LAUNCHERS
 from rsoup_lightning.run.logs import Place
-from rsoup_lightning.run.parsing import check_values, ours
+from rsoup_lightning.run.parsing import check_values, ours, read_recipe
 from rsoup_lightning.run.settings import SoupSettings, check_settings
 from rsoup_lightning.run.trainer_settings import SILENT, SOUP, check_interval, check_soup_callbacks, settle_soup_trainer
+
+NOT_OF_RECIPES = ("config", "run_dir", "seeds", "launcher", "workers")
+"""Options of ``rsoup soup`` that are no part of what a run is."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,26 @@ class Recipe:
         config = config.clone(with_meta=False)  # without the files that sections were read from
         settle_soup_trainer(config.trainer)
         return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make, metrics or {})
+
+    @classmethod
+    def of_run(cls, folder: Path) -> Recipe:
+        """The recipe of a run, as its folder holds it. Paths in it are read from the folder one works in.
+
+        Raises:
+            RSoupError: it cannot be read, or a part of it is known only to the process that began the run.
+        """
+        content = read_recipe(folder / "config.yaml")
+        if content.get("metrics"):
+            names = ", ".join(content["metrics"])
+            raise ConfigError(f"the metrics {names} are known only where soup() was called: use no launcher with them")
+        task = str(content.get("task"))
+        make = None if "model" in content else registry.fine_tuner(task)
+        parser = recipe_parser(None if make else fine_tuner_class(task))
+        with ours():
+            config = parser.parse_object(content)
+        for key in NOT_OF_RECIPES:
+            config.pop(key)
+        return cls.resolve(task, parser, config, make)
 
     def check(self, module: RewardFineTuner) -> list[str]:
         """The rewards that get an expert, after a check of the recipe against its module.
@@ -208,6 +232,9 @@ def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = 
         parser.add_class_arguments(model_class, "model")
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
+    where = "who computes the stages: this process, one after another (here), or --workers processes on this machine"
+    parser.add_argument("--launcher", type=Literal[LAUNCHERS], default="here", help=where)
+    parser.add_argument("--workers", type=int | None, default=None, help="how many; default: one per GPU, or core")
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")
     return parser
 

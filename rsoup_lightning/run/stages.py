@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -10,6 +10,12 @@ from typing import Any
 from rsoup_lightning.run.settings import SoupSettings
 
 INIT = "init"
+NORMALISATION = "normalisation"
+FRONT = "front"
+
+Graph = Mapping[str, Collection[str]]
+"""Stages in the order in which one process would compute them, and what must be finished before each."""
+
 RECORDED: dict[str, tuple[type, ...]] = {
     "preference": (dict,),
     "seconds": (int, float),
@@ -52,6 +58,32 @@ def stages(settings: SoupSettings, experts: Sequence[str], epochs: int) -> list[
         *(Stage(f"experts/{expert}", {expert: 1.0}, epochs) for expert in experts),
         *(Stage(f"baselines/morl/{index}", preference, epochs) for index, preference in enumerate(settings.morl)),
     ]
+
+
+def is_training(stage: str) -> bool:
+    """Whether the stage of that name trains.
+
+    >>> is_training("experts/risky"), is_training("sweep/000")
+    (True, False)
+    """
+    return stage.split("/")[0] in ("init", "experts", "baselines")
+
+
+def graph(trainings: Sequence[Stage], blocks: Sequence[str], *, normalise: bool) -> Graph:
+    """All stages of a run: trainings, the measurement of init's rewards, blocks of the sweep, and the front.
+
+    Args:
+        trainings: all of them.
+        blocks: of the sweep.
+        normalise: whether rewards are measured before anything but init is trained.
+
+    >>> graph([Stage("init", {}, 1, None), Stage("experts/a", {}, 1)], ["sweep/000"], normalise=True)["experts/a"]
+    ['normalisation']
+    """
+    names = [training.name for training in trainings]
+    measured = {NORMALISATION: [INIT]} if normalise else {}
+    trained = {name: [NORMALISATION if normalise else INIT] for name in names if name != INIT}
+    return {INIT: [], **measured, **trained, **dict.fromkeys(blocks, names), FRONT: list(blocks)}
 
 
 def is_record(value: Any) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ import pytest
 from rsoup_lightning.environment import Reading, Shown
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.front.results import Point
-from rsoup_lightning.report.shown import read_shown, worth_filming, write_shown
+from rsoup_lightning.report.shown import as_json, read_shown, worth_filming, write_shown
 
 
-def point(shown: list[Shown] | None = None, **coefficients: float) -> Point:
-    return Point("soup", coefficients or None, None, {"a": np.zeros(2)}, shown or [])
+def point(**coefficients: float) -> Point:
+    return Point("soup", coefficients or None, None, {"a": np.zeros(2)})
+
+
+def write(folder: Path, *shown: list[Shown], films: Mapping[int, str] | None = None) -> None:
+    write_shown(folder, [[as_json(each, folder) for each in entries] for entries in shown], films or {})
 
 
 def test_pictures_go_to_files_that_equal_ones_share(tmp_path: Path) -> None:
     read = {"bleu": Reading("a dog | a dog", 1.0)}
     one, other = Shown("dog", "a dog", picture=b"dog", read=read), Shown("cat", "a dog", picture=b"cat")
-    write_shown(tmp_path, [point([one, other]), point([Shown("dog", "dogs", picture=b"dog")]), point()], {1: "film"})
+    write(tmp_path, [one, other], [Shown("dog", "dogs", picture=b"dog")], [], films={1: "film"})
     assert {path.name for path in tmp_path.iterdir()} == {
         *("000.json", "001.json", "002.json"),
         *(f"{sha256(content).hexdigest()[:16]}.webp" for content in (b"dog", b"cat")),
@@ -41,7 +46,7 @@ def test_pictures_go_to_files_that_equal_ones_share(tmp_path: Path) -> None:
 
 
 def test_shown_without_picture_have_no_media(tmp_path: Path) -> None:
-    write_shown(tmp_path, [point([Shown("seed 3", series={"speed": [1.0, 2.0]})])], {})
+    write(tmp_path, [Shown("seed 3", series={"speed": [1.0, 2.0]})])
     (shown,) = json.loads((tmp_path / "000.json").read_text())["shown"]
     assert shown["media"] == "" and shown["series"] == {"speed": [1.0, 2.0]} and "picture" not in shown
     assert len(list(tmp_path.iterdir())) == 1
@@ -49,7 +54,7 @@ def test_shown_without_picture_have_no_media(tmp_path: Path) -> None:
 
 def test_a_curve_that_is_not_finite_has_gaps(tmp_path: Path) -> None:
     diverged = {"speed": [1.0, float("nan"), float("-inf"), 2.0]}
-    write_shown(tmp_path, [point([Shown("seed 3", series=diverged)])], {})
+    write(tmp_path, [Shown("seed 3", series=diverged)])
     (shown,) = read_shown(tmp_path, 0)["shown"]
     assert shown["series"] == {"speed": [1.0, None, None, 2.0]}
     assert read_shown(tmp_path, 1) == {"shown": [], "film": ""}
@@ -68,7 +73,7 @@ def test_a_curve_that_is_not_finite_has_gaps(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, change: Any) -> None:
-    write_shown(tmp_path, [point([Shown("dog", "a dog", read={"bleu": Reading(None, 1.0)})])], {})
+    write(tmp_path, [Shown("dog", "a dog", read={"bleu": Reading(None, 1.0)})])
     file = tmp_path / "000.json"
     entry = json.loads(file.read_text())
     assert read_shown(tmp_path, 0) == entry

@@ -44,8 +44,8 @@ def test_the_run_folder_is_complete(run: Path) -> None:
         assert (run / name).stat().st_size > 0, name
     files = {str(file.relative_to(run / "stages").with_suffix("")): file for file in (run / "stages").rglob("*.*")}
     stages = {name: json.loads(file.read_text()) for name, file in files.items()}
-    assert {*stages} == {"init", "experts/east", "experts/north", "baselines/morl/0", "sweep"}
-    assert stages.pop("sweep").keys() == {"seconds", "front"}
+    assert {*stages} == {"init", "experts/east", "experts/north", "baselines/morl/0", "front"}
+    assert stages.pop("front").keys() == {"seconds", "front"}
     assert all((run / name / "policy.safetensors").exists() for name in stages)
     assert stages["experts/east"]["steps"] == 3 * 10 * 8 * 4
     assert len(stages["experts/east"]["history"]) == 3

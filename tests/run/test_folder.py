@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,15 +17,21 @@ RECORD = {"preference": {"a": 1.0}, "seconds": 1.5, "init": None, "steps": 5, "u
 CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 
+def begun(path: Path, config: Mapping[str, Any], about: Mapping[str, Any]) -> RunFolder:
+    folder = RunFolder(path)
+    folder.begin(config, about)
+    return folder
+
+
 def test_a_stage_is_done_when_its_weights_are_there(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "1"}})
+    folder = begun(tmp_path / "run", CONFIG, {"versions": {"torch": "1"}})
     folder.finish("init", RECORD)
     assert not folder.is_done("init")
     (tmp_path / "run" / "init").mkdir()
     (tmp_path / "run" / "init" / "policy.safetensors").touch()
-    again = RunFolder(tmp_path / "run", CONFIG, {"versions": {"torch": "2"}})
+    again = RunFolder(tmp_path / "run")
+    assert again.begin(CONFIG, {"versions": {"torch": "2"}}) == {"torch": "1 -> 2"}
     assert again.is_done("init")
-    assert again.changed_versions == {"torch": "1 -> 2"}
     assert again.stage("init") == RECORD
 
 
@@ -43,19 +51,19 @@ def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_record(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    begun(tmp_path / "run", CONFIG, ABOUT)
     for text in ("{", "[" * 100_000, '{"id": "", "versions": {}, "inputs": {}, "x": "\\ud800"}'):
         (tmp_path / "run" / "run.json").write_text(text)
         with pytest.raises(RunFolderError, match=r"cannot read .*run\.json"):
-            RunFolder(tmp_path / "run", CONFIG, ABOUT)
+            begun(tmp_path / "run", CONFIG, ABOUT)
     for text in ("[]", '{"versions": {}}', '{"id": "", "versions": 1, "inputs": {}}'):
         (tmp_path / "run" / "run.json").write_text(text)
         with pytest.raises(RunFolderError, match="not a record of a run"):
-            RunFolder(tmp_path / "run", CONFIG, ABOUT)
+            begun(tmp_path / "run", CONFIG, ABOUT)
 
 
 def test_an_unreadable_record_of_a_stage(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    folder = begun(tmp_path / "run", CONFIG, ABOUT)
     for record in ("{", "[]", json.dumps({**RECORD, "steps": "5"}), json.dumps({**RECORD, "history": [{"loss": 1}]})):
         folder.finish("experts/east", RECORD)
         (tmp_path / "run" / "stages" / "experts" / "east.json").write_text(record)
@@ -64,10 +72,10 @@ def test_an_unreadable_record_of_a_stage(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
+    begun(tmp_path / "run", CONFIG, {"versions": {}})
     (tmp_path / "run" / "init").mkdir()
     (tmp_path / "run" / "init" / ".last.ckpt.77.tmp").touch()
-    RunFolder(tmp_path / "run", CONFIG, {"versions": {}})
+    begun(tmp_path / "run", CONFIG, {"versions": {}})
     assert not list((tmp_path / "run" / "init").iterdir())
 
 
@@ -97,29 +105,29 @@ def base(tmp_path: Path) -> Path:
 
 def test_a_base_made_anew_is_noticed_also_when_all_is_done(base: Path, tmp_path: Path) -> None:
     config = {**CONFIG, "model": {"base": str(base), "rewards": [{"init_args": {"model": "org/name"}}]}}
-    RunFolder(tmp_path / "run", config, ABOUT).finish("init", {})
-    RunFolder(tmp_path / "run", config, ABOUT)
+    begun(tmp_path / "run", config, ABOUT).finish("init", {})
+    begun(tmp_path / "run", config, ABOUT)
     (base / "model.safetensors").write_bytes(bytes(99) + b"1")
     with pytest.raises(RunFolderError, match=r"base has changed .* began: model\.safetensors \(other content\); put"):
-        RunFolder(tmp_path / "run", config, ABOUT)
+        begun(tmp_path / "run", config, ABOUT)
     (base / "model.safetensors").write_bytes(bytes(100))  # its time has changed, its content has not
-    assert RunFolder(tmp_path / "run", config, ABOUT).is_recorded("init")
+    assert begun(tmp_path / "run", config, ABOUT).is_recorded("init")
     (base / "1_Pooling" / "config.json").rename(base / "config.json")
     with pytest.raises(RunFolderError, match=r"1_Pooling/config\.json \(gone\), config\.json \(new\)"):
-        RunFolder(tmp_path / "run", config, ABOUT)
+        begun(tmp_path / "run", config, ABOUT)
     base.rename(tmp_path / "moved")
     with pytest.raises(RunFolderError, match=r"model\.safetensors \(gone\)"):
-        RunFolder(tmp_path / "run", config, ABOUT)
+        begun(tmp_path / "run", config, ABOUT)
 
 
 def test_files_that_are_new_to_a_configuration_are_remembered(base: Path, tmp_path: Path) -> None:
     config = {**CONFIG, "model": {"base": str(base)}}
-    RunFolder(tmp_path / "run", CONFIG, ABOUT)
+    begun(tmp_path / "run", CONFIG, ABOUT)
     (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
-    RunFolder(tmp_path / "run", config, ABOUT)
+    begun(tmp_path / "run", config, ABOUT)
     (base / "model.safetensors").unlink()
     with pytest.raises(RunFolderError, match="has changed"):
-        RunFolder(tmp_path / "run", config, ABOUT)
+        begun(tmp_path / "run", config, ABOUT)
 
 
 def test_other_files_stay_without_a_lock(tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+"""``RunSweep``: every λ, init and the baselines of a run on the same entries, a block of them at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rsoup_lightning.errors import RunFolderError, WeightsError
+from rsoup_lightning.evaluation import Scores
+from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.front.metrics import CompletionScores
+from rsoup_lightning.front.results import Kind, Point
+from rsoup_lightning.merging import read_weights, write_weights
+from rsoup_lightning.merging.disk.io import FILE_NAME, read_tensors
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.policy import Weights
+from rsoup_lightning.report.shown import as_json
+from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point
+from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.stages import Stage
+from rsoup_lightning.simplex import grid, one_hot
+
+SWEEP = "sweep"
+
+
+class RunSweep:
+    """What all policies of a run score.
+
+    A block is a batch of evaluation entries, on which every policy plays. Blocks depend on the recipe alone, whoever
+    plays them and however many at a time.
+
+    Args:
+        recipe: of the run.
+        experts: the rewards that have an expert.
+        stages: every training; all must be finished before a block is played.
+        folder: of the run.
+        module: its one model.
+        built: the weights that its policy was built with.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        experts: Sequence[str],
+        stages: Sequence[Stage],
+        folder: RunFolder,
+        module: RewardFineTuner,
+        built: Weights,
+    ) -> None:
+        self.recipe = recipe
+        self.experts = experts
+        self.stages = [stage for stage in stages if stage.family == "experts"]
+        self.others = [stage for stage in stages if stage.family != "experts"]
+        self.folder = folder
+        self.module = module
+        self.lattice = grid(len(experts), recipe.settings.grid, recipe.settings.kind)
+        self._built = built
+
+    @cached_property
+    def blocks(self) -> list[str]:
+        """Their names. A ``Metric`` of torchmetrics computes a number of all outputs: with one, there is one block."""
+        whole = any(isinstance(metric, Metric) for metric in self.recipe.metrics.values())
+        count = 1 if whole else sum(1 for _ in self._batches())
+        return [f"{SWEEP}/{number:03d}" for number in range(count)]
+
+    def play(self, block: str) -> None:
+        """Score all policies on a block, and keep that in the run folder.
+
+        Raises:
+            RSoupError: what was trained does not belong together, or cannot be played.
+        """
+        self._check_init()
+        number, settings = self.blocks.index(block), self.recipe.settings
+        rows = [(*point, *(0.0,) * len(self.others)) for point in self.lattice]
+        rows += one_hot(len(self.weights))[len(self.stages) :]
+        self.module.to(self.recipe.device)
+        self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
+        batches = self._batches() if len(self.blocks) == 1 else [*islice(self._batches(), number, number + 1)]
+        names = [stage.name for stage in (*self.stages, *self.others)]
+        scores = benchmark_soups(
+            self.module, self.weights, rows, batches, show=settings.shown, metrics=self.recipe.metrics, names=names
+        )
+        tensors, shown = self._files(block)
+        write_weights(tensors, _tensors(scores))
+        media = self.folder.path / "shown"
+        write_json(shown, {"shown": [[as_json(each, media) for each in policy.shown] for policy in scores]})
+
+    def points(self) -> tuple[list[Point], list[list[dict[str, Any]]]]:
+        """Every policy with its scores on all blocks, and what is shown of it.
+
+        Raises:
+            RunFolderError: a block is damaged; names its file.
+        """
+        read = [self._read(block) for block in self.blocks]
+        names, points = [*self.module.rewards, *self.recipe.metrics], []
+        for row, policy in enumerate([*self.lattice, *self.others]):
+            scores = {name: _gathered([tensors for tensors, _ in read], name, row) for name in names}
+            points.append(self._point(policy, scores))
+        shown = [[each for _, block in read for each in block[row]] for row in range(len(points))]
+        return points, [each[: self.recipe.settings.shown] for each in shown]
+
+    def seconds(self) -> float:
+        """What all blocks took together."""
+        cure = "delete it, and the block is evaluated anew"
+        return sum(read_json(self.folder.record_of(block), cure)["seconds"] for block in self.blocks)
+
+    def forget(self) -> None:
+        """Delete the blocks: the front has all that is in them."""
+        self.folder.forget(SWEEP)
+        shutil.rmtree(self.folder.path / SWEEP, ignore_errors=True)
+
+    def _batches(self) -> Iterable[Any]:
+        environment = self.module.environment
+        return environment.eval_batches() if self.recipe.settings.split == "eval" else environment.dev_batches()
+
+    @cached_property
+    def weights(self) -> list[Weights]:
+        """Those of experts and others, on the device."""
+        device = self.recipe.device
+        read = [read_weights(self.folder.path / stage.name) for stage in (*self.stages, *self.others)]
+        return [{name: tensor.to(device) for name, tensor in weights.items()} for weights in read]
+
+    def _check_init(self) -> None:
+        """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
+        for stage in (*self.stages, *self.others):
+            if not stage.start:
+                continue
+            folder, start = (self.folder.path / name for name in (stage.name, stage.start))
+            if self.folder.stage(stage.name)["init"] != sha256(start / FILE_NAME):
+                raise RunFolderError(f"{folder} did not begin at {start}: delete both to train them anew")
+
+    def _point(self, policy: Any, scores: dict[str, Tensor]) -> Point:
+        """Of a λ, or of the stage of another policy."""
+        if not isinstance(policy, Stage):
+            return soup_point(self.experts, policy, as_numpy(scores))
+        kind: Kind = "init" if policy.family == "init" else "morl"
+        return Point(kind, None, policy.preference if policy.epochs else None, as_numpy(scores))
+
+    def _files(self, block: str) -> tuple[Path, Path]:
+        path = self.folder.path / block
+        return path.with_suffix(".safetensors"), path.with_suffix(".json")
+
+    def _read(self, block: str) -> tuple[dict[str, Tensor], list[list[dict[str, Any]]]]:
+        """A block's tensors, and what is shown of each policy."""
+        tensors, shown = self._files(block)
+        record = self.folder.record_of(block)
+        cure = f"delete {record}, and the block is evaluated anew"
+        try:
+            return read_tensors(tensors), read_json(shown, cure)["shown"]
+        except (WeightsError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{tensors.with_suffix('')} is no whole block of a sweep ({error}): {cure}") from error
+
+
+def _tensors(scores: Sequence[Scores]) -> dict[str, Tensor]:
+    """``{name: [policies, S]}`` scores, and ``ids [policies, S]`` of their entries."""
+    named = {name: torch.stack([policy.values[name] for policy in scores]) for name in scores[0].values}
+    return {"ids": torch.stack([policy.ids for policy in scores]), **{f"scores/{name}": s for name, s in named.items()}}
+
+
+def _gathered(blocks: Sequence[dict[str, Tensor]], name: str, row: int) -> Tensor:
+    """``[S]`` of one policy on all blocks, in the order of ids; of a single block, as it is: a metric may have one."""
+    scores = [block[f"scores/{name}"][row] for block in blocks]
+    if len(blocks) == 1:
+        return scores[0]
+    return CompletionScores.ordered(torch.cat([block["ids"][row] for block in blocks]), torch.cat(scores))

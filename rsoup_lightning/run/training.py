@@ -1,0 +1,156 @@
+"""``Training``: init, experts and baselines of a run, each trained in the one model of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import lightning as L
+
+from rsoup_lightning.errors import ConfigError, RunFolderError
+from rsoup_lightning.evaluation import reward_statistics
+from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.merging import write_weights
+from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.logs import Place, close
+from rsoup_lightning.run.progress import ProgressCallback, StageProgress
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
+from rsoup_lightning.run.stages import INIT, NORMALISATION, Stage
+from rsoup_lightning.run.trainer_settings import of_lightning
+from rsoup_lightning.run.validation import Validation
+
+
+class Training:
+    """Trains what a run is made of, each stage from its checkpoint if there is one.
+
+    Args:
+        recipe: of the run.
+        experts: the rewards that get an expert.
+        seed: of everything random.
+        name: of the run, all its seeds included.
+        folder: of the run.
+        progress: where to show how it goes.
+        module: its one model.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        experts: Sequence[str],
+        seed: int,
+        name: str,
+        folder: RunFolder,
+        progress: StageProgress,
+        module: RewardFineTuner,
+    ) -> None:
+        self.recipe = recipe
+        self.experts = experts
+        self.seed = seed
+        self.name = name
+        self.folder = folder
+        self.progress = progress
+        self.module = module
+
+    def train(self, stage: Stage) -> None:
+        """Train a stage and record it, unless that was done.
+
+        Raises:
+            RSoupError: whatever stops it; what was trained until then stays.
+        """
+        path = self.folder.path / stage.name
+        self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
+        if self.folder.is_done(stage.name):
+            return
+        checkpoint = StageCheckpoint(path / "last.ckpt")
+        validation = Validation(self.recipe.settings.validate_every)
+        self._fit(stage, checkpoint, validation)
+        best = self.recipe.settings.keep == "best" and stage.epochs > 0
+        if best:
+            self.module.policy.load_weights(validation.weights)
+            self.progress.say(f"{stage.name} keeps {validation.described()}")
+        write_weights(path, self.module.policy.weights())
+        self.module.policy.export(path)
+        self.folder.finish(
+            stage.name,
+            {
+                "preference": stage.preference,
+                "seconds": round(checkpoint.seconds, 1),
+                "init": sha256(self.folder.path / stage.start / FILE_NAME) if stage.start else None,
+                "steps": int(self.module.steps_taken),
+                "unit": self.module.environment.unit,
+                "history": checkpoint.history,
+                "limits": self.module.guards.in_force,
+                "validation": validation.history,
+                "kept": validation.kept["epochs"] if best else stage.epochs,
+            },
+        )
+        checkpoint.remove()
+
+    def measure(self) -> None:
+        """Measure mean and standard deviation of every reward on init's completions, and keep them beside init.
+
+        Raises:
+            RSoupError: a reward that has no scale, or cannot be computed.
+        """
+        module = self.module.to(self.recipe.device)
+        module.prepare(module.preference, init_weights=str(self.folder.path / INIT / FILE_NAME))
+        statistics = reward_statistics(
+            module.environment,
+            {name: module.rewards[name] for name in (*self.experts, *module.guards.guards)},  # of these it consists
+            module.policy,
+            rollouts=self.recipe.settings.normalise,
+            completions=module.algorithm.completions,
+            seed=self.seed,
+            constant=module.guards.guards.keys() - {*self.experts},
+        )
+        module.environment.close()
+        write_json(self._statistics, statistics)
+
+    @property
+    def _statistics(self) -> Path:
+        return self.folder.path / INIT / f"{NORMALISATION}.json"
+
+    def _normalisation(self) -> dict[str, tuple[float, float]] | None:
+        """What was measured of init's rewards; None where the recipe leaves rewards as they are."""
+        if not self.recipe.settings.normalise:
+            return None
+        cure = "delete it, and it is measured again"
+        statistics = read_json(self._statistics, cure)
+        try:
+            return {name: (float(mean), float(spread)) for name, (mean, spread) in statistics.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            reason = f"{self._statistics} holds no mean and standard deviation of each reward"
+            raise RunFolderError(f"{reason}: {cure}") from error
+
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
+        """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
+        normalisation = self._normalisation() if stage.start else None
+        L.seed_everything(self.seed, verbose=False)
+        weights = str(self.folder.path / stage.start / FILE_NAME) if stage.start else None
+        self.module.prepare(stage.preference, normalisation, weights, guarded=stage.start is not None)
+        if not stage.epochs:
+            return
+        place = Place(self.folder.path, self.name, self.folder.id, stage.name)
+        trainer = self.recipe.trainer(place, stage.epochs)
+        progress = ProgressCallback(self.progress)
+        own = [validation, progress] if validation.every else [progress]
+        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, *own, checkpoint]  # type: ignore
+        try:
+            with of_lightning():
+                trainer.fit(self.module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stop
+        finally:
+            close(trainer.loggers)
+        if trainer.current_epoch < stage.epochs:
+            raise ConfigError(
+                f"{stage.name} ended at epoch {trainer.current_epoch} of {stage.epochs}: "
+                "remove the callback that stops it"
+            )
+
+
+def _written(preference: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in preference.items())

@@ -1,0 +1,78 @@
+"""``Worker``: computes stages of a run that somebody else drives, from the run folder alone."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from pathlib import Path
+
+from rsoup_lightning.errors import RSoupError, RunFolderError
+from rsoup_lightning.run.experiment import Experiment
+from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.progress import StageProgress
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.stages import stages
+
+
+class Worker:
+    """Computes stages, with one model in memory.
+
+    Args:
+        run: the folder of a run that has begun; of several seeds each has a folder of its own in it.
+        progress: where to show how it goes.
+    """
+
+    def __init__(self, run: Path, progress: StageProgress) -> None:
+        self.run = run
+        self.progress = progress
+        self._current: tuple[Path, Experiment] | None = None
+
+    def attempt(self, stage: str) -> Ended:
+        """Compute a stage, and say how that ended."""
+        try:
+            self.compute(stage)
+        except RSoupError as error:
+            return Ended(stage, str(error))
+        except Exception as error:  # of the user's own code, or ours: others go on
+            self.progress.say(traceback.format_exc())
+            return Ended(stage, f"{type(error).__name__}: {error}")
+        return Ended(stage)
+
+    def compute(self, stage: str) -> None:
+        """Compute a stage, such as ``experts/risky``, or ``seed-0/experts/risky`` where there are several seeds.
+
+        Raises:
+            RunFolderError: there is no run.
+            UnknownNameError: there is no such stage.
+            RSoupError: whatever stops it; what was computed until then stays, and the same call goes on from there.
+        """
+        seed, _, rest = stage.partition("/")
+        if (self.run / seed / "config.yaml").exists():
+            self.experiment(self.run / seed).compute(rest)
+        else:
+            self.experiment(self.run).compute(stage)
+
+    def experiment(self, folder: Path) -> Experiment:
+        """The experiment in a folder, built anew where it is another than the last.
+
+        Raises:
+            RunFolderError: there is no run.
+            RSoupError: what its recipe describes cannot be built here.
+        """
+        if self._current is None or self._current[0] != folder:
+            self._current = None
+            gc.collect()
+            self._current = folder, self._built(folder)
+        return self._current[1]
+
+    def _built(self, folder: Path) -> Experiment:
+        if not (folder / "config.yaml").exists():
+            raise RunFolderError(f"{folder} is no run: give the folder of one that rsoup soup has begun")
+        recipe = Recipe.of_run(folder)
+        seed = recipe.config.seed_everything
+        module = recipe.fine_tuner(seed)
+        experts = recipe.check(module)
+        trainings = stages(recipe.settings, experts, recipe.epochs)
+        name = self.run.resolve().name
+        return Experiment(recipe, experts, trainings, name, self.progress, seed, RunFolder(folder), module)

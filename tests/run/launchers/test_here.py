@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.errors import RewardError
+from rsoup_lightning.run.launchers import Ended, Here
+
+
+def test_one_after_another_in_the_order_of_submission() -> None:
+    done: list[str] = []
+    launcher = Here(done.append)
+    for stage in ("b", "a"):
+        launcher.submit(stage)
+    assert done == []
+    assert [launcher.wait(), launcher.wait()] == [Ended("b"), Ended("a")] and done == ["b", "a"]
+
+
+def test_an_error_ends_the_run() -> None:
+    def fail(stage: str) -> None:
+        raise RewardError(f"{stage} is NaN")
+
+    launcher = Here(fail)
+    launcher.submit("a")
+    with pytest.raises(RewardError, match="a is NaN"):
+        launcher.wait()
