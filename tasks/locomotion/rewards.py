@@ -5,13 +5,14 @@ v is the forward velocity in m/s, a the applied action (dimensionless, within th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from rsoup_lightning.modalities.control.rewards import VectorEntry, entry, reported
 from rsoup_lightning.rewards import Reward
-from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.rollout import Rollout, last_counted
 
 VECTOR_NAMES = {
     "halfcheetah": ("forward", "control"),
@@ -32,6 +33,8 @@ VECTOR_NAMES = {
 PITCH: Mapping[str, int | None] = {"halfcheetah": -16, "walker2d": -16, "hopper": -10, "ant": None, "humanoid": None}
 """Bodies that can fall: which entry of the observation, from its end, is the torso's pitch; None where none is."""
 
+LYING = math.pi / 4  # rad from upright
+
 
 class VelocityLessEffort(Reward):
     """r = v - α‖a‖²: speed at any effort (risky) where α is 0, for little effort (cautious) where it is 1.
@@ -48,10 +51,11 @@ class VelocityLessEffort(Reward):
 
 
 class Upright(Reward):
-    """1 for an episode in which the body never falls, else 0: a guard.
+    """1 for an episode whose body still stands at its end, else 0: a guard.
 
-    It falls where the environment ends the episode before its time, or where its torso is pitched by more than 90°:
-    a cheetah's episodes never end before their time, and it can learn to run on its back.
+    It does not where the environment ended the episode before its time, or where its torso is then pitched by more than
+    45°. A cheetah's episodes never end before their time, but it can lie on its nose for most of one, or run on its
+    back; a gallop pitches it by up to 35°, and a stumble that it gets over is no fall.
 
     Args:
         pitch: which entry of the observation is the pitch in rad, 0 where it starts; null: only the end tells.
@@ -63,10 +67,11 @@ class Upright(Reward):
         self.pitch = pitch
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        fallen = rollout.terminated
+        fallen = rollout.terminated & rollout.mask
         if self.pitch is not None:
-            fallen = fallen | (entry(rollout["observations"], self.pitch, "observations").cos() < 0)
-        return 1 - (fallen & rollout.mask).any(1).float()
+            level = entry(rollout["observations"], self.pitch, "observations").cos()
+            fallen = fallen | ((level < math.cos(LYING)) & last_counted(rollout.mask))
+        return 1 - fallen.any(1).float()
 
 
 def guards(env_id: str) -> dict[str, Reward]:

@@ -50,19 +50,21 @@ def test_rewards_that_an_environment_does_not_have_are_left_out_by_default() -> 
 
 @pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Walker2d-v5", "Hopper-v5", "mo-halfcheetah-v5"])
 @pytest.mark.parametrize("options", [{}, {"exclude_current_positions_from_observation": False}])
-def test_a_body_is_upright_until_it_is_turned_over(env_id: str, options: dict[str, bool]) -> None:
+def test_a_body_that_lies_at_the_end_is_not_upright(env_id: str, options: dict[str, bool]) -> None:
     module = LocomotionFineTuner(env_id, **SMALL, env_options=options)
     module.environment.begin(0)
     rollout = module.environment.rollout(module.policy, 0)
-    still = replace(rollout, terminated=torch.zeros_like(rollout.terminated))
-    assert module.rewards["upright"](still).tolist() == [1.0] * SMALL["num_envs"]
     single = gymnasium.make(env_id, **options)
-    single.reset(seed=0)
+    level = torch.from_numpy(single.reset(seed=0)[0]).float()
     position = single.unwrapped.data.qpos.copy()
-    position[2] = 3.0  # rad
+    position[2] = 1.0  # rad: on its nose
     single.unwrapped.set_state(position, single.unwrapped.data.qvel)
-    still["observations"][1, 3] = torch.from_numpy(single.unwrapped._get_obs()).float()
-    assert module.rewards["upright"](still).tolist() == [1.0, 0.0, 1.0, 1.0]
+    turned = torch.from_numpy(single.unwrapped._get_obs()).float()
+    ended = replace(rollout, terminated=torch.zeros_like(rollout.terminated))
+    ended["observations"][:, -1], ended["observations"][1, 3] = level, turned
+    assert module.rewards["upright"](ended).tolist() == [1.0, 1.0, 1.0, 1.0]
+    ended["observations"][1, -1] = turned
+    assert module.rewards["upright"](ended).tolist() == [1.0, 0.0, 1.0, 1.0]
 
 
 def test_a_body_that_ends_its_episode_has_fallen() -> None:
