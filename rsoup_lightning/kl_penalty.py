@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
 
 from rsoup_lightning import losses
 from rsoup_lightning.errors import ConfigError
@@ -10,7 +13,7 @@ from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
 
-class KLPenalty:
+class KLPenalty(nn.Module):
     """How far the policy may move from the reference: reward less β × KL per step.
 
     Args:
@@ -19,12 +22,21 @@ class KLPenalty:
         horizon: rows over which an adaptive β may change by a factor of about e^0.2.
     """
 
+    beta: Tensor
+    """β now."""
+
     def __init__(self, coefficient: float = 0.0, target: float | None = None, horizon: float = 10_000.0) -> None:
+        super().__init__()
         if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
             raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
         self.coefficient = coefficient
         self.target = target
         self.horizon = horizon
+        self.register_buffer("beta", torch.tensor(float(coefficient)))
+
+    def reset(self) -> None:
+        """Turn to another training."""
+        self.beta.fill_(self.coefficient)
 
     def measured(self, policy: Policy, rollout: Rollout) -> Tensor | None:
         """``[B, T]`` divergence from the reference at each counted step, or None where there is no penalty."""
@@ -32,10 +44,19 @@ class KLPenalty:
             return None
         return losses.kl_per_step(rollout.log_probs, policy.reference_log_probs(rollout)) * rollout.mask
 
-    def adapted(self, coefficient: float, kl: float, completions: int) -> float:
-        """β after so many completions of mean divergence ``kl``, in nats per row."""
+    def adapt(self, kl: Tensor, reduce: Callable[[Tensor], Tensor], processes: int) -> dict[str, Tensor]:
+        """Move an adaptive β towards its target after a rollout; returns what to log.
+
+        Args:
+            kl: ``[B, T]`` as measured.
+            reduce: the mean of a tensor over processes.
+            processes: how many there are.
+        """
+        mean = reduce(kl.sum(1).mean())
         if self.target is None:
-            return coefficient
-        return losses.adapt_kl_coefficient(
-            coefficient, kl, target=self.target, horizon=self.horizon, completions=completions
-        )
+            return {"kl": mean}
+        settings = {"target": self.target, "horizon": self.horizon}
+        completions = len(kl) * processes
+        beta = losses.adapt_kl_coefficient(self.beta.item(), mean.item(), completions=completions, **settings)
+        self.beta.fill_(beta)
+        return {"kl": mean, "kl_coefficient": self.beta}

@@ -56,7 +56,6 @@ class RewardFineTuner(L.LightningModule):
         seed: of rollouts; with the same seed, a run killed and resumed equals one that was not.
     """
 
-    kl_coefficient: Tensor
     steps_taken: Tensor
 
     def __init__(
@@ -91,7 +90,6 @@ class RewardFineTuner(L.LightningModule):
         self.decay_learning_rate = decay_learning_rate
         self.max_grad_norm = max_grad_norm
         self.seed = seed
-        self.register_buffer("kl_coefficient", torch.tensor(self.kl.coefficient))
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(CompletionScores() for _ in self.rewards)
         wanted = objectives(self.rewards)
@@ -123,7 +121,7 @@ class RewardFineTuner(L.LightningModule):
             self.policy.start_from(read_experts(place, self.policy, self.policy.weights())[init_weights])
         self.guards.prepare(self.normalisation, binding=guarded)
         self.zero_grad()
-        self.kl_coefficient.fill_(self.kl.coefficient)
+        self.kl.reset()
         self.steps_taken.zero_()
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
@@ -144,8 +142,10 @@ class RewardFineTuner(L.LightningModule):
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             optimizer.step()
         self.policy.observe(rollout)
-        self._adapt_kl(kl)
-        logs |= self.guards.adapt(scores, partial(self.trainer.strategy.reduce, reduce_op="mean"))
+        reduce = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        if kl is not None:
+            self.log_dict(self.kl.adapt(kl, reduce, self.trainer.world_size))
+        logs |= self.guards.adapt(scores, reduce)
         self._log(rollout, scores, logs)
 
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
@@ -163,7 +163,7 @@ class RewardFineTuner(L.LightningModule):
         weights = self.guards.weights(self.preference)
         scalar = scalarise(standardise(scores, self.normalisation), weights, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
-        return reward if kl is None else reward - self.kl_coefficient * kl
+        return reward if kl is None else reward - self.kl.beta * kl
 
     def _greedy_returns(self, batch: Any) -> Tensor | None:
         """``[prompts]`` scalar reward of the greedy completions, for the algorithms that want it as baseline."""
@@ -172,17 +172,6 @@ class RewardFineTuner(L.LightningModule):
         greedy = self.environment.rollout(self.policy, batch, greedy=True)
         scores = score(self.rewards, greedy, moment=f"training step {self.global_step} (greedy)")
         return self._reward(greedy, scores, self.kl.measured(self.policy, greedy)).sum(1)
-
-    def _adapt_kl(self, kl: Tensor | None) -> None:
-        """Log the divergence, and move an adaptive coefficient towards its target."""
-        if kl is None:
-            return
-        mean = self.trainer.strategy.reduce(kl.sum(1).mean(), reduce_op="mean")
-        self.log("kl", mean)
-        if self.kl.target is not None:
-            completions = len(kl) * self.trainer.world_size
-            self.kl_coefficient.fill_(self.kl.adapted(self.kl_coefficient.item(), mean.item(), completions))
-            self.log("kl_coefficient", self.kl_coefficient)
 
     def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += self.trainer.strategy.reduce(rollout.counted, reduce_op="sum")

@@ -25,7 +25,7 @@ def test_adaptive_kl_steers_to_its_target() -> None:
     quiet_trainer(max_epochs=30).fit(module)
     divergence = module.policy.place.detach().square().sum().item() / (2 * 0.1**2)
     assert divergence == pytest.approx(2.0, rel=0.25)
-    assert module.kl_coefficient.item() == pytest.approx(0.08, rel=0.1)
+    assert module.kl.beta.item() == pytest.approx(0.08, rel=0.1)
 
 
 def test_the_reference_is_the_start_also_after_a_resume(tmp_path: Path) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import yaml
-
 from rsoup_lightning.errors import FrontError, RunFolderError
-from rsoup_lightning.files import read_json, sha256, write_json, write_text
+from rsoup_lightning.files import read_json, sha256, write_json
 from rsoup_lightning.front.record import Record, read_record
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.run.claim import check_free, claim
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
 from rsoup_lightning.run.lock import only_process
 from rsoup_lightning.run.stages import FRONT, is_record, is_training
@@ -187,44 +186,10 @@ def opened(
     Raises:
         RunFolderError: as of :meth:`RunFolder.begin`, or another process is in it.
     """
-    _check_free(path)  # before the lock, which would be a file of ours in another's folder
+    check_free(path)  # before the lock, which would be a file of ours in another's folder
     with only_process(path):
         folder = RunFolder(path)
         yield folder, folder.begin(config, about)
-
-
-def claim(path: Path, config: Mapping[str, Any]) -> None:
-    """Make ``path`` the folder of ``config``, or check that it already is.
-
-    Raises:
-        RunFolderError: it is another configuration's, or holds files that are no run.
-    """
-    file = path / "config.yaml"
-    _check_free(path)
-    if not file.exists():
-        write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
-        return
-    try:
-        there = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
-    differences = list(_differences(there, dict(config)))
-    if differences:
-        listed = "; ".join(differences)
-        raise RunFolderError(
-            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs: {listed}"
-        )
-
-
-def _check_free(path: Path) -> None:
-    """Require a run folder, an empty one, or none."""
-    if path.exists() and not path.is_dir():
-        raise RunFolderError(f"{path} is a file: choose another --run_dir")
-    if (path / "config.yaml").exists() or not path.exists():
-        return
-    if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
-        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
 
 
 WORKERS = ".workers"
@@ -255,11 +220,3 @@ def environment_record(seeds: Sequence[int], device: str) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[name] = None
     return {"schema": 1, "versions": versions, "seeds": list(seeds), "device": device}
-
-
-def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in [*there, *(key for key in here if key not in there)]:
-            yield from _differences(there.get(key), here.get(key), f"{name}.{key}" if name else str(key))
-    elif there != here:
-        yield f"{name}: {there!r} in the folder, {here!r} now"

@@ -65,7 +65,7 @@ def test_checkpoints_that_cannot_be_taken(
         for name, message in {
             "absent.ckpt": "--ckpt_path absent.ckpt: there is no such file",
             "other.ckpt": "other.ckpt is another model's: policy.place is of shape (3,), in this recipe of shape (2,)",
-            "renamed.ckpt": "renamed.ckpt is another model's: kl_coefficient is absent",
+            "renamed.ckpt": "renamed.ckpt is another model's: steps_taken is absent",
             "hostile.ckpt": "could run code: refused",
             "list.ckpt": "list.ckpt is not a Lightning checkpoint",
             "cut.ckpt": "cut.ckpt is not a whole checkpoint",

@@ -10,7 +10,7 @@ import yaml
 
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.run import folder as run_folder
-from rsoup_lightning.run.folder import RunFolder, claim, environment_record, opened
+from rsoup_lightning.run.folder import RunFolder, environment_record, opened
 
 ABOUT = {"versions": {}}
 RECORD = {"preference": {"a": 1.0}, "seconds": 1.5, "init": None, "steps": 5, "unit": "tokens", "history": []}
@@ -33,21 +33,6 @@ def test_a_stage_is_done_when_its_weights_are_there(tmp_path: Path) -> None:
     assert again.begin(CONFIG, {"versions": {"torch": "2"}}) == {"torch": "1 -> 2"}
     assert again.is_done("init")
     assert again.stage("init") == RECORD
-
-
-def test_what_differs_is_said(tmp_path: Path) -> None:
-    claim(tmp_path / "run", CONFIG)
-    other = {"task": "x", "trainer": {"max_epochs": 4, "callbacks": None}, "model": {"lr": 0.1}}
-    with pytest.raises(RunFolderError) as caught:
-        claim(tmp_path / "run", other)
-    assert "trainer.max_epochs: 3 in the folder, 4 now" in str(caught.value)
-    assert "model: None in the folder, {'lr': 0.1} now" in str(caught.value)
-
-
-def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(RunFolderError, match="no run folder"):
-        claim(tmp_path, CONFIG)
 
 
 def test_an_unreadable_record(tmp_path: Path) -> None:
@@ -77,14 +62,6 @@ def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
     (tmp_path / "run" / "init" / ".last.ckpt.77.tmp").touch()
     begun(tmp_path / "run", CONFIG, {"versions": {}})
     assert not list((tmp_path / "run" / "init").iterdir())
-
-
-def test_a_damaged_configuration(tmp_path: Path) -> None:
-    for text in ("{unclosed", "!!python/object/apply:os.system [false]", "a: 1\n  b: 2", "{" * 10_000):
-        (tmp_path / "config.yaml").write_text(text)
-        with pytest.raises(RunFolderError, match=r"config\.yaml is not readable") as caught:
-            claim(tmp_path, CONFIG)
-        assert "\n" not in str(caught.value)
 
 
 def test_versions_of_absent_packages_are_null(monkeypatch: pytest.MonkeyPatch) -> None:

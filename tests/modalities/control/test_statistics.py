@@ -73,16 +73,20 @@ DRIFT = '''
         evaluate = rollout
 
 
+    class KeptKL(KLPenalty):
+        rollouts = 0
+
+        def adapt(self, kl, reduce, processes):
+            np.save(f"kl-{self.rollouts}-{RANK}.npy", kl.sum(1))
+            self.rollouts += 1
+            return super().adapt(kl, reduce, processes)
+
+
     class DriftFineTuner(RewardFineTuner):
         def __init__(self, **kwargs):
             rewards = {"east": Near(1, 0), "north": Near(0, 1)}
-            kwargs |= {"algorithm": PPO(minibatch_size=0), "kl": KLPenalty(0.1, target=1e-3, horizon=1000.0)}
+            kwargs |= {"algorithm": PPO(minibatch_size=0), "kl": KeptKL(0.1, target=1e-3, horizon=1000.0)}
             super().__init__(Drift(), GaussianMLP(2, 2, hidden=(4,)), rewards, **kwargs)
-
-        def _adapt_kl(self, kl):
-            np.save(f"kl-{self.global_step}-{RANK}.npy", kl.sum(1))
-            super()._adapt_kl(kl)
-
 
     class Kept(StageCheckpoint):
         def on_train_end(self, trainer, module):
@@ -122,7 +126,7 @@ def test_two_processes_keep_one_count_and_one_mean(tmp_path: Path) -> None:
     for step in sorted({int(file.name.split("-")[1]) for file in tmp_path.glob("kl-*.npy")}):
         kl = np.concatenate([np.load(tmp_path / f"kl-{step}-{rank}.npy") for rank in (0, 1)])
         coefficient = adapt_kl_coefficient(coefficient, kl.mean(), target=1e-3, horizon=1000, completions=len(kl))
-    assert state["state_dict"]["kl_coefficient"].item() == pytest.approx(coefficient, rel=1e-6)
+    assert state["state_dict"]["kl.beta"].item() == pytest.approx(coefficient, rel=1e-6)
     last = np.concatenate([np.load(tmp_path / f"last-{rank}.npy") for rank in (0, 1)])
     _, means = state["callbacks"]["Kept"]["history"]
     assert means["reward/east"] == pytest.approx(-np.square(last - [1, 0]).sum(-1).mean(), rel=1e-6)

@@ -1,0 +1,58 @@
+"""Whose a run folder is: that of the configuration which began it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.files import write_text
+
+
+def claim(path: Path, config: Mapping[str, Any]) -> None:
+    """Make ``path`` the folder of ``config``, or check that it already is.
+
+    Raises:
+        RunFolderError: it is another configuration's, or holds files that are no run.
+    """
+    file = path / "config.yaml"
+    check_free(path)
+    if not file.exists():
+        write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        return
+    try:
+        there = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
+    differences = list(_differences(there, dict(config)))
+    if differences:
+        listed = "; ".join(differences)
+        raise RunFolderError(
+            f"{path} is another configuration's run: choose another --run_dir or delete it. What differs: {listed}"
+        )
+
+
+def check_free(path: Path) -> None:
+    """Require a run folder, an empty one, or none.
+
+    Raises:
+        RunFolderError: it is a file, or holds other files.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file: choose another --run_dir")
+    if (path / "config.yaml").exists() or not path.exists():
+        return
+    if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
+        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
+
+
+def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            yield from _differences(there.get(key), here.get(key), f"{name}.{key}" if name else str(key))
+    elif there != here:
+        yield f"{name}: {there!r} in the folder, {here!r} now"

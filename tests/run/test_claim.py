@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.run.claim import claim
+
+CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
+
+
+def test_what_differs_is_said(tmp_path: Path) -> None:
+    claim(tmp_path / "run", CONFIG)
+    other = {"task": "x", "trainer": {"max_epochs": 4, "callbacks": None}, "model": {"lr": 0.1}}
+    with pytest.raises(RunFolderError) as caught:
+        claim(tmp_path / "run", other)
+    assert "trainer.max_epochs: 3 in the folder, 4 now" in str(caught.value)
+    assert "model: None in the folder, {'lr': 0.1} now" in str(caught.value)
+
+
+def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunFolderError, match="no run folder"):
+        claim(tmp_path, CONFIG)
+
+
+def test_a_damaged_configuration(tmp_path: Path) -> None:
+    for text in ("{unclosed", "!!python/object/apply:os.system [false]", "a: 1\n  b: 2", "{" * 10_000):
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(RunFolderError, match=r"config\.yaml is not readable") as caught:
+            claim(tmp_path, CONFIG)
+        assert "\n" not in str(caught.value)
