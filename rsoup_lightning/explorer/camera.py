@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.painter import Subject, paint
-from rsoup_lightning.modalities.control.film import NO_GL, gl_backend
-
-FOLLOWING = "track"  # what models call a camera that follows their body
+from rsoup_lightning.modalities.control.film import NO_GL, camera_number, gl_backend
 
 logger = logging.getLogger(__name__)
 
@@ -73,16 +71,10 @@ def camera() -> Camera | None:
 
 
 def subject_of(simulator: Any) -> Subject | None:
-    """What a camera sees of a simulator; None where it is not of MuJoCo.
-
-    Its model's camera that follows the body, where it has one: Gymnasium from 1.3 on stands still, and bodies run away.
-    """
+    """What a camera sees of a simulator; None where it is not of MuJoCo."""
     env = simulator.unwrapped
     if not isinstance(env, MujocoEnv):
         return None
     model = np.empty(mujoco.mj_sizeModel(env.model), np.uint8)
     mujoco.mj_saveModel(env.model, None, model)
-    renderer, number = env.mujoco_renderer, env.mujoco_renderer.camera_id
-    if number < 0:
-        number = mujoco.mj_name2id(env.model, mujoco.mjtObj.mjOBJ_CAMERA, FOLLOWING)
-    return Subject(model.tobytes(), number, renderer.default_cam_config or {})
+    return Subject(model.tobytes(), camera_number(env), env.mujoco_renderer.default_cam_config or {})

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
@@ -26,6 +27,7 @@ STRIDE = 3  # simulator steps per frame, where there are more than ten a second
 SIZE = {"width": 320, "height": 240}  # of what MuJoCo draws; pictures of others are shrunk to that width
 GL_BACKENDS = ("egl", "osmesa")
 NO_GL = "no working OpenGL here; install libegl1 or libosmesa6"
+FOLLOWING = "track"  # what models call a camera that follows their body
 CHECK = "import mujoco; mujoco.GLContext(8, 8).make_current()"
 
 
@@ -40,6 +42,15 @@ def gl_backend() -> str | None:
         if probe.returncode == 0:
             return name
     return None
+
+
+def camera_number(env: MujocoEnv) -> int:
+    """Of the camera that films a body: the one that was asked for, or one of the model that follows it; -1: neither.
+
+    Gymnasium's own choice stands still since its version 1.3, and bodies run out of the picture.
+    """
+    asked: int = env.mujoco_renderer.camera_id
+    return asked if asked >= 0 else mujoco.mj_name2id(env.model, mujoco.mjtObj.mjOBJ_CAMERA, FOLLOWING)
 
 
 def film_episode(
@@ -93,6 +104,8 @@ def draw(job: dict[str, Any], path: Path) -> None:
     from PIL import Image
 
     env = make_single(job["env_id"], job["options"], render_mode="rgb_array")
+    if isinstance(env.unwrapped, MujocoEnv):
+        env.unwrapped.mujoco_renderer.camera_id = camera_number(env.unwrapped)
     rate = env.metadata.get("render_fps") or 20
     stride = STRIDE if rate > 10 else 1
     env.reset(seed=job["seed"])

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.mujoco import MujocoEnv
 from PIL import Image
 
 from rsoup_lightning.modalities.control import SimulatorEnvironment, film
@@ -62,3 +64,13 @@ def test_without_pictures_there_is_one_line_and_no_file(tmp_path: Path, caplog: 
     (line,) = caplog.records
     assert "Signs-v0 does not draw, its render_modes ['human'] are without 'rgb_array'" in line.getMessage()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_camera_follows_a_body_unless_another_is_asked_for() -> None:
+    followed, still, pendulum = (
+        gym.make(name, render_mode="rgb_array", **options).unwrapped
+        for name, options in (("HalfCheetah-v5", {}), ("HalfCheetah-v5", {"camera_id": 0}), ("InvertedPendulum-v5", {}))
+    )
+    assert isinstance(followed, MujocoEnv) and isinstance(still, MujocoEnv) and isinstance(pendulum, MujocoEnv)
+    assert followed.model.camera(film.camera_number(followed)).name == "track"
+    assert film.camera_number(still) == 0 and film.camera_number(pendulum) == -1
