@@ -13,7 +13,7 @@ from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, Split
 from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
-from tasks.emoji.scenes import Scene, Thing, share_name
+from tasks.emoji.scenes import Scene, share_name
 from tasks.pictures.files import field, read_annotations
 from tasks.pictures.split import PictureFolder
 
@@ -25,12 +25,17 @@ CLEARLY_BEYOND = 1 / 8
 CLEARLY_LARGER = 1.5
 """How many times the next one's area a thing needs to be called the largest."""
 
+UNSURE = "not sure"
+
 Asked = tuple[str, tuple[str, ...]]
 
 
 class SceneQuestions(SceneData):
     """One question on each scene: what is where, how many things there are, the background's colour, whether something
-    is there, what is largest. The references are a short answer and longer wordings of it.
+    is there, what is largest.
+
+    References of style ``answer`` are right ones. One of style ``pass``, "not sure", is beside them whatever is asked,
+    so that a model learns that it may be said.
     """
 
     def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
@@ -43,13 +48,13 @@ class SceneQuestions(SceneData):
         ]
         random.shuffle(kinds)
         asked = (kind(scene, pool, random) for kind in kinds)
-        question, references = next(found for found in asked if found is not None)
-        return Item(picture, references, question)
+        question, answers = next(found for found in asked if found is not None)
+        return Item(picture, (*answers, UNSURE), question, styles=(*["answer"] * len(answers), "pass"))
 
 
 def _place(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
     if len(scene.things) == 1:
-        return "what is in the picture?", _names(scene.things[0])
+        return "what is in the picture?", scene.things[0].emoji.names
     sides = {"on the left": (0, -1), "on the right": (0, 1), "at the top": (1, -1), "at the bottom": (1, 1)}
     clear: list[Asked] = []
     for side, (axis, sign) in sides.items():
@@ -57,19 +62,17 @@ def _place(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | Non
         beyond = {thing: sign * (thing.middle[axis] - scene.canvas / 2) for thing in scene.things}
         first, second = sorted(scene.things, key=lambda thing: -beyond[thing])[:2]
         if beyond[first] > 0 and beyond[first] - beyond[second] >= CLEARLY_BEYOND * scene.canvas:
-            clear.append((f"what is {side}?", _names(first)))
+            clear.append((f"what is {side}?", first.emoji.names))
     return random.choice(clear) if clear else None
 
 
 def _count(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
     count = len(scene.things)
-    things = "thing" if count == 1 else "things"
-    return "how many things are there?", (NUMBERS[count], str(count), f"{NUMBERS[count]} {things}")
+    return "how many things are there?", (NUMBERS[count],)
 
 
 def _colour(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
-    colour = scene.background
-    return "what colour is the background?", (colour, f"it is {colour}", f"the background is {colour}")
+    return "what colour is the background?", (scene.background,)
 
 
 def _presence(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
@@ -79,21 +82,14 @@ def _presence(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
         emoji = random.choice(shown)
     else:
         emoji = random.choice([other for other in pool if not any(share_name(other, one) for one in shown)])
-    answers = ("yes", "yes it is") if there else ("no", "no it is not")
-    return f"is the {emoji.name} in the picture?", answers
+    return f"is the {emoji.name} in the picture?", ("yes" if there else "no",)
 
 
 def _largest(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
     ordered = sorted(scene.things, key=lambda thing: -thing.area)
     if len(ordered) == 1 or ordered[0].area < CLEARLY_LARGER * ordered[1].area:
         return None
-    return "which thing is largest?", _names(ordered[0])
-
-
-def _names(thing: Thing) -> tuple[str, ...]:
-    first, *others = thing.emoji.names
-    # "the" is right for every name, where "a" is wrong for grapes and wood
-    return first, f"the {first}", *others
+    return "which thing is largest?", ordered[0].emoji.names
 
 
 class VqaFiles(PictureFolder):
