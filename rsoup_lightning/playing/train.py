@@ -46,7 +46,8 @@ def soup(
         metrics: name to a metric of your own, whose scores stand beside the rewards' in the front: a function of
             prompts and outputs (texts, images) that gives a number for each, or a torchmetrics ``Metric`` that is
             updated with the two.
-        launcher: who computes the stages: "here", this process, one after another; "local", processes on this machine.
+        launcher: who computes the stages: "here", this process, one after another; "local", processes on this machine;
+            "ray", tasks of Ray (extra ray).
         workers: how many processes; default: one per GPU, or per core.
 
     Raises:

@@ -232,7 +232,8 @@ def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = 
         parser.add_class_arguments(model_class, "model")
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
-    where = "who computes the stages: this process, one after another (here), or --workers processes on this machine"
+    where = "who computes the stages: this process, one after another (here), --workers processes on this machine "
+    where += "(local), or tasks of Ray (ray, extra ray)"
     parser.add_argument("--launcher", type=Literal[LAUNCHERS], default="here", help=where)
     parser.add_argument("--workers", type=int | None, default=None, help="how many; default: one per GPU, or core")
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")

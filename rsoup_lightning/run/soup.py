@@ -137,7 +137,7 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
         soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready)
         finished = soup.finished()
         progress.skip(soup.epochs(finished))
-        launcher = launch.launcher(run_dir, progress) if launch else Here(soup.compute)
+        launcher = launch.start(run_dir, progress) if launch else Here(soup.compute)
         stack.callback(launcher.close)
         drive(soup.graph, finished, launcher, soup.fronts(), progress.say)
         records = [read_record(run.folder.path / "front.json") for run in runs]

@@ -13,22 +13,32 @@ from rsoup_lightning.run.progress import StageProgress
 
 __all__ = ["LAUNCHERS", "Ended", "Here", "Launch", "Launcher", "LauncherName", "launch_of"]
 
-LauncherName = Literal["here", "local"]
+LauncherName = Literal["here", "local", "ray"]
 LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Stages are computed by processes on this machine.
+    """Stages are computed elsewhere than in this process.
 
     Attributes:
-        workers: how many; None: one per GPU, or per core where there is none.
+        launcher: by whom.
+        workers: how many at a time; None: one per GPU, or per core where there is none.
     """
 
+    launcher: LauncherName
     workers: int | None
 
-    def launcher(self, run: Path, progress: StageProgress) -> Launcher:
-        """What computes the stages of a run."""
+    def start(self, run: Path, progress: StageProgress) -> Launcher:
+        """What computes the stages of a run.
+
+        Raises:
+            ConfigError: a package that it needs is not installed.
+        """
+        if self.launcher == "ray":
+            from rsoup_lightning.run.launchers.ray import Ray
+
+            return Ray(run, self.workers, progress)
         from rsoup_lightning.run.launchers.local import Local, visible_gpus
         from rsoup_lightning.threads import cores
 
@@ -45,6 +55,6 @@ def launch_of(launcher: LauncherName, workers: int | None) -> Launch | None:
     check_at_least_one(workers=workers)
     if launcher == "here":
         if workers is not None:
-            raise ConfigError("workers need a launcher: give local")
+            raise ConfigError("workers need a launcher: give local or ray")
         return None
-    return Launch(workers)
+    return Launch(launcher, workers)

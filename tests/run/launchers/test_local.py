@@ -117,6 +117,6 @@ def test_cores_are_shared_out() -> None:
 def test_workers_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="workers is 0"):
         launch_of("local", 0)
-    with pytest.raises(ConfigError, match="workers need a launcher: give local"):
+    with pytest.raises(ConfigError, match="workers need a launcher: give local or ray"):
         launch_of("here", 2)
     assert launch_of("here", None) is None

@@ -1,0 +1,42 @@
+"""Tasks of Ray: the same run as one process makes, also when a node is taken away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning.run.launchers.ray import Collected, compute
+from tests.run.launchers.test_local import same
+from tests.running import POINT_RECIPE, environment, rsoup
+
+pytest.importorskip("ray")
+
+SOUP = ("soup", "-c", "point.yaml", "--trainer.max_epochs", "40")  # long enough for a node to leave
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_process_group_cleanup_enabled": "1"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
+    rsoup(*SOUP, "--run_dir", "here", cwd=tmp_path)
+    return tmp_path
+
+
+def test_a_node_is_taken_away(folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.run.launchers.two_nodes", str(folder / "there"), *SOUP]
+    variables = environment(**LOOPBACK)
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "died: it begins again where it stopped (1/2)" in done.stderr
+    assert same(folder / "here", folder / "there")
+
+
+def test_a_stage_that_is_finished_ends_at_once_and_says_how(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    ended, collected = compute("here", str(folder), "experts/east")
+    assert not ended.error and not ended.died and collected == Collected()
+    ended, _ = compute("here", str(folder), "experts/west")
+    assert "did you mean 'experts/east'" in ended.error
