@@ -54,12 +54,12 @@ def drive(
         ended = launcher.wait()
         if ended.died and tries[ended.stage] < RETRIES:
             tries[ended.stage] += 1
-            say(f"the worker of {ended.stage} died: it begins again where it stopped ({tries[ended.stage]}/{RETRIES})")
+            say(f"{ended.stage}: {ended.error}; it begins again where it stopped ({tries[ended.stage]}/{RETRIES})")
             launcher.submit(ended.stage)
             continue
         running.remove(ended.stage)
         if ended.died or ended.error:
-            failed[ended.stage] = ended.error or f"its worker died {RETRIES + 1} times: is there too little memory?"
+            failed[ended.stage] = f"{RETRIES + 1} times: {ended.error}" if ended.died else ended.error
             say(f"{ended.stage} failed: {failed[ended.stage]}")
         else:
             done.add(ended.stage)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rsoup_lightning.errors import UnknownNameError
+from rsoup_lightning.errors import StageError, UnknownNameError
 from rsoup_lightning.files import sha256, write_json
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.front.results import Point, front_record
@@ -66,12 +66,18 @@ class Experiment:
 
         Raises:
             UnknownNameError: there is no such stage.
+            StageError: another must be computed before it.
             RSoupError: whatever stops it; what was computed until then stays, and the same call goes on from there.
         """
         trainings = {stage.name: stage for stage in self.stages}
         if name not in self.graph or name == FRONT:
             raise UnknownNameError("stage", name, [*self.graph])
         with self.folder.only_worker(name):
+            done = self.folder.finished(self.graph)
+            if name in done:
+                return
+            if missing := [need for need in self.graph[name] if need not in done]:
+                raise StageError(f"{name} needs stages that are not finished: compute {', '.join(missing)} before it")
             if name in trainings:
                 self._train(trainings[name])
                 return
@@ -84,9 +90,8 @@ class Experiment:
             self.folder.finish(name, {"seconds": round(time.perf_counter() - start, 1)})
 
     def _train(self, stage: Stage) -> None:
-        if not self.folder.is_done(stage.name):
-            for later in (FRONT, SWEEP) if stage.start else (FRONT, SWEEP, NORMALISATION):
-                self.folder.forget(later)  # it is of what was trained before
+        for later in (FRONT, SWEEP) if stage.start else (FRONT, SWEEP, NORMALISATION):
+            self.folder.forget(later)  # it is of what was trained before
         self.training.train(stage)
 
     def front(self) -> Record:
@@ -99,6 +104,7 @@ class Experiment:
         if written is not None:
             return written
         start = time.perf_counter()
+        self.module.to(self.recipe.device)  # others may have computed all that is trained and played
         points, shown = self.sweep.points()
         init = next(point for point in points if point.kind == "init")
         record = front_record(

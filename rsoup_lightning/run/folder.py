@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,12 +13,11 @@ from uuid import uuid4
 from rsoup_lightning.errors import FrontError, RunFolderError
 from rsoup_lightning.files import read_json, sha256, write_json
 from rsoup_lightning.front.record import Record, read_record
-from rsoup_lightning.merging import read_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.claim import check_free, claim
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
 from rsoup_lightning.run.lock import only_process
-from rsoup_lightning.run.stages import FRONT, is_record, is_training
+from rsoup_lightning.run.stages import FRONT, Graph, is_record, is_training
 
 
 class RunFolder:
@@ -126,21 +125,20 @@ class RunFolder:
             )
         return front
 
-    def finished(self, stages: Iterable[str]) -> list[str]:
-        """Those of a run's stages that are; weights are read, so that damage is reported before hours of others.
+    def finished(self, graph: Graph) -> list[str]:
+        """Those of a run's stages that are. What was made of trainings that are not is not, either.
 
         Raises:
-            WeightsError: weights are damaged.
             FrontError: as of :meth:`front`.
         """
-        trainings = [stage for stage in stages if is_training(stage)]
-        trained = [stage for stage in trainings if self.is_done(stage)]
-        for stage in trained:
-            read_weights(self.path / stage)
-        if trained == trainings and self.front() is not None:
-            return list(stages)
-        others = [stage for stage in stages if stage != FRONT and stage not in trainings]
-        return trained + [stage for stage in others if self.is_recorded(stage)]
+        trainings = [stage for stage in graph if is_training(stage)]
+        done = [stage for stage in trainings if self.is_done(stage)]
+        if done == trainings and self.front() is not None:
+            return list(graph)
+        for stage, needs in graph.items():
+            if stage != FRONT and stage not in trainings and {*needs} <= {*done} and self.is_recorded(stage):
+                done.append(stage)
+        return done
 
     def is_done(self, name: str) -> bool:
         """Whether a training stage is finished and its weights are there."""
@@ -164,10 +162,12 @@ class RunFolder:
     def only_worker(self, name: str) -> Iterator[None]:
         """This process alone computes a stage inside the block.
 
+        One that another driver has left is given the time to go.
+
         Raises:
             RunFolderError: another one, or this one, computes it already.
         """
-        with only_process(self.path / WORKERS / name):
+        with only_process(self.path / WORKERS / name, PATIENCE):
             yield
 
 
@@ -191,6 +191,9 @@ def opened(
         folder = RunFolder(path)
         yield folder, folder.begin(config, about)
 
+
+PATIENCE = 15.0
+"""Seconds in which a worker whose driver has left is gone."""
 
 WORKERS = ".workers"
 """The folder of locks and logs of those who compute stages."""

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,24 +38,30 @@ class Holder:
 
 
 @contextmanager
-def only_process(folder: Path) -> Iterator[None]:
+def only_process(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """This process alone is in ``folder`` inside the block; its host and number stand in the file ``.lock``.
 
     The lock is the operating system's (``flock``): it ends with its process, however that ends, and holds between
     hosts where the file system shares locks, as NFS does. On one that knows no locks the file alone decides: a process
     of this host that is gone has lost the folder, one of another host has not.
 
+    Args:
+        folder: made where it is not there.
+        patience: seconds to wait for another process to leave.
+
     Raises:
         RunFolderError: another process, or this one, is there already; or the folder cannot be written.
     """
+    end = time.monotonic() + patience
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise RunFolderError(f"{folder} cannot be written: {error.strerror}: choose another --run_dir") from error
     try:
-        _take(descriptor, folder)
-    except RunFolderError:
+        while not _taken(descriptor, folder, last_try=time.monotonic() >= end):
+            time.sleep(0.1)
+    except BaseException:
         os.close(descriptor)
         raise
     _held[descriptor] = folder.resolve()
@@ -65,6 +72,16 @@ def only_process(folder: Path) -> Iterator[None]:
         if _held.pop(descriptor, None):  # else this is a forked worker, and its parent is still there
             os.ftruncate(descriptor, 0)  # it left in good order
             os.close(descriptor)
+
+
+def _taken(descriptor: int, folder: Path, *, last_try: bool) -> bool:
+    try:
+        _take(descriptor, folder)
+    except RunFolderError:
+        if last_try:
+            raise
+        return False
+    return True
 
 
 def _take(descriptor: int, folder: Path) -> None:

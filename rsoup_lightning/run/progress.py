@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import lightning as L
@@ -55,8 +56,7 @@ class RunProgress:
             disable=not self.console.is_terminal,
         )
         self._run = self._bars.add_task(f"[bold]{title}", total=max(epochs, 1), note="")
-        self._stage = self._bars.add_task("", total=1, note="")
-        self._title, self._epochs, self._done = title, max(epochs, 1), 0.0
+        self._epochs, self._done = max(epochs, 1), 0.0
         self._start = self._noted = time.perf_counter()
         self._trained = 0.0
 
@@ -70,23 +70,32 @@ class RunProgress:
         self._log.__exit__(*exception)
         self._bars.stop()
 
+    def beside(self) -> StageBar:
+        """Of one of several stages that are computed at the same time."""
+        return StageBar(self, self._bars)
+
+    @cached_property
+    def _own(self) -> StageBar:
+        return self.beside()
+
     def stage(self, name: str, total: int) -> None:
-        """A new stage of ``total`` epochs begins."""
-        self._bars.reset(self._stage, total=max(total, 1), description=f"  {name}", note="")
-        self.say(f"{name} ...")
+        self._own.stage(name, total)
 
     def skip(self, epochs: int) -> None:
-        """Epochs that an earlier run has done already."""
-        self._done += epochs
-        self._bars.update(self._run, completed=self._done)
-        self._bars.update(self._stage, advance=epochs)
+        self._own.skip(epochs)
 
     def advance(self, epochs: float, note: str) -> None:
-        """A part of an epoch is done."""
+        self._own.advance(epochs, note)
+
+    def count(self, epochs: float) -> None:
+        """Epochs that an earlier run has done already, or, below zero, that are to be done again."""
         self._done += epochs
-        self._trained += epochs
         self._bars.update(self._run, completed=self._done)
-        self._bars.update(self._stage, advance=epochs, note=note)
+
+    def trained(self, epochs: float, note: str) -> None:
+        """A part of an epoch is done, of whichever stage."""
+        self.count(epochs)
+        self._trained += epochs
         now = time.perf_counter()
         if not self.console.is_terminal and now - self._noted > NOTE_EVERY:
             self._noted = now
@@ -96,6 +105,46 @@ class RunProgress:
     def say(self, line: str) -> None:
         """Print a line above the bars, as it is."""
         self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class StageBar:
+    """A stage's own bar below that of its run; a :class:`StageProgress`.
+
+    Args:
+        run: of which it is.
+        bars: of that run.
+    """
+
+    def __init__(self, run: RunProgress, bars: Progress) -> None:
+        self._run, self._bars = run, bars
+        self._row = bars.add_task("", total=1, note="")
+        self._name, self._done = "", 0.0
+
+    def stage(self, name: str, total: int) -> None:
+        self._name, self._done = name.partition(" ")[0], 0.0
+        self._bars.reset(self._row, total=max(total, 1), description=f"  {name}", note="")
+        self._run.say(f"{name} ...")
+
+    def skip(self, epochs: int) -> None:
+        self._run.count(epochs)
+        self._move(epochs)
+
+    def advance(self, epochs: float, note: str) -> None:
+        self._run.trained(epochs, f"{self._name}: {note}")
+        self._move(epochs, note=note)
+
+    def ended(self, *, well: bool) -> None:
+        """The stage has ended; if not well, what it has done counts when it is begun again, and not yet."""
+        if not well:
+            self._run.count(-self._done)
+        self._done = 0.0
+
+    def say(self, line: str) -> None:
+        self._run.say(line if line.startswith(self._name) else f"{self._name}: {line}")
+
+    def _move(self, epochs: float, **fields: Any) -> None:
+        self._done += epochs
+        self._bars.update(self._row, advance=epochs, **fields)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, field
@@ -78,9 +79,7 @@ class Recipe:
             RSoupError: it cannot be read, or a part of it is known only to the process that began the run.
         """
         content = read_recipe(folder / "config.yaml")
-        if content.get("metrics"):
-            names = ", ".join(content["metrics"])
-            raise ConfigError(f"the metrics {names} are known only where soup() was called: use no launcher with them")
+        _check_no_metrics(content.get("metrics") or ())
         task = str(content.get("task"))
         make = None if "model" in content else registry.fine_tuner(task)
         parser = recipe_parser(None if make else fine_tuner_class(task))
@@ -106,6 +105,20 @@ class Recipe:
             module.environment.dev_batches()
         module.guards.check(module.rewards if self.settings.normalise else ())
         return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
+
+    def check_elsewhere(self) -> None:
+        """Require that other processes can build what this one has.
+
+        Raises:
+            ConfigError: a part of the recipe is known only here; names it.
+        """
+        _check_no_metrics(self.metrics)
+        module, _, name = self.task.partition(":")
+        known = not self.make or getattr(sys.modules.get(module), name, None) is self.make
+        if not known or module == "__main__":
+            raise ConfigError(
+                f"{self.task} is known only where soup() was called: move it to a module, or use no launcher"
+            )
 
     def fine_tuner(self, seed: int) -> RewardFineTuner:
         """The fine-tuner, built anew.
@@ -154,6 +167,11 @@ class Recipe:
         """The configuration as plain values, for a run folder."""
         own = {"metrics": list(self.metrics)} if self.metrics else {}
         return {**yaml.safe_load(self.parser.dump(self.config, skip_unset=False)), **own, **changes}
+
+
+def _check_no_metrics(names: Iterable[str]) -> None:
+    if listed := ", ".join(names):
+        raise ConfigError(f"the metrics {listed} are known only where soup() was called: use no launcher with them")
 
 
 def built(kind: type, key: str, settings: Namespace | dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rsoup_lightning.files import write_json
 from rsoup_lightning.front.record import Record, Stages, read_record
 from rsoup_lightning.front.seeds import combine_seeds
+from rsoup_lightning.merging import read_weights
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.page import write_report
 from rsoup_lightning.run.driver import drive
@@ -20,7 +21,7 @@ from rsoup_lightning.run.folder import RunFolder, environment_record, opened
 from rsoup_lightning.run.launchers import Here, Launch
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import FRONT, Graph, Stage, stages
+from rsoup_lightning.run.stages import FRONT, Graph, Stage, is_training, stages
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,17 @@ class SoupRun:
         return {prefix + stage: [prefix + need for need in needs] for prefix, stage, needs in names}
 
     def finished(self) -> set[str]:
-        """Those that are finished."""
-        return {run.prefix + stage for run in self.runs for stage in run.folder.finished(self.of_one)}
+        """Those that are finished; weights are read, so that damage is reported before hours of others.
+
+        Raises:
+            WeightsError: weights are damaged.
+            FrontError: as of :meth:`RunFolder.front`.
+        """
+        done = [(run, stage) for run in self.runs for stage in run.folder.finished(self.of_one)]
+        for run, stage in done:
+            if is_training(stage):
+                read_weights(run.folder.path / stage)
+        return {run.prefix + stage for run, stage in done}
 
     def epochs(self, finished: set[str]) -> int:
         """Training epochs of finished stages."""
@@ -129,6 +139,8 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
     """
     ready = [recipe.fine_tuner(seeds[0])]
     experts = recipe.check(ready[0])
+    if launch:
+        recipe.check_elsewhere()
     trainings = stages(recipe.settings, experts, recipe.epochs)
     name, epochs = run_dir.resolve().name, len(seeds) * sum(training.epochs for training in trainings)
     with RunProgress(name, epochs) as progress, ExitStack() as stack:
@@ -136,8 +148,8 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
         make = partial(Experiment, recipe, experts, trainings, name, progress)
         soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready)
         finished = soup.finished()
-        progress.skip(soup.epochs(finished))
-        launcher = launch.start(run_dir, progress) if launch else Here(soup.compute)
+        progress.count(soup.epochs(finished))
+        launcher = launch.start(run_dir, recipe.device, progress) if launch else Here(soup.compute, soup.graph)
         stack.callback(launcher.close)
         drive(soup.graph, finished, launcher, soup.fronts(), progress.say)
         records = [read_record(run.folder.path / "front.json") for run in runs]

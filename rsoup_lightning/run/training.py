@@ -55,15 +55,13 @@ class Training:
         self.module = module
 
     def train(self, stage: Stage) -> None:
-        """Train a stage and record it, unless that was done.
+        """Train a stage and record it.
 
         Raises:
             RSoupError: whatever stops it; what was trained until then stays.
         """
         path = self.folder.path / stage.name
         self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
-        if self.folder.is_done(stage.name):
-            return
         checkpoint = StageCheckpoint(path / "last.ckpt")
         validation = Validation(self.recipe.settings.validate_every)
         self._fit(stage, checkpoint, validation)

@@ -39,6 +39,18 @@ def test_a_recipe_gives_the_front_of_the_command(tmp_path: Path) -> None:
     assert RECIPE["trainer"]["max_epochs"] == 3  # as it was given
 
 
+def test_what_other_processes_cannot_know_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    def build() -> PointFineTuner:
+        return PointFineTuner()
+
+    with pytest.raises(ConfigError, match=r"build is known only where soup.. was called: move it to a module"):
+        soup(build, tmp_path / "run", overrides=SMALL, launcher="local")
+    metrics = {"length": lambda prompts, outputs: [1.0] * len(outputs)}
+    with pytest.raises(ConfigError, match=r"^the metrics length are known only where soup"):
+        soup(RECIPE, tmp_path / "run", metrics=metrics, launcher="local")
+    assert not (tmp_path / "run").exists()
+
+
 def test_files_that_a_recipe_names_for_its_sections_lie_beside_it(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(yaml.safe_dump({**RECIPE, "soup": "part.yaml", "model": "model.yaml"}))
     (tmp_path / "part.yaml").write_text("grid: 4\n")

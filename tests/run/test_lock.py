@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -97,6 +98,15 @@ def test_a_lock_left_by_another_host_is_told(tmp_path: Path, caplog: pytest.LogC
     (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "process": 7, "since": "yesterday"}))
     with only_process(tmp_path):
         assert "left by process 7 on elsewhere (since yesterday)" in caplog.text
+
+
+def test_one_who_is_leaving_is_waited_for(tmp_path: Path) -> None:
+    process = _holder(tmp_path)
+    end = Timer(0.3, os.killpg, (process.pid, signal.SIGKILL))
+    end.start()
+    with only_process(tmp_path, patience=30):
+        assert process.wait() == -signal.SIGKILL
+    end.join()
 
 
 def test_a_damaged_lock_stops_nobody(tmp_path: Path) -> None:

@@ -38,3 +38,30 @@ def test_what_the_library_logs_is_shown_as_it_is(capsys: pytest.CaptureFixture[s
         logger.info("read [bold]this[/bold] " + "x" * 200)
     logger.info("and not this")
     assert capsys.readouterr().err == "read [bold]this[/bold] " + "x" * 200 + "\n"
+
+
+def test_a_stage_beside_others_says_which_it_is_and_counts_once_when_it_begins_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "NOTE_EVERY", 0.0)
+    with RunProgress("demo", epochs=8) as shown:
+        one, other = shown.beside(), shown.beside()
+        one.stage("experts/a (μ: a 1)", 4)
+        other.stage("experts/b (μ: b 1)", 4)
+        one.advance(2.0, "reward 1")
+        one.say("a guard is near its limit")
+        one.ended(well=False)
+        one.stage("experts/a (μ: a 1)", 4)
+        one.skip(2)
+        other.advance(2.0, "reward 2")
+        one.ended(well=True)
+        one.ended(well=False)
+        other.advance(2.0, "reward 3")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "experts/a (μ: a 1) ..." and lines[3] == "experts/a: a guard is near its limit"
+    notes = [(line.split(" of the")[0], line.split("left. ")[1]) for line in lines if "left" in line]
+    assert notes == [
+        ("25 %", "experts/a: reward 1"),
+        ("50 %", "experts/b: reward 2"),
+        ("75 %", "experts/b: reward 3"),
+    ]

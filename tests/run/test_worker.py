@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.errors import RunFolderError, UnknownNameError
+from rsoup_lightning.errors import RunFolderError, StageError, UnknownNameError
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.launchers import Ended
@@ -52,7 +52,26 @@ def test_errors_name_the_culprit(run: Path, tmp_path: Path) -> None:
         Worker(tmp_path, RunProgress("", 0)).compute("init")
 
 
-def test_a_stage_that_somebody_computes_is_left_to_them(run: Path) -> None:
+def test_what_must_come_before_a_stage_is_named(run: Path) -> None:
+    folder = RunFolder(run / "seed-3")
+    folder.forget("front")
+    folder.forget("experts/east")
+    worker = Worker(run, RunProgress("", 0))
+    with pytest.raises(StageError, match=r"^sweep/000 needs stages that are not finished: compute experts/east before"):
+        worker.compute("seed-3/sweep/000")
+    worker.compute("seed-3/experts/east")
+    worker.compute("seed-3/sweep/000")
+    block = run / "seed-3" / "sweep" / "000.safetensors"
+    before = block.stat().st_mtime_ns
+    worker.compute("seed-3/sweep/000")
+    assert block.stat().st_mtime_ns == before
+    folder.record_of("experts/east").unlink()  # what was played with it counts no longer
+    assert "sweep/000" not in folder.finished(worker.experiment(run / "seed-3").graph)
+    worker.compute("seed-3/experts/east")
+
+
+def test_a_stage_that_somebody_computes_is_left_to_them(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rsoup_lightning.run.folder.PATIENCE", 0.0)
     with RunFolder(run / "seed-3").only_worker("experts/east"):
         assert "is in use by process" in Worker(run, RunProgress("", 0)).attempt("seed-3/experts/east").error
 
@@ -60,6 +79,7 @@ def test_a_stage_that_somebody_computes_is_left_to_them(run: Path) -> None:
 def test_an_error_of_other_code_is_told_and_ends_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     worker = Worker(run, RunProgress("", 0))
     experiment = worker.experiment(run / "seed-3")
+    experiment.folder.forget("front")
     experiment.sweep.play = lambda block: 1 / 0  # type: ignore[method-assign,assignment,return-value]
     assert worker.attempt("seed-3/sweep/000") == Ended("seed-3/sweep/000", "ZeroDivisionError: division by zero")
     assert "Traceback" in capsys.readouterr().err

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+import torch
+
 from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.run.launchers.here import Here
 from rsoup_lightning.run.launchers.launcher import Ended, Launcher
-from rsoup_lightning.run.progress import StageProgress
+from rsoup_lightning.run.progress import RunProgress
 
 __all__ = ["LAUNCHERS", "Ended", "Here", "Launch", "Launcher", "LauncherName", "launch_of"]
 
@@ -29,8 +31,8 @@ class Launch:
     launcher: LauncherName
     workers: int | None
 
-    def start(self, run: Path, progress: StageProgress) -> Launcher:
-        """What computes the stages of a run.
+    def start(self, run: Path, device: torch.device, progress: RunProgress) -> Launcher:
+        """What computes the stages of a run on such devices.
 
         Raises:
             ConfigError: a package that it needs is not installed.
@@ -42,7 +44,7 @@ class Launch:
         from rsoup_lightning.run.launchers.local import Local, visible_gpus
         from rsoup_lightning.threads import cores
 
-        gpus = visible_gpus()
+        gpus = visible_gpus() if device.type == "cuda" else []
         return Local(run, self.workers or len(gpus) or cores(), gpus, progress)
 
 

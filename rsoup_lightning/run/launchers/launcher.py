@@ -12,7 +12,7 @@ class Ended:
 
     Attributes:
         stage: its name.
-        error: why it cannot be computed, in a line; empty: it is finished, or its worker died.
+        error: why it cannot be computed, in a line; empty: it is finished.
         died: its worker ended without a word, killed or out of memory: another try may succeed.
     """
 

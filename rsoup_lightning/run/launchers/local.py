@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,11 +20,11 @@ import torch
 
 from rsoup_lightning.run.folder import WORKERS
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import StageProgress
+from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.threads import core_numbers
 
-GRACE = 10.0
-"""Seconds in which a worker whose driver has left must be gone."""
+GRACE = 5.0
+"""Seconds in which workers end by themselves when their driver leaves."""
 
 
 class Process:
@@ -39,8 +40,10 @@ class Process:
     """
 
     def __init__(self, run: Path, cores: Sequence[int], gpu: str, log: Path) -> None:
-        threads = {name: str(len(cores)) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        visible = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        threads = str(min(torch.get_num_threads(), len(cores)))  # no more than this process was given
+        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONPATH": os.pathsep.join(sys.path)}
+        if gpu:
+            variables["CUDA_VISIBLE_DEVICES"] = gpu
         command = [sys.executable, "-m", "rsoup_lightning", "stage", str(run), "-", "--cores", *map(str, cores)]
         self.log = log
         self.stage = ""
@@ -51,9 +54,11 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
-                env={**os.environ, **threads, **visible},
+                env={**os.environ, **variables},
                 start_new_session=True,  # Ctrl-C is the driver's, who then closes
             )
+        self._reaper = Thread(target=self._reap, daemon=True)
+        self._reaper.start()
 
     def give(self, stage: str) -> None:
         """Let it compute a stage."""
@@ -63,16 +68,36 @@ class Process:
             self.process.stdin.write(f"{stage}\n".encode())
             self.process.stdin.flush()
 
-    def end(self) -> None:
-        """Have it end, with all of its children."""
+    def dismiss(self) -> None:
+        """Tell it to end."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(GRACE)
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self, seconds: float) -> None:
+        """Have it end, with all of its children, by itself if it does so in time."""
+        self.dismiss()
+        self._reaper.join(seconds)
+        self._kill()
+        self._reaper.join()
         self.process.wait()
+
+    def fate(self) -> str:
+        """How it died."""
+        status = self.process.wait()
+        if status == -signal.SIGKILL:
+            return "its worker was killed: is there too little memory?"
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        return f"its worker ended {how}: see {self.log}"
+
+    def _reap(self) -> None:
+        """Wait for its end, and end its children: they would keep its output open, and what it has locked."""
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        self._kill()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Local:
@@ -85,9 +110,10 @@ class Local:
         progress: shows how they go.
     """
 
-    def __init__(self, run: Path, workers: int, gpus: Sequence[str], progress: StageProgress) -> None:
-        self._run, self._gpus, self._progress = run.resolve(), gpus, progress
+    def __init__(self, run: Path, workers: int, gpus: Sequence[str], progress: RunProgress) -> None:
+        self._run, self._gpus = run.resolve(), gpus
         self._shares = shares(core_numbers(), workers)
+        self._bars = [progress.beside() for _ in self._shares]
         self._processes: dict[int, Process] = {}
         self._waiting: deque[str] = deque()
         self._heard: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
@@ -107,7 +133,10 @@ class Local:
     def close(self) -> None:
         self._waiting.clear()
         for process in self._processes.values():
-            process.end()
+            process.dismiss()
+        end = time.monotonic() + GRACE
+        for process in self._processes.values():
+            process.end(max(0.0, end - time.monotonic()))
         self._processes.clear()
 
     def _hand_out(self) -> None:
@@ -128,26 +157,33 @@ class Local:
 
     def _listen(self, place: int, process: Process) -> None:
         assert process.process.stdout is not None
-        for line in process.process.stdout:
-            self._heard.put((place, line))
+        with process.process.stdout as said:
+            for line in said:
+                self._heard.put((place, line))
         self._heard.put((place, b""))
 
     def _hear(self, place: int, line: bytes) -> Ended | None:
         """What a worker says; nothing at all where it has died."""
+        bar = self._bars[place]
         if not line:
             process = self._processes.pop(place)
-            process.end()
-            return Ended(process.stage, died=True) if process.stage else None
+            process.end(GRACE)
+            bar.ended(well=not process.stage)
+            return Ended(process.stage, process.fate(), died=True) if process.stage else None
         message = json.loads(line)
         if "ended" in message:
             self._processes[place].stage = ""
+            bar.ended(well=True)
             return Ended(**message["ended"])
-        if "say" in message:
-            self._progress.say(message["say"])
+        if "stage" in message:
+            seed = self._processes[place].stage.partition(message["stage"].split()[0])[0]  # "seed-0/", of several
+            bar.stage(seed + message["stage"], message["total"])
+        elif "say" in message:
+            bar.say(message["say"])
         elif "skip" in message:
-            self._progress.skip(message["skip"])
+            bar.skip(message["skip"])
         else:
-            self._progress.advance(message["advance"], message["note"])
+            bar.advance(message["advance"], message["note"])
         return None
 
 
@@ -167,4 +203,4 @@ def visible_gpus() -> list[str]:
     """What ``CUDA_VISIBLE_DEVICES`` calls the GPUs of this process."""
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
-    return listed.split(",")[:count] if listed else [str(number) for number in range(count)]
+    return [name.strip() for name in listed.split(",")][:count] if listed else [str(number) for number in range(count)]

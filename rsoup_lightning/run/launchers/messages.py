@@ -29,7 +29,7 @@ class Messages:
         return cls(stream)
 
     def stage(self, name: str, total: int) -> None:
-        self.say(f"{name} ...")
+        self._tell(stage=name, total=total)
 
     def skip(self, epochs: int) -> None:
         self._tell(skip=epochs)

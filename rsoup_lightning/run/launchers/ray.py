@@ -10,7 +10,7 @@ from typing import Any
 
 from rsoup_lightning.optional import need
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import StageProgress
+from rsoup_lightning.run.progress import RunProgress
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Ray:
         ConfigError: Ray is not installed.
     """
 
-    def __init__(self, run: Path, workers: int | None, progress: StageProgress) -> None:
+    def __init__(self, run: Path, workers: int | None, progress: RunProgress) -> None:
         self._ray = ray = need("ray", "ray", "ray")
         self._run, self._progress = run.resolve(), progress
         self._owns = not ray.is_initialized()
@@ -69,11 +69,11 @@ class Ray:
         stage = self._running.pop(reference)
         try:
             ended, collected = self._ray.get(reference)
-        except self._ray.exceptions.RayError:  # its worker or its node is gone
-            return Ended(stage, died=True)
+        except self._ray.exceptions.RayError:
+            return Ended(stage, "its worker or its node is gone: is there too little memory?", died=True)
         for line in collected.lines:
             self._progress.say(line)
-        self._progress.advance(collected.epochs, stage)
+        self._progress.trained(collected.epochs, stage)
         result: Ended = ended
         return result
 

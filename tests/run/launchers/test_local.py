@@ -12,10 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.launchers import launch_of
-from rsoup_lightning.run.launchers.local import shares
+from rsoup_lightning.run.launchers import Ended, Launch, launch_of, local
+from rsoup_lightning.run.launchers.local import Local, shares, visible_gpus
+from rsoup_lightning.run.progress import RunProgress
 from tests.running import POINT_RECIPE, environment, rsoup
 
 KILLS = int(os.environ.get("RSOUP_KILLS", "1"))
@@ -101,6 +103,105 @@ def test_a_driver_that_is_killed_takes_its_workers_along_and_may_go_on_elsewhere
     assert gone(folder / run, 15)
     rsoup(*SOUP, "--run_dir", run, cwd=folder)
     assert same(folder / "here", folder / run)
+
+
+def test_an_interrupted_driver_ends_its_workers_first(folder: Path) -> None:
+    driver = started(folder, "interrupted")
+    until_some_moment(driver, 0)
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode == 130 and "goes on from the last checkpoint" in said, said
+    assert gone(folder / "interrupted", 0)
+
+
+SCRIPT = """
+import sys
+import mine
+from rsoup_lightning import soup
+
+overrides = {"trainer": {"accelerator": "cpu", "max_epochs": 1, "log_every_n_steps": 2}, "soup.grid": 3}
+overrides["trainer"]["logger"] = {"class_path": "CSVLogger", "init_args": {"save_dir": "logs"}}
+for launcher in ("here", "local"):
+    soup(mine.Mine, launcher, seeds=[3, 4], overrides=overrides, launcher=launcher)
+"""
+
+
+def test_a_script_s_own_modules_are_found_by_workers_and_seeds_and_logs_are_the_same(tmp_path: Path) -> None:
+    mine = "from tests.conftest import PointFineTuner\n\nclass Mine(PointFineTuner):\n    pass\n"
+    for name, text in (("script.py", SCRIPT), ("mine.py", mine)):
+        (tmp_path / "scripts" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "scripts" / name).write_text(text)
+    command = [sys.executable, str(tmp_path / "scripts" / "script.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "seed-4/experts/north (μ: north 1) ..." in done.stderr.splitlines()
+    one, other = tmp_path / "here", tmp_path / "local"
+    assert all(same(one / seed, other / seed) for seed in ("seed-3", "seed-4"))
+    logs = [str(file.relative_to(one)) for file in one.rglob("metrics.csv")]
+    assert len(logs) == 4
+    for name in ("front.json", *logs):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def posing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Have a shell script pose as the workers' Python."""
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{body}\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+
+def test_a_worker_s_children_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    posing(tmp_path, monkeypatch, "sleep 600 & kill -9 $$")
+    launcher = Local(tmp_path, 1, [], RunProgress("", 0))
+    launcher.submit("init")
+    assert launcher.wait() == Ended("init", "its worker was killed: is there too little memory?", died=True)
+
+
+def test_how_a_worker_ended_is_said_and_where_more_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    posing(tmp_path, monkeypatch, "echo no such module >&2; exit 3")
+    launcher = Local(tmp_path, 1, [], RunProgress("", 0))
+    launcher.submit("init")
+    log = tmp_path / ".workers" / "local-0.log"
+    assert launcher.wait().error == f"its worker ended with status 3: see {log}"
+    assert log.read_text() == "no such module\n"
+
+
+def test_workers_that_hang_are_ended_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "GRACE", 1.0)
+    posing(tmp_path, monkeypatch, "sleep 600")
+    launcher = Local(tmp_path, 4, [], RunProgress("", 0))
+    for stage in "abcd":
+        launcher.submit(stage)
+    start = time.monotonic()
+    launcher.close()
+    assert time.monotonic() - start < 3
+
+
+def test_what_workers_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    posing(tmp_path, monkeypatch, f'echo "$OMP_NUM_THREADS $CUDA_VISIBLE_DEVICES $PYTHONPATH" > {tmp_path}/given-$8')
+    monkeypatch.setattr(local, "core_numbers", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as OMP_NUM_THREADS of the driver does
+    try:
+        launcher = Local(tmp_path, 2, visible_gpus(), RunProgress("", 0))
+        for stage in "ab":
+            launcher.submit(stage)
+        launcher.close()
+    finally:
+        torch.set_num_threads(threads)
+    path = os.pathsep.join(sys.path)
+    given = [(tmp_path / f"given-{core}").read_text() for core in (1, 3)]
+    assert given == [f"1 3 {path}\n", f"1 5 {path}\n"]
+
+
+@pytest.mark.parametrize(("device", "count"), [("cuda", 2), ("cpu", 3)])
+def test_as_many_workers_as_gpus_or_cores(monkeypatch: pytest.MonkeyPatch, device: str, count: int) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("rsoup_lightning.threads.core_numbers", lambda: [0, 1, 2])
+    launcher = Launch("local", None).start(Path(), torch.device(device), RunProgress("", 0))
+    assert isinstance(launcher, Local) and len(launcher._shares) == count
 
 
 def test_an_error_of_the_recipe_ends_in_status_2_and_says_which_stage(folder: Path) -> None:

@@ -26,7 +26,7 @@ def test_an_object_a_line() -> None:
     messages.advance(0.5, "reward 1")
     messages.ended(Ended("init", "broken\nin two"))
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
-        {"say": "init ..."},
+        {"stage": "init", "total": 3},
         {"skip": 2},
         {"advance": 0.5, "note": "reward 1"},
         {"ended": {"stage": "init", "error": "broken\nin two", "died": False}},
