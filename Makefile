@@ -36,6 +36,7 @@ bench: install
 	$(VENV)/bin/python benchmarks/serve_throughput.py
 	$(VENV)/bin/python benchmarks/caption_scoring.py
 	$(VENV)/bin/python benchmarks/caption_tokens.py
+	$(VENV)/bin/python benchmarks/launchers.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
