@@ -11,8 +11,9 @@ from threading import Thread
 
 from jsonargparse import ArgumentParser
 
-from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.run.lifeline import hang_on
 from rsoup_lightning.run.parsing import parse
 from rsoup_lightning.run.quiet import quiet
 
@@ -26,7 +27,9 @@ def stage_command(arguments: list[str]) -> int:
     """``rsoup stage``."""
     options = parse(_parser(), arguments)
     if options.cores:  # before torch is imported, which looks at them once
-        os.sched_setaffinity(0, options.cores)
+        _tie(options.cores)
+    if options.lifeline is not None:
+        hang_on(options.lifeline)
     run = user_path(options.run)
     if not (run / "config.yaml").exists():
         raise RunFolderError(f"{run} is no run: give the folder of one that rsoup soup has begun")
@@ -42,12 +45,22 @@ def stage_command(arguments: list[str]) -> int:
     return 0
 
 
+def _tie(cores: list[int]) -> None:
+    """Have this process compute on these CPU cores alone."""
+    try:
+        os.sched_setaffinity(0, cores)
+    except (AttributeError, OSError, ValueError, OverflowError) as error:
+        raise ConfigError(f"cores {' '.join(map(str, cores))}: no process can be tied to these here") from error
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="rsoup stage", description=DESCRIPTION, exit_on_error=False)
     parser.add_argument("run", type=str, help="run folder of rsoup soup")
     dash = "; - reads names from standard input, tells of each in lines of JSON, and ends at once when the input does"
     parser.add_argument("stage", type=str | None, nargs="?", default=None, help=f"name of the stage{dash}")
     parser.add_argument("--cores", type=int, nargs="+", default=[], help="numbers of the CPU cores to compute on")
+    pipe = "number of a pipe that is open here: this process and its group end when its far end does (Linux)"
+    parser.add_argument("--lifeline", type=int | None, default=None, help=pipe)
     return parser
 
 

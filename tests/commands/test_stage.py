@@ -29,5 +29,10 @@ def test_a_run_is_listed_and_computed_by_stages(tmp_path: Path, capsys: pytest.C
     assert run_soup(recipe, tmp_path / "run", [3])["points"]
 
 
+def test_cores_that_are_not_there(refused: Callable[..., str]) -> None:
+    assert "cores -1: no process can be tied to these here" in refused("stage", "nowhere", "init", "--cores", "-1")
+    assert "cores 5000: no process can" in refused("stage", "nowhere", "init", "--cores", "5000")
+
+
 def test_no_run(refused: Callable[..., str]) -> None:
     assert "nowhere is no run" in refused("stage", "nowhere", "init")

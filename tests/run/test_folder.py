@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -33,6 +35,20 @@ def test_a_stage_is_done_when_its_weights_are_there(tmp_path: Path) -> None:
     assert again.begin(CONFIG, {"versions": {"torch": "2"}}) == {"torch": "1 -> 2"}
     assert again.is_done("init")
     assert again.stage("init") == RECORD
+
+
+def test_stages_that_finish_at_the_same_instant_are_all_recorded(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run", CONFIG, ABOUT)
+    together = Barrier(8)
+
+    def finish(number: int) -> None:
+        with folder.only_worker(f"experts/{number}"):
+            together.wait()
+            folder.finish(f"experts/{number}", {**RECORD, "steps": number})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(finish, range(8)))
+    assert [folder.stage(f"experts/{number}")["steps"] for number in range(8)] == [*range(8)]
 
 
 def test_an_unreadable_record(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ GRACE = 5.0
 class Process:
     """A worker process: ``rsoup stage RUN -``, which reads names of stages, and says how each goes.
 
-    It ends at once when its standard input does, also when its driver is killed.
+    It ends at once when its standard input or lifeline does, also when its driver is killed.
 
     Args:
         run: the run folder.
@@ -44,7 +44,11 @@ class Process:
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONPATH": os.pathsep.join(sys.path)}
         if gpu:
             variables["CUDA_VISIBLE_DEVICES"] = gpu
-        command = [sys.executable, "-m", "rsoup_lightning", "stage", str(run), "-", "--cores", *map(str, cores)]
+        near, far = os.pipe()
+        self._lifeline = os.fdopen(far, "wb")
+        command = [sys.executable, "-m", "rsoup_lightning", "stage", str(run), "-"]
+        if sys.platform == "linux":
+            command += ["--cores", *map(str, cores), "--lifeline", str(near)]
         self.log = log
         self.stage = ""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,9 @@ class Process:
                 stderr=stream,
                 env={**os.environ, **variables},
                 start_new_session=True,  # Ctrl-C is the driver's, who then closes
+                pass_fds=[near],
             )
+        os.close(near)
         self._reaper = Thread(target=self._reap, daemon=True)
         self._reaper.start()
 
@@ -73,6 +79,7 @@ class Process:
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             self.process.stdin.close()
+        self._lifeline.close()
 
     def end(self, seconds: float) -> None:
         """Have it end, with all of its children, by itself if it does so in time."""
@@ -86,7 +93,7 @@ class Process:
         """How it died."""
         status = self.process.wait()
         if status == -signal.SIGKILL:
-            return "its worker was killed: is there too little memory?"
+            return "its worker was killed (is there too little memory?)"
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return f"its worker ended {how}: see {self.log}"
 

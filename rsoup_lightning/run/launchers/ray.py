@@ -70,7 +70,7 @@ class Ray:
         try:
             ended, collected = self._ray.get(reference)
         except self._ray.exceptions.RayError:
-            return Ended(stage, "its worker or its node is gone: is there too little memory?", died=True)
+            return Ended(stage, "its worker or its node is gone (is there too little memory?)", died=True)
         for line in collected.lines:
             self._progress.say(line)
         self._progress.trained(collected.epochs, stage)

@@ -154,7 +154,7 @@ def test_a_worker_s_children_end_with_it(tmp_path: Path, monkeypatch: pytest.Mon
     posing(tmp_path, monkeypatch, "sleep 600 & kill -9 $$")
     launcher = Local(tmp_path, 1, [], RunProgress("", 0))
     launcher.submit("init")
-    assert launcher.wait() == Ended("init", "its worker was killed: is there too little memory?", died=True)
+    assert launcher.wait() == Ended("init", "its worker was killed (is there too little memory?)", died=True)
 
 
 def test_how_a_worker_ended_is_said_and_where_more_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

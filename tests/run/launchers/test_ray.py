@@ -30,7 +30,7 @@ def test_a_node_is_taken_away(folder: Path) -> None:
     variables = environment(**LOOPBACK)
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert "is gone: is there too little memory?; it begins again where it stopped (1/2)" in done.stderr
+    assert "is gone (is there too little memory?); it begins again where it stopped (1/2)" in done.stderr
     assert same(folder / "here", folder / "there")
 
 
