@@ -44,17 +44,17 @@ DESCRIPTION = """Serve a soup over HTTP, every request at its own λ and many at
 Also /health, /ready and /metrics.
 
 A request gives λ as "coefficients", or a preference to look up on the front as "preference", or λ in the model's name
-(review@imdb=0.3,rotten_tomatoes=0.7, or review@0.3,0.7). Its answer says in "rsoup" what was played. A line of JSON for
+(review@liking=0.3,critic=0.7, or review@0.3,0.7). Its answer says in "rsoup" what was played. A line of JSON for
 each request goes to the standard error."""
 EXAMPLES = """examples:
   rsoup serve runs/review
-  rsoup serve runs/review --preference '{imdb: 0.5, rotten_tomatoes: 0.5}'    where a request says nothing
+  rsoup serve runs/review --preference '{liking: 0.5, critic: 0.5}'    where a request says nothing
   rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2 --name tuned
   RSOUP_API_KEY=... rsoup serve runs/review --host 0.0.0.0
   rsoup serve runs/review --engine vllm --url http://127.0.0.1:8001           before a vLLM that plays it
 
   curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '
-    {"coefficients": {"imdb": 0.3, "rotten_tomatoes": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'
+    {"coefficients": {"liking": 0.3, "critic": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'
 """
 HOST, PORT, PATIENCE, MAX_CONNECTIONS = "127.0.0.1", 8000, 30.0, 512
 

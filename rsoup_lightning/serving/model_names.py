@@ -1,4 +1,4 @@
-"""Models' names that say λ: ``review@0.3,0.7``, or ``review@imdb=0.3,rotten_tomatoes=0.7``."""
+"""Models' names that say λ: ``review@0.3,0.7``, or ``review@liking=0.3,critic=0.7``."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def model_name(soup: str, coefficients: Coefficients) -> str:
 def coefficients_in(text: str, experts: Sequence[str]) -> Coefficients:
     """λ as it stands in a model's name: one weight per expert, or weights of some, by their names.
 
-    >>> coefficients_in("0.3,0.7", ["imdb", "rotten_tomatoes"])
+    >>> coefficients_in("0.3,0.7", ["liking", "critic"])
     (0.3, 0.7)
-    >>> coefficients_in("rotten_tomatoes=1", ["imdb", "rotten_tomatoes"])
+    >>> coefficients_in("critic=1", ["liking", "critic"])
     (0.0, 1.0)
 
     Raises:
