@@ -14,6 +14,9 @@ from rsoup_lightning.explorer.picture import Picture
 from rsoup_lightning.explorer.prompts import PromptedShowing
 from rsoup_lightning.rollout import Rollout
 
+GLANCE = 0.05
+"""Seconds of drawing between two estimates: what is shown for less is not seen, and delays the finished picture."""
+
 
 class Drawn(Picture):
     """Where a picture is drawn."""
@@ -32,7 +35,7 @@ class DrawingShowing(PromptedShowing):
         return Drawn(name)
 
     def play(self, mix: Mix) -> Iterator[Image]:
-        for (picture,) in self.soup.at(mix).stream([self._prompts.entry.question], seed=self.seed):
+        for (picture,) in self.soup.at(mix).stream([self._prompts.entry.question], seed=self.seed, every=GLANCE):
             yield picture
 
     def rollout(self, parts: Sequence[Any]) -> Rollout:

@@ -33,5 +33,5 @@ def test_pictures_are_drawn_step_by_step_from_one_noise(pictures: str, visit: Ca
     page.wait_for_url("**seed=4")
     page.wait_for_function(f"(old) => ({DRAWN})() && ({SOURCES})()[0] !== old", arg=left)
     seen = page.evaluate("() => seen")
-    assert 2 <= len(seen) <= 5  # as many as it has steps, or fewer where two of them came at once
+    assert 1 <= len(seen) <= 5  # as many as it has steps, or fewer where several come in one glance
     assert page.evaluate(SOURCES)[:2] == [seen[-1]] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -148,22 +149,27 @@ def _images(
 
 
 @torch.no_grad()
-def _further(policy: Policy, sketches: Sequence[Sketch]) -> list[Sketch]:
-    """Sketches after the next step of a policy; all of them have taken as many."""
+def _further(policy: Policy, sketches: Sequence[Sketch], seconds: float) -> list[Sketch]:
+    """Sketches after the next step of a policy, and those it takes in some seconds; all of them have taken as many."""
+    end = time.perf_counter() + seconds
     drawing, prompts = _drawing(policy), [sketch.prompt for sketch in sketches]
     pipeline, number = drawing.pipeline, sketches[0].steps
     own = noise_of([sketch.noise for sketch in sketches], pipeline.latent_shape)
     noise: Noise = lambda: own().to(pipeline.device)  # noqa: E731
     begun = [sketch.latents for sketch in sketches if sketch.latents is not None]
-    latents = torch.stack(begun) if begun else noise()
+    latents, finished = torch.stack(begun) if begun else noise(), False
     pipeline.prompts.check_lengths(prompts)
     with pipeline.prompts.forgetting(), drawing.denoising(pipeline.prompts.numbers(prompts)) as denoise:
-        step = take_step(pipeline.schedule, denoise, latents, number, noise)
-    finished = number + 1 == len(pipeline.schedule)
+        while not finished:
+            step = take_step(pipeline.schedule, denoise, latents, number, noise)
+            latents, number = step.after, number + 1
+            finished = number == len(pipeline.schedule)
+            if time.perf_counter() >= end:
+                break
     images = pipeline.decode(step.after if finished else step.clean)
     _check(images, torch.arange(len(images)), prompts)
     return [
-        replace(sketch, steps=number + 1, latents=after, picture=as_picture(image), finished=finished)
+        replace(sketch, steps=number, latents=after, picture=as_picture(image), finished=finished)
         for sketch, after, image in zip(sketches, step.after, images, strict=True)
     ]
 

@@ -45,12 +45,12 @@ class Drawing:
     Attributes:
         rows: which policy plays which of them.
         drawn: a policy's pictures of prompts, from the noise of generators, one for all of them or one for each.
-        further: sketches after the next step of a policy.
+        further: unfinished sketches after further steps of a policy: the next one, and more while some seconds last.
     """
 
     rows: Rows = field(repr=False)
     drawn: Callable[[Policy, Sequence[str], Sequence[torch.Generator]], list[Image]] = field(repr=False)
-    further: Callable[[Policy, Sequence[Sketch]], list[Sketch]] = field(repr=False)
+    further: Callable[[Policy, Sequence[Sketch], float], list[Sketch]] = field(repr=False)
 
     def draw(self, prompts: Sequence[str], *, seed: Seed = 0) -> list[Image]:
         """A picture of each of B prompts, whatever is drawn beside it.
@@ -71,13 +71,14 @@ class Drawing:
 
         return self.rows(len(wanted), draw)
 
-    def stream(self, prompts: Sequence[str], *, seed: Seed = 0) -> Iterator[list[Image]]:
+    def stream(self, prompts: Sequence[str], *, seed: Seed = 0, every: float = 0.0) -> Iterator[list[Image]]:
         """The same pictures while they are drawn: after each step as the denoiser sees them, at last as they are.
 
-        Between two steps others may play the soup.
+        Whenever they are shown, others may play the soup.
 
         Args:
             prompts, seed: as of :meth:`draw`.
+            every: seconds in which steps are taken without being shown; 0 shows each.
 
         Raises:
             ConfigError, RewardError, CoefficientError: as of :meth:`draw`.
@@ -87,7 +88,8 @@ class Drawing:
         sketches = [Sketch(text, torch.Generator().manual_seed(each)) for text, each in zip(wanted, own, strict=True)]
 
         def further(policy: Policy, numbers: list[int]) -> list[Sketch]:
-            return self.further(policy, [sketches[number] for number in numbers])
+            begun = [sketches[number] for number in numbers]  # of one policy, and so with as many steps each
+            return begun if begun[0].finished else self.further(policy, begun, every)
 
         while not all(sketch.finished for sketch in sketches):
             sketches = self.rows(len(sketches), further)

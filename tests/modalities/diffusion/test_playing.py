@@ -74,6 +74,8 @@ def test_pictures_come_step_by_step_whoever_draws_in_between(make: Any) -> None:
     drawn = [[numbers(pictures) for pictures in steps] for steps in zip(*streams, strict=True)]
     assert len(drawn) == 4
     assert all(np.array_equal(last, whole) for last, whole in zip(drawn[-1], wanted, strict=True))
+    (at_once,) = made.at(POINTS[1]).stream([PROMPTS[0]], seed=7, every=600)
+    assert np.array_equal(numbers(at_once), wanted[1])
     errors = [np.abs(step[1] - wanted[1]).mean() for step in drawn]
     assert errors[0] > errors[2] > errors[3] == 0  # each step sees more of it
     if make is lora:  # all in one batch
