@@ -96,7 +96,7 @@ def _fine_tuner(file: Path, rank: int) -> RewardFineTuner:
         return maker()
     given: dict[str, Any] = recipe["model"]
     unscored = {"none": {"class_path": f"{__name__}.{Unscored.__name__}"}}
-    idle = {"init_weights": None, "preference": None, "rewards": unscored}
+    idle = {"init_weights": None, "preference": None, "guards": None, "rewards": unscored}
     given |= {name: value for name, value in idle.items() if given.get(name)}
     if rank and given.get("lora"):
         given["lora"] |= {"rank": rank, "alpha": rank}

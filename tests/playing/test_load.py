@@ -94,12 +94,14 @@ def cheetah() -> LocomotionFineTuner:
     return LocomotionFineTuner(hidden=[16], num_envs=1)
 
 
-def test_a_models_rewards_are_not_built(run: Path, tmp_path: Path) -> None:
+def test_a_models_rewards_are_not_built_and_its_guards_name_none(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run / "seed-3", tmp_path / "run")
     file = tmp_path / "run" / "config.yaml"
     config, costly = file.read_text(), {"class_path": "tests.playing.test_load.Costly"}
-    assert "  rewards: null\n" in config
-    file.write_text(config.replace("  rewards: null\n", f"  rewards: {json.dumps({'risky': costly})}\n"))
+    guards = "  guards: {risky: {at_least: 0.8 of init}}\n"
+    assert "  rewards: null\n" in config and "  guards: null\n" in config
+    config = config.replace("  rewards: null\n", f"  rewards: {json.dumps({'risky': costly})}\n")
+    file.write_text(config.replace("  guards: null\n", guards))
     assert torch.equal(
         torch.from_numpy(load(tmp_path / "run").at(cautious=1).act(SEEN)), torch.tensor(expected(run / "seed-3"))
     )
