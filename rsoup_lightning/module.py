@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -83,7 +84,7 @@ class RewardFineTuner(L.LightningModule):
         self.rewards = dict(rewards)
         self.algorithm = algorithm or PPO()
         self.optimizer = optimizer
-        self.kl = kl or KLPenalty()
+        self.kl = deepcopy(kl or KLPenalty())  # its β is that of this training
         self.guards = Guards(guards or {}, self.rewards)
         self.reward_scale = reward_scale
         self.micro_batch_size = micro_batch_size

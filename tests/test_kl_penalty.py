@@ -45,3 +45,10 @@ def test_the_reference_is_the_start_also_after_a_resume(tmp_path: Path) -> None:
 def test_impossible_penalties(arguments: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         KLPenalty(**arguments)
+
+
+def test_trainings_that_are_given_the_same_penalty_have_a_coefficient_each() -> None:
+    penalty = KLPenalty(0.1, target=1.0)
+    first, second = (PointFineTuner(kl=penalty) for _ in range(2))
+    first.kl.beta.fill_(5.0)
+    assert second.kl.beta.item() == penalty.beta.item() == pytest.approx(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle, islice
 
 import pytest
 import torch
@@ -60,8 +61,7 @@ class ManySquares(tiny.Squares):
     """Squares asked about again and again."""
 
     def items(self, split: Split) -> Sequence[Item]:
-        items = super().items(split)
-        return [items[number % len(items)] for number in range(ENTRIES)]
+        return list(islice(cycle(super().items(split)), ENTRIES))
 
 
 def stirred(policy: Policy) -> list[dict[str, torch.Tensor]]:
