@@ -44,7 +44,12 @@ def started(folder: Path, run_dir: str) -> subprocess.Popen[str]:
     """A driver with two workers."""
     command = [sys.executable, "-m", "rsoup_lightning", *SOUP, "--run_dir", run_dir, "--launcher", "local"]
     return subprocess.Popen(
-        [*command, "--workers", "2"], cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
+        [*command, "--workers", "2"],
+        cwd=folder,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     )
 
 
