@@ -20,6 +20,7 @@ from rsoup_lightning.explorer.upload import Upload
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
+from rsoup_lightning.modalities.vision_language.environment import answered
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
 
@@ -121,15 +122,10 @@ class SeeingShowing(Showing):
         item, (_, answer) = self._item, parts[-1]
         if not item.references:  # rewards compare with good answers
             return None
-        texts: dict[str, list[Any]] = {
-            "question": [item.question],
-            "prompt": [item.question],
-            "answer": [answer],
-            "references": [item.references],
-            "reference": [item.references[0]],
-        }
         context = {} if item.box is None else {"box": torch.tensor([item.box])}
-        return Rollout(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.bool), context=context, texts=texts)
+        return Rollout(
+            torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.bool), context=context, texts=answered([item], [answer])
+        )
 
 
 def _name(number: int, item: Item) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import torch
 from PIL.Image import Image
@@ -161,14 +162,7 @@ class PictureEnvironment(DataEnvironment):
             mask=answers.mask,
             steps={"tokens": answers.tokens},
             context=context,
-            texts={
-                "question": [item.question for item in items],
-                "prompt": [item.question for item in items],
-                "answer": self._said(answers),
-                "references": [item.references for item in items],
-                "styles": [item.styles for item in items],
-                "reference": [item.references[0] if item.references else "" for item in items],
-            },
+            texts=answered(items, self._said(answers)),
         )
 
     def _asked(self, items: Sequence[Item], device: torch.device) -> tuple[PromptTokens, Tensor]:
@@ -209,6 +203,19 @@ def _describing(policy: Policy) -> VisionLanguagePolicy:
     if not isinstance(policy, VisionLanguagePolicy):
         raise ConfigError(f"pictures need a vision-language policy, not {type(policy).__name__}")
     return policy
+
+
+def answered(items: Sequence[Item], answers: Sequence[str]) -> dict[str, list[Any]]:
+    """The texts of a rollout: those of items, and what was answered to each."""
+    questions = [item.question for item in items]
+    return {
+        "question": questions,
+        "prompt": questions,
+        "answer": list(answers),
+        "references": [item.references for item in items],
+        "styles": [item.styles for item in items],
+        "reference": [item.references[0] if item.references else "" for item in items],
+    }
 
 
 def picture_names(data: PictureData) -> list[str]:
