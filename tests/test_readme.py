@@ -90,7 +90,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
         small = [*(SHORT if task == "locomotion" else []), *shlex.split(SMALL[task])]
         if task in ("captioning", "diffusion"):  # what it pre-trains so briefly is not worth keeping
             variables["RSOUP_CACHE"] = str(experts / "cache")
-        arguments = [*arguments, "--run_dir", f"runs/{len(arguments)}-{task}-{Path(arguments[1]).stem}"]
+        arguments = [*arguments, "--run_dir", f"runs/{len(list((experts / 'runs').iterdir()))}-{task}"]
     rsoup(command, *arguments, *small, cwd=experts, **variables)
 
 
