@@ -56,15 +56,19 @@ class Environment(ABC):
     unit: str = "steps"
     """What one step is called in reports: "simulator steps", "tokens", "denoising steps"."""
 
-    def begin(self, seed: int) -> None:
-        """Start an epoch: its training rollouts depend on ``seed``, the policy and torch's generator alone.
+    def begin(self, seed: int, rank: int = 0) -> None:
+        """Start an epoch: its training rollouts depend on the arguments, the policy and torch's generator alone.
 
         That is what makes a killed run resumable at the last epoch. The caller seeds torch before each rollout.
+
+        Args:
+            seed: the same in all processes that train together.
+            rank: of this process, from 0.
         """
 
     @abstractmethod
     def train_batches(self) -> Iterable[Any]:
-        """An epoch of training batches: any re-iterable, a ``DataLoader`` included."""
+        """An epoch of training batches, any re-iterable: the same in processes that train together, who take turns."""
 
     @abstractmethod
     def eval_batches(self) -> Iterable[Any]:

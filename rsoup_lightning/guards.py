@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning import losses
 from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.processes import of_all
 from rsoup_lightning.rewards import per_row
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -148,12 +149,11 @@ class Guards(nn.Module):
         """What each reward weighs in the one that is maximised: μ, while no guard pulls."""
         return losses.lagrangian_weights(preference, dict(zip(self.guards, self.multipliers.tolist(), strict=True)))
 
-    def adapt(self, scores: Mapping[str, Tensor], reduce: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-        """Move each multiplier after a rollout; returns what to log.
+    def adapt(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Move each multiplier after a rollout of every process; returns what to log.
 
         Args:
             scores: ``{name: [B] or [B, T]}`` of the rollout.
-            reduce: the mean of a tensor over processes.
 
         Raises:
             ConfigError: a reward per step, and a limit that depends on how many steps a row has.
@@ -166,7 +166,7 @@ class Guards(nn.Module):
                     f"model.guards.{name} is {guard.at_least!r}, but this reward is given at each step, and rollouts "
                     "are not as long as episodes: limit it to a share, as '0.8 of init'"
                 )
-        means = reduce(torch.stack([per_row(scores[name]).mean() for name in self.guards]).to(self.multipliers))
+        means = torch.stack([of_all(per_row(scores[name])).mean() for name in self.guards]).to(self.multipliers)
         if self.binding:
             rates = means.new_tensor([guard.rate for guard in self.guards.values()])
             missing = (self.limits - means) / self.spreads

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from rsoup_lightning import losses
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.policy import Policy
+from rsoup_lightning.processes import of_all
 from rsoup_lightning.rollout import Rollout
 
 
@@ -44,19 +43,17 @@ class KLPenalty(nn.Module):
             return None
         return losses.kl_per_step(rollout.log_probs, policy.reference_log_probs(rollout)) * rollout.mask
 
-    def adapt(self, kl: Tensor, reduce: Callable[[Tensor], Tensor], processes: int) -> dict[str, Tensor]:
-        """Move an adaptive β towards its target after a rollout; returns what to log.
+    def adapt(self, kl: Tensor) -> dict[str, Tensor]:
+        """Move an adaptive β towards its target after a rollout of every process; returns what to log.
 
         Args:
             kl: ``[B, T]`` as measured.
-            reduce: the mean of a tensor over processes.
-            processes: how many there are.
         """
-        mean = reduce(kl.sum(1).mean())
+        rows = of_all(kl.sum(1))
+        mean = rows.mean()
         if self.target is None:
             return {"kl": mean}
         settings = {"target": self.target, "horizon": self.horizon}
-        completions = len(kl) * processes
-        beta = losses.adapt_kl_coefficient(self.beta.item(), mean.item(), completions=completions, **settings)
+        beta = losses.adapt_kl_coefficient(self.beta.item(), mean.item(), completions=len(rows), **settings)
         self.beta.fill_(beta)
         return {"kl": mean, "kl_coefficient": self.beta}

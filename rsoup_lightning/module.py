@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
 import lightning as L
@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
-from rsoup_lightning import losses
+from rsoup_lightning import losses, processes
 from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
@@ -139,25 +140,35 @@ class RewardFineTuner(L.LightningModule):
         logs: dict[str, Tensor] = {}
         for minibatch in self.algorithm.minibatches(lesson, independent_steps=self.policy.independent_steps):
             optimizer.zero_grad()
-            logs = self._backward(minibatch)
+            with self._alone():
+                logs = self._backward(minibatch)
+            processes.average_gradients(self.policy.parameters())
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             optimizer.step()
         self.policy.observe(rollout)
-        reduce = partial(self.trainer.strategy.reduce, reduce_op="mean")
         if kl is not None:
-            self.log_dict(self.kl.adapt(kl, reduce, self.trainer.world_size))
-        logs |= self.guards.adapt(scores, reduce)
+            self.log_dict(self.kl.adapt(kl))
+        logs |= self.guards.adapt(scores)
         self._log(rollout, scores, logs)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Context in which Lightning leaves gradients of several processes as they are.
+
+        It would average them at every backward, and each time wants one of every parameter.
+        """
+        strategy = self.trainer.strategy
+        return strategy.block_backward_sync() if isinstance(strategy, DDPStrategy) else nullcontext()
 
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
         """Accumulate the gradient of a minibatch, of as many rows at a time as memory is meant to hold."""
         logs: dict[str, Tensor] = {}
+        share = processes.share_of_mean(minibatch.counted)
         for part in minibatch.parts(self.micro_batch_size):
             loss, logs = self.algorithm.loss(self.policy(part), part)
             if part is not minibatch:  # losses are means over counted steps: parts add up to the whole's mean
                 loss = loss * (part.counted / minibatch.counted)
-            self.manual_backward(loss)
-        return logs
+            self.manual_backward(loss * share if processes.several() else loss)
+        return {name: value * share for name, value in logs.items()} if processes.several() else logs
 
     def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, with what guards add, scaled, less the KL penalty."""
@@ -180,8 +191,11 @@ class RewardFineTuner(L.LightningModule):
         # at those whose row it hands to loggers, which would be an earlier step's otherwise, and at the epoch's last.
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it without declaring it
         if self.trainer.is_last_batch or (every and (self.trainer.fit_loop.total_batch_idx + 1) % every == 0):
+            share = processes.share_of_mean(rollout.counted)
             means = {
-                f"reward/{name}": losses.masked_mean(values, rollout.mask) if values.dim() == 2 else values.mean()
+                f"reward/{name}": losses.masked_mean(values, rollout.mask) * share
+                if values.dim() == 2
+                else values.mean()
                 for name, values in scores.items()
             }
             self.log_dict({**means, **logs}, sync_dist=True)
@@ -212,7 +226,8 @@ class RewardFineTuner(L.LightningModule):
             raise ConfigError(f"the optimizer cannot be built: {error}") from error
 
     def train_dataloader(self) -> Iterable[Any]:
-        return self.environment.train_batches()
+        batches = self.environment.train_batches()
+        return processes.Turns(batches) if processes.several() else batches
 
     def val_dataloader(self) -> Iterable[Any]:
         return self.environment.eval_batches()
@@ -229,18 +244,29 @@ class RewardFineTuner(L.LightningModule):
             self.guards.check(self.normalisation)
         if self.decay_learning_rate and (self.trainer.max_epochs or -1) < 1:
             raise ConfigError("decay_learning_rate needs to know the end: set trainer.max_epochs")
-        if self.trainer.world_size > 1 and self.policy.independent_steps and self.algorithm.minibatch_size:
-            raise ConfigError(
-                "episodes end at different steps in different processes, and so would their minibatches: "
-                "with several devices set algorithm.init_args.minibatch_size to 0 (the whole rollout)"
-            )
+        self._check_processes()
         if not torch.cuda.is_available():
             # Lightning sets this for the process when it is imported: each count of devices then opens the NVIDIA
             # library anew, and torch counts at each optimiser step. It costs a tenth of a small network's update.
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
+    def _check_processes(self) -> None:
+        """Require what several processes can do."""
+        count, batches = self.trainer.world_size, self.environment.train_batches()
+        if count == 1:
+            return
+        if not isinstance(self.trainer.strategy, DDPStrategy):
+            raise ConfigError(
+                f"trainer.strategy is {type(self.trainer.strategy).__name__}: several devices train by ddp"
+            )
+        if isinstance(batches, Sized) and len(batches) % count:
+            raise ConfigError(
+                f"an epoch has {len(batches)} training rollouts, which {count} processes cannot share out: "
+                f"give it a multiple of {count}"
+            )
+
     def on_train_epoch_start(self) -> None:
-        self.environment.begin(self._seed_of(self.current_epoch))
+        self.environment.begin(self._seed_of(0, self.current_epoch), self.global_rank)
         if self.decay_learning_rate:
             left = 1 - self.current_epoch / (self.trainer.max_epochs or 1)
             for group in self._optimizer().param_groups:
@@ -248,10 +274,10 @@ class RewardFineTuner(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Everything random in a step follows from what is in the checkpoint: a resumed run replays it exactly.
-        L.seed_everything(self._seed_of(self.current_epoch, 1 + batch_idx), verbose=False)
+        L.seed_everything(self._seed_of(self.global_rank, self.current_epoch, 1 + batch_idx), verbose=False)
 
     def _seed_of(self, *moment: int) -> int:
-        return int(np.random.SeedSequence([self.seed, self.global_rank, *moment]).generate_state(1)[0])
+        return int(np.random.SeedSequence([self.seed, *moment]).generate_state(1)[0])
 
     def teardown(self, stage: str) -> None:
         self.environment.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 FLOORS = [
-    {"errors", "files", "optional", "threads"},
+    {"errors", "files", "optional", "processes", "threads"},
     {"simplex", "rollout", "registry", "captions"},
     {"losses", "policy", "rewards", "mixture", "environment"},
     {"algorithms", "front", "guards", "kl_penalty", "merging"},

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.policy import Policy, PolicyOutput
+from rsoup_lightning.processes import most, several, together
 from rsoup_lightning.rollout import Rollout
 
 Logs = dict[str, Tensor]
@@ -72,12 +75,30 @@ class Algorithm(ABC):
         return loss, logs
 
     def minibatches(self, rollout: Rollout, *, independent_steps: bool) -> Iterator[Rollout]:
-        """Every minibatch of every epoch over a rollout that carries advantages."""
+        """Every minibatch of every epoch over a rollout that carries advantages; as many in every process."""
         if self.minibatch_size == 0:
             yield from [rollout] * self.epochs
             return
+        rows = int(rollout.counted) if independent_steps else len(rollout)
+        made = -(-rows // self.minibatch_size)
+        missing = most(made, rollout.mask.device) - made
         for _ in range(self.epochs):
             yield from rollout.minibatches(self.minibatch_size, by_step=independent_steps)
+            yield from [_nothing_of(rollout)] * missing
+
+
+def whitened(values: Tensor, mask: Tensor) -> Tensor:
+    """``values [B, T]`` with mean 0 and standard deviation 1 over the counted steps of all processes, 0 elsewhere."""
+    if not several():
+        return losses.whiten(values, mask)
+    counted = together(lambda every: losses.whiten(every, torch.ones_like(every, dtype=torch.bool)), values[mask])
+    return torch.zeros_like(values).masked_scatter(mask, counted)
+
+
+def _nothing_of(rollout: Rollout) -> Rollout:
+    """A minibatch of which nothing counts, for a process that has none left while others step."""
+    first = rollout.rows(torch.zeros(1, dtype=torch.long, device=rollout.mask.device))
+    return replace(first, mask=torch.zeros_like(first.mask))
 
 
 def on_all_steps(rollout: Rollout, per_row: Tensor) -> Rollout:

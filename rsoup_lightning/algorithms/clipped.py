@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning import losses
-from rsoup_lightning.algorithms.algorithm import Algorithm, Logs, check_group, on_all_steps
+from rsoup_lightning.algorithms.algorithm import Algorithm, Logs, check_group, on_all_steps, whitened
 from rsoup_lightning.policy import Policy, PolicyOutput
 from rsoup_lightning.rollout import Rollout
 
@@ -56,7 +56,7 @@ class PPO(Algorithm):
             gae_lambda=self.gae_lambda,
         )
         return rollout.with_steps(
-            advantages=losses.whiten(advantages, rollout.mask),
+            advantages=whitened(advantages, rollout.mask),
             returns=advantages + values[:, :-1],
             old_values=values[:, :-1],
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.algorithms.algorithm import Algorithm, on_all_steps
 from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.policy import Policy
+from rsoup_lightning.processes import together
 from rsoup_lightning.rollout import Rollout
 
 
@@ -18,7 +21,7 @@ class RewardWeightedRegression(Algorithm):
         temperature: in units of the returns' standard deviation within the batch; small keeps the best rows only.
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
-        keep: share of the rows, the best of each rollout, that are learnt from; the others cost nothing more.
+        keep: share of the rows, the best of each process's rollout, that are learnt from; the others cost nothing more.
         completions: per prompt, K. Above 1, a return is what it exceeds those of its prompt by, so that no
             prompt is preferred for being easy; one whose completions earn much the same then has little to teach.
     """
@@ -43,6 +46,7 @@ class RewardWeightedRegression(Algorithm):
         returns = reward.sum(1)
         if self.completions > 1:
             returns = losses.leave_one_out_advantages(returns, self.completions)
-        scaled = losses.in_standard_deviations(returns)
+        scaled = together(losses.in_standard_deviations, returns)
         best = scaled.topk(max(round(self.keep * len(scaled)), 1)).indices.sort().values
-        return on_all_steps(rollout.rows(best), losses.reward_weights(scaled[best], temperature=self.temperature))
+        weights = together(partial(losses.reward_weights, temperature=self.temperature), scaled[best])
+        return on_all_steps(rollout.rows(best), weights)

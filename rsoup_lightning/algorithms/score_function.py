@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from rsoup_lightning import losses
-from rsoup_lightning.algorithms.algorithm import Algorithm, check_group, on_all_steps
+from rsoup_lightning.algorithms.algorithm import Algorithm, check_group, on_all_steps, whitened
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -24,7 +24,7 @@ class REINFORCE(Algorithm):
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
         to_go = losses.rewards_to_go(reward, rollout.terminated, rollout.truncated, discount=self.discount)
-        return rollout.with_steps(advantages=losses.whiten(to_go, rollout.mask))
+        return rollout.with_steps(advantages=whitened(to_go, rollout.mask))
 
 
 class RLOO(Algorithm):

@@ -24,7 +24,7 @@ class DataEnvironment(Environment):
 
     Args:
         batch_size: entries of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_batch_size: entries per policy and evaluation batch, to bound memory.
 
     Raises:
@@ -58,7 +58,7 @@ class DataEnvironment(Environment):
     def _batches(self, numbers: range) -> Iterable[Tensor]:
         return DataLoader(numbers, batch_size=self.eval_batch_size)  # type: ignore[arg-type]
 
-    def begin(self, seed: int) -> None:
+    def begin(self, seed: int, rank: int = 0) -> None:
         self._order = np.random.default_rng(seed).permutation(self.count("train"))
 
     def training_entries(self, batch: int) -> Tensor:

@@ -26,9 +26,9 @@ class LocomotionFineTuner(RewardFineTuner):
         effort: what the cautious reward takes off for effort, α in m/s; null: 1, as in the paper.
         hidden: width of each hidden layer of actor and critic.
         log_std: logarithm of the actions' standard deviation at the start of init, where they are numbers; null: -0.5.
-        num_envs: copies that train in parallel.
+        num_envs: copies that train in parallel, in each process.
         horizon: simulator steps of a training rollout, per copy.
-        rollouts_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        rollouts_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
         backend: who steps the simulator; auto takes envpool where it is installed.

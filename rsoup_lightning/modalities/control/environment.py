@@ -60,9 +60,9 @@ class SimulatorEnvironment(Environment):
 
     Args:
         env_id: Gymnasium's name, or ``module:Id`` for an environment that ``module`` registers.
-        num_envs: copies N that train in parallel.
+        num_envs: copies N that train in parallel, in each process.
         horizon: steps T of a training rollout.
-        rollouts_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        rollouts_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
         backend: who steps the simulator; ``auto`` takes envpool where it is installed and plays the same.
@@ -148,9 +148,10 @@ class SimulatorEnvironment(Environment):
         seeds = range(first, first + self.eval_episodes)
         return DataLoader(seeds, batch_size=self.eval_batch_size)  # type: ignore[arg-type]
 
-    def begin(self, seed: int) -> None:
+    def begin(self, seed: int, rank: int = 0) -> None:
         self.close()
-        seeds = np.random.SeedSequence(seed).generate_state(self.num_envs) % EVALUATION_SEED
+        numbers = np.random.SeedSequence(seed).generate_state(self.num_envs * (rank + 1))
+        seeds = numbers[-self.num_envs :] % EVALUATION_SEED
         self._simulator = make_simulator(self.env_id, seeds.tolist(), self.backend, self.options)
         self._observations = self._finite(self._simulator.reset())
         self._resetting[:] = False

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
+
+from rsoup_lightning.processes import of_all
 
 
 class Moments(NamedTuple):
@@ -46,9 +48,5 @@ def merged(first: Moments, second: Moments) -> Moments:
 
 def of_all_processes(own: Moments) -> list[Moments]:
     """What each process of a distributed training gave, in the same order everywhere; ``own`` alone without one."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return [own]
-    packed = torch.cat([own.number.view(1), own.mean, own.variance])
-    gathered = [torch.empty_like(packed) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(gathered, packed)
+    gathered = of_all(torch.cat([own.number.view(1), own.mean, own.variance]).unsqueeze(0))
     return [Moments(each[0], *each[1:].chunk(2)) for each in gathered]

@@ -40,7 +40,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
         guidance: scale of classifier-free guidance; 1 is none.
         precision: what denoiser and autoencoder compute in; their weights are float32.
         batch_size: prompts of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
     """
 

@@ -31,7 +31,7 @@ class LanguageFineTuner(PretrainedFineTuner):
         template: what the policy reads, from {prompt}; null: the tokenizer's chat template where it has one.
         temperature: of the softmax that tokens are sampled from.
         batch_size: prompts of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of a completion.
         stop: texts of one token each that end a completion, beside the end tokens of generation configuration and
             tokenizer.

@@ -36,7 +36,7 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
             encoder.
         temperature: of the softmax that tokens are sampled from.
         batch_size: items of a training rollout.
-        batches_per_epoch: training rollouts per epoch; a checkpoint is written after each epoch.
+        batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         max_new_tokens: the most tokens of an answer, its end token included.
         beams: of the search for evaluated answers; 1 takes the most likely token each time.
         eval_batch_size: items per policy and evaluation batch, to bound memory.

@@ -36,6 +36,17 @@ def test_rollouts_replay_from_their_seed(backend: Backend) -> None:
     environment.close()
 
 
+def test_processes_have_simulators_of_their_own() -> None:
+    """Two of three copies each start as one of six does."""
+    starts = []
+    for copies, rank in ((6, 0), (3, 0), (3, 1)):
+        environment, policy = _pair(num_envs=copies)
+        environment.begin(5, rank)
+        starts.append(environment.rollout(policy, 0)["observations"][:, 0])
+        environment.close()
+    assert torch.equal(torch.cat(starts[1:]), starts[0])
+
+
 def test_log_probs_are_those_of_the_policy_that_acted() -> None:
     environment, policy = _pair()
     environment.begin(0)

@@ -62,7 +62,7 @@ DRIFT = '''
         def rollout(self, policy, batch, *, completions=1, greedy=False):
             observations = 5 * RANK + torch.randn(4, 3, 2)
             mask = torch.ones(4, 3, dtype=torch.bool)
-            mask[:, 1 + (int(batch) + RANK) % 2 :] = False
+            mask[:, 1 + (int(batch) // 2 + RANK) % 2 :] = False
             steps = {"observations": observations, "actions": torch.randn(4, 3, 2)}
             rollout = Rollout(torch.zeros(4, 3), mask, steps, context={"last_observations": observations[:, -1]})
             self.played += 1
@@ -76,10 +76,10 @@ DRIFT = '''
     class KeptKL(KLPenalty):
         rollouts = 0
 
-        def adapt(self, kl, reduce, processes):
+        def adapt(self, kl):
             np.save(f"kl-{self.rollouts}-{RANK}.npy", kl.sum(1))
             self.rollouts += 1
-            return super().adapt(kl, reduce, processes)
+            return super().adapt(kl)
 
 
     class DriftFineTuner(RewardFineTuner):

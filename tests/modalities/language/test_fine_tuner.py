@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +14,17 @@ from rsoup_lightning import load, pick
 from rsoup_lightning.algorithms import RLOO
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.guards import Guard
+from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
 from rsoup_lightning.modalities.language import LanguageFineTuner
+from rsoup_lightning.modalities.language.environment import TextEnvironment
+from rsoup_lightning.modalities.language.sampling import gumbel
+from rsoup_lightning.policy import Policy
+from rsoup_lightning.rollout import Rollout
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
-from tests.running import environment, front, rsoup
+from tests.running import front, rsoup
 
 RECIPE = """
 task: rsoup_lightning.modalities.language:LanguageFineTuner
@@ -205,9 +208,41 @@ def test_a_reward_that_cannot_be_built_says_why_in_one_line(tmp_path: Path, base
     assert done.stderr.splitlines()[-1].startswith("rsoup: there is no folder ./none to load the sequence classifier")
 
 
-def test_two_processes_train_together(tmp_path: Path, base: str) -> None:
-    file = recipe(tmp_path, base, epochs=1)
-    devices = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.logger", "false"]
-    code = [sys.executable, "-m", "rsoup_lightning", "fit", "-c", str(file), *devices]
-    done = subprocess.run(code, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+@torch.no_grad()
+def rollout_by_entries(
+    self: TextEnvironment, policy: Policy, batch: int, *, completions: int = 1, greedy: bool = False
+) -> Rollout:
+    """Rows whose chances depend on their entry and place alone, and not on the process that plays them."""
+    numbers = self.training_entries(batch)
+    seeds = [100 * number + place for number in numbers.tolist() for place in range(completions)]
+    noise = gumbel([torch.Generator().manual_seed(seed) for seed in seeds])
+    return self._play(policy, "train", numbers, completions, noise)
+
+
+def test_two_processes_learn_what_one_learns(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From texts that end at different lengths: adapters, β, cost and what is logged are the same but for rounding."""
+    monkeypatch.setattr(TextEnvironment, "rollout", rollout_by_entries)
+    found = []
+    for count in (1, 2):
+        torch.manual_seed(0)
+        module = LanguageFineTuner(
+            base,
+            Sentences(),
+            {"early": Letters(), "late": Letters("n", "z")},
+            {"early": 1.0},
+            RLOO(2),
+            precision="float32",
+            kl=KLPenalty(0.01, target=0.01, horizon=50),
+            optimizer=partial(torch.optim.SGD, lr=0.1),
+            micro_batch_size=3,
+            batch_size=4 // count,
+            batches_per_epoch=2 * count,
+            max_new_tokens=6,
+        )
+        strategy = {"strategy": "ddp_fork"} if count > 1 else {}
+        trainer = quiet_trainer(max_epochs=2, devices=count, **strategy)
+        trainer.fit(module)
+        state = {"steps": module.steps_taken, "beta": module.kl.beta, **module.policy.weights()}
+        found.append(({name: tensor.clone() for name, tensor in state.items()}, trainer.callback_metrics))
+    assert found[0][0]["beta"] != 0.01 and any(w.any() for name, w in found[0][0].items() if "lora_B" in name)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-6)
