@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from urllib.request import urlopen
 import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
+from rsoup_lightning.run.folder import RunFolder
 from tests.conftest import ROOT
 from tests.explorer.browsing import served
 from tests.merging.test_policy_weights import adapter
 from tests.modalities.language.tiny import saved
+from tests.run.launchers.fake_slurm import installed
 from tests.running import environment, front, rsoup, serving
 
 README = (ROOT / "README.md").read_text()
@@ -84,14 +87,25 @@ def test_commands_run(line: list[str], experts: Path) -> None:
             assert page.status == 200
         return
     small = [] if command in ("tasks", "merge", "pick", "stage") or "--help" in arguments else SHORT
-    variables = {}
-    if command == "soup":
+    variables: dict[str, str] = {}
+    if "--launcher" in arguments:
+        arguments, small, variables = left_to_a_launcher(arguments, experts)
+    elif command == "soup":
         task = Path(arguments[1]).parent.name
         small = [*(SHORT if task == "locomotion" else []), *shlex.split(SMALL[task])]
         if task in ("captioning", "diffusion"):  # what it pre-trains so briefly is not worth keeping
             variables["RSOUP_CACHE"] = str(experts / "cache")
         arguments = [*arguments, "--run_dir", f"runs/{len(list((experts / 'runs').iterdir()))}-{task}"]
     rsoup(command, *arguments, *small, cwd=experts, **variables)
+
+
+def left_to_a_launcher(arguments: list[str], experts: Path) -> tuple[list[str], list[str], dict[str, str]]:
+    """A launcher's command that plays the sweep of the quickstart once more, what makes it small, and variables."""
+    launcher = arguments[arguments.index("--launcher") + 1]
+    shutil.copytree(experts / "runs" / "quickstart", experts / "runs" / launcher)
+    RunFolder(experts / "runs" / launcher).forget("front")
+    variables = installed(experts / "slurm") if launcher == "slurm" else {}
+    return [*arguments, "--run_dir", f"runs/{launcher}"], [*SHORT, *shlex.split(QUICK_SOUP)], variables
 
 
 def test_python_runs() -> None:

@@ -24,7 +24,7 @@ def soup_command(arguments: list[str]) -> int:
         run_dir = user_path(config.pop("run_dir") or f"runs/{run_name(line.task, line.recipes)}")
         seeds = check_seeds(config.pop("seeds") or [config.seed_everything])
         config.pop("config")
-        launch = launch_of(config.pop("launcher"), config.pop("workers"))
+        launch = launch_of(config.pop("launcher"), config.pop("workers"), config.pop("slurm"))
         record = run_soup(Recipe.resolve(line.task, parser, config), run_dir, seeds, launch)
         on_stderr(_closing(run_dir, record))
     return 0

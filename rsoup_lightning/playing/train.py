@@ -31,6 +31,7 @@ def soup(
     metrics: Mapping[str, OwnMetric] | None = None,
     launcher: LauncherName = "here",
     workers: int | None = None,
+    slurm: Mapping[str, Any] | None = None,
 ) -> Front:
     """Run a whole soup: init, one expert per reward, λ sweep, MORL, report; the same call again goes on or reads it.
 
@@ -47,8 +48,9 @@ def soup(
             prompts and outputs (texts, images) that gives a number for each, or a torchmetrics ``Metric`` that is
             updated with the two.
         launcher: who computes the stages: "here", this process, one after another; "local", processes on this machine;
-            "ray", tasks of Ray (extra ray).
-        workers: how many processes; default: one per GPU, or per core.
+            "ray", tasks of Ray (extra ray); "slurm", jobs of SLURM (extra slurm).
+        workers: how many at a time; default: one per GPU, or per core; of SLURM: all.
+        slurm: options of SLURM's jobs: ``{"partition": "gpu", "time": 240}``, in minutes.
 
     Raises:
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
@@ -67,7 +69,7 @@ def soup(
         config = parser.parse_object(content)
     for key in NOT_OF_RECIPES:
         config.pop(key)
-    launch = launch_of(launcher, workers)
+    launch = launch_of(launcher, workers, slurm)
     folder = user_path(str(run_dir or f"runs/{name}"))
     with quiet(), listening(on_stderr):
         resolved = Recipe.resolve(task, parser, config, make, metrics)

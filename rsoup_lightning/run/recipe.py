@@ -23,13 +23,17 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
 from rsoup_lightning.run.launchers import LAUNCHERS
-from rsoup_lightning.run.logs import Place
+from rsoup_lightning.run.logs import Place, listed
 from rsoup_lightning.run.parsing import check_values, ours, read_recipe
 from rsoup_lightning.run.settings import SoupSettings, check_settings
 from rsoup_lightning.run.trainer_settings import SILENT, SOUP, check_interval, check_soup_callbacks, settle_soup_trainer
 
-NOT_OF_RECIPES = ("config", "run_dir", "seeds", "launcher", "workers")
+NOT_OF_RECIPES = ("config", "run_dir", "seeds", "launcher", "workers", "slurm")
 """Options of ``rsoup soup`` that are no part of what a run is."""
+
+ALONE = Namespace(class_path="lightning.pytorch.plugins.environments.LightningEnvironment")
+"""What a trainer is told of the machines it runs on: nothing. In a job of SLURM it would take the job's tasks for its
+own processes, queue the job again by itself and go on from checkpoints of its own."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ class Recipe:
         settings = place.trainer(settings) if place else settings
         settings.update(Namespace() if place else Namespace(**SILENT))
         settings.max_epochs = epochs
+        settings.plugins = [*listed(settings.plugins), ALONE]
         made: L.Trainer = built(L.Trainer, "trainer", settings)
         return made
 
@@ -251,9 +256,11 @@ def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = 
     add_recipe_keys(parser)
     parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
     where = "who computes the stages: this process, one after another (here), --workers processes on this machine "
-    where += "(local), or tasks of Ray (ray, extra ray)"
+    where += "(local), tasks of Ray (ray, extra ray), or jobs of SLURM (slurm, extra slurm)"
     parser.add_argument("--launcher", type=Literal[LAUNCHERS], default="here", help=where)
     parser.add_argument("--workers", type=int | None, default=None, help="how many; default: one per GPU, or core")
+    jobs = "options of SLURM's jobs, by submitit's names: --slurm.partition gpu --slurm.time 240 (minutes)"
+    parser.add_argument("--slurm", type=dict[str, Any], default={}, help=jobs)
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")
     return parser
 

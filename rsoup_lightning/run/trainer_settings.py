@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     Timer,
 )
+from lightning.pytorch.plugins.environments import ClusterEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning.errors import ConfigError
@@ -97,6 +98,10 @@ def settle_soup_trainer(trainer: Namespace) -> None:
         raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
     if trainer.devices not in ("auto", 1, "1") or trainer.num_nodes != 1:
         raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
+    for plugin in listed(trainer.plugins):
+        if isinstance(plugin, Namespace) and issubclass(resolve_name(plugin.class_path), ClusterEnvironment):
+            name = plugin.class_path.rpartition(".")[2]
+            raise ConfigError(f"trainer.plugins: {name}: remove it: a stage trains in one process")
     if trainer.logger in (None, True):
         raise ConfigError("trainer.logger: name one, such as CSVLogger, or give false")
     refuse(trainer, IN_SOUP, SOUP)

@@ -17,6 +17,7 @@ from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.logs import Place, close
 from rsoup_lightning.run.progress import ProgressCallback, StageProgress
 from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.signals import OwnSignals
 from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
 from rsoup_lightning.run.stages import INIT, NORMALISATION, Stage
 from rsoup_lightning.run.trainer_settings import of_lightning
@@ -135,12 +136,15 @@ class Training:
         trainer = self.recipe.trainer(place, stage.epochs)
         progress = ProgressCallback(self.progress)
         own = [validation, progress] if validation.every else [progress]
-        trainer.callbacks = [BeforeOthers(checkpoint), *trainer.callbacks, *own, checkpoint]  # type: ignore
+        first = [OwnSignals(), BeforeOthers(checkpoint)]
+        trainer.callbacks = [*first, *trainer.callbacks, *own, checkpoint]  # type: ignore
         try:
             with of_lightning():
                 trainer.fit(self.module, ckpt_path=checkpoint.resume(trainer), weights_only=True)
-        except SystemExit as stop:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from stop
+        except SystemExit as stop:
+            if isinstance(stop.__context__, KeyboardInterrupt):  # Ctrl-C, of which Lightning makes this
+                raise stop.__context__ from None
+            raise
         finally:
             close(trainer.loggers)
         if trainer.current_epoch < stage.epochs:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.run.recipe import Recipe, recipe_parser
@@ -42,3 +43,14 @@ def test_what_claims_a_folder_can_be_run_again(tmp_path: Path) -> None:
     again = Recipe.resolve(recipe.task, parser, parser.parse_args(["-c", str(tmp_path / "again.yaml")]))
     assert again.settings == recipe.settings
     assert again.resolved() == recipe.resolved(seed_everything=5)
+
+
+def test_trainers_know_nothing_of_a_job_of_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "3"), ("SLURM_JOB_NAME", "mine")):
+        monkeypatch.setenv(name, value)
+    trainer = resolved(tmp_path).trainer()
+    assert trainer.world_size == 1 and isinstance(
+        trainer._accelerator_connector.cluster_environment, LightningEnvironment
+    )
+    with pytest.raises(RSoupError, match=r"trainer\.plugins: SLURMEnvironment: remove it"):
+        resolved(tmp_path, "--trainer.plugins", "SLURMEnvironment")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -15,7 +16,7 @@ from rsoup_lightning.run.progress import RunProgress
 
 __all__ = ["LAUNCHERS", "Ended", "Here", "Launch", "Launcher", "LauncherName", "launch_of"]
 
-LauncherName = Literal["here", "local", "ray"]
+LauncherName = Literal["here", "local", "ray", "slurm"]
 LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 
 
@@ -25,11 +26,13 @@ class Launch:
 
     Attributes:
         launcher: by whom.
-        workers: how many at a time; None: one per GPU, or per core where there is none.
+        workers: how many at a time; None: one per GPU, or per core where there is none; of SLURM: all.
+        slurm: options of SLURM's jobs, as :func:`launchers.slurm.checked` returns them.
     """
 
     launcher: LauncherName
     workers: int | None
+    slurm: Mapping[str, Any] = field(default_factory=dict)
 
     def start(self, run: Path, device: torch.device, progress: RunProgress) -> Launcher:
         """What computes the stages of a run on such devices.
@@ -41,6 +44,10 @@ class Launch:
             from rsoup_lightning.run.launchers.ray import Ray
 
             return Ray(run, self.workers, progress)
+        if self.launcher == "slurm":
+            from rsoup_lightning.run.launchers.slurm import Slurm
+
+            return Slurm(run, self.workers, self.slurm, progress)
         from rsoup_lightning.run.launchers.local import Local, visible_gpus
         from rsoup_lightning.threads import cores
 
@@ -48,15 +55,21 @@ class Launch:
         return Local(run, self.workers or len(gpus) or cores(), gpus, progress)
 
 
-def launch_of(launcher: LauncherName, workers: int | None) -> Launch | None:
+def launch_of(launcher: LauncherName, workers: int | None, slurm: Mapping[str, Any] | None = None) -> Launch | None:
     """What options ask for; None: this process.
 
     Raises:
-        ConfigError: fewer than one worker, or workers of this process.
+        ConfigError: fewer than one worker, workers of this process, or options that SLURM's jobs cannot have.
     """
     check_at_least_one(workers=workers)
+    if launcher == "slurm":
+        from rsoup_lightning.run.launchers.slurm import checked
+
+        return Launch(launcher, workers, checked(slurm or {}))
+    if slurm:
+        raise ConfigError(f"slurm.{min(slurm)} needs --launcher slurm")
     if launcher == "here":
         if workers is not None:
-            raise ConfigError("workers need a launcher: give local or ray")
+            raise ConfigError("workers need a launcher: give local, ray or slurm")
         return None
     return Launch(launcher, workers)

@@ -20,6 +20,7 @@ import torch
 
 from rsoup_lightning.run.folder import WORKERS
 from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.launchers.messages import hear
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.threads import core_numbers
 
@@ -177,21 +178,10 @@ class Local:
             process.end(GRACE)
             bar.ended(well=not process.stage)
             return Ended(process.stage, process.fate(), died=True) if process.stage else None
-        message = json.loads(line)
-        if "ended" in message:
+        ended = hear(json.loads(line), self._processes[place].stage, bar)
+        if ended:
             self._processes[place].stage = ""
-            bar.ended(well=True)
-            return Ended(**message["ended"])
-        if "stage" in message:
-            seed = self._processes[place].stage.partition(message["stage"].split()[0])[0]  # "seed-0/", of several
-            bar.stage(seed + message["stage"], message["total"])
-        elif "say" in message:
-            bar.say(message["say"])
-        elif "skip" in message:
-            bar.skip(message["skip"])
-        else:
-            bar.advance(message["advance"], message["note"])
-        return None
+        return ended
 
 
 def shares(cores: Sequence[int], workers: int) -> list[list[int]]:

@@ -18,26 +18,11 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.run.launchers import Ended, Launch, launch_of, local
 from rsoup_lightning.run.launchers.local import Local, shares, visible_gpus
 from rsoup_lightning.run.progress import RunProgress
-from tests.running import POINT_RECIPE, environment, rsoup
+from tests.run.launchers.conftest import SOUP, same
+from tests.running import environment, rsoup
 
 KILLS = int(os.environ.get("RSOUP_KILLS", "1"))
 """How many times workers, and drivers, are killed."""
-SOUP = ("soup", "-c", "point.yaml", "--soup.normalise", "2", "--seed_everything", "3")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("local")
-    (folder / "point.yaml").write_text(POINT_RECIPE)
-    rsoup(*SOUP, "--run_dir", "here", cwd=folder)
-    return folder
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether two runs have the same front, weights and things shown, byte for byte."""
-    names = ["front.json", *(str(file.relative_to(one)) for file in one.rglob("*.safetensors"))]
-    names += [str(file.relative_to(one)) for file in (one / "shown").iterdir()]
-    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
 
 
 def started(folder: Path, run_dir: str) -> subprocess.Popen[str]:
@@ -223,6 +208,6 @@ def test_cores_are_shared_out() -> None:
 def test_workers_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="workers is 0"):
         launch_of("local", 0)
-    with pytest.raises(ConfigError, match="workers need a launcher: give local or ray"):
+    with pytest.raises(ConfigError, match="workers need a launcher: give local, ray or slurm"):
         launch_of("here", 2)
     assert launch_of("here", None) is None

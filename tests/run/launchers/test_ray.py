@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.run.launchers.ray import Collected, compute
-from tests.run.launchers.test_local import same
+from tests.run.launchers.conftest import same
 from tests.running import POINT_RECIPE, environment, rsoup
 
 pytest.importorskip("ray")
@@ -32,11 +31,3 @@ def test_a_node_is_taken_away(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "is gone (is there too little memory?); it begins again where it stopped (1/2)" in done.stderr
     assert same(folder / "here", folder / "there")
-
-
-def test_a_stage_that_is_finished_ends_at_once_and_says_how(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    ended, collected = compute("here", str(folder), "experts/east")
-    assert not ended.error and not ended.died and collected == Collected()
-    ended, _ = compute("here", str(folder), "experts/west")
-    assert "did you mean 'experts/east'" in ended.error

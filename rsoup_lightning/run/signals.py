@@ -1,0 +1,48 @@
+"""Who hears that a process is to end: whoever began it, and not Lightning, which would end a training by itself."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
+
+import lightning as L
+
+
+class Terminated(KeyboardInterrupt):
+    """A process was told to end, by SIGTERM."""
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does.
+
+    Raises:
+        Terminated: it came.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class OwnSignals(L.Callback):
+    """Puts the handler of SIGTERM back that Lightning replaces while it trains.
+
+    Lightning's would end a training after the batch; a job that is to leave, though, is first told to by SIGTERM, and
+    queued again when another signal follows.
+    """
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if current_thread() is main_thread():  # elsewhere Lightning has replaced none
+            signal.signal(signal.SIGTERM, self._handler)
