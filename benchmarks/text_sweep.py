@@ -8,46 +8,53 @@ adapter of each λ with PEFT's ``add_weighted_adapter("cat")``, which is exact a
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
-from text_throughput import prompts
+from cases import Case
 from timing import Rounds, in_turns, report
 from torch import Tensor
 
 from rsoup_lightning.modalities.data_environment import evaluation_generators
 from rsoup_lightning.modalities.language.base import load_base
-from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.sampling import gumbel, sample_completions
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.simplex import grid
 
-LAMBDAS, TOKENS, ROUNDS = 11, 24, 3
+LAMBDAS, ROUNDS = 11, 3
 SIZES = 8, 32  # prompts per λ: few, where a model's calls cost most; and many, where its arithmetic does
+CASE = Case(tokens=24)
 
 
 def main() -> None:
     """Measure and print."""
     rounds = Rounds.asked(ROUNDS).share(1 / len(SIZES))
-    torch.manual_seed(0)
-    model, tokenizer = load_base(SMOLLM2, "auto")
-    policy = LanguagePolicy(model, LoRA())
-    experts = [{n: torch.randn(w.shape) * 0.02 for n, w in policy.weights().items()} for _ in range(2)]
-    few, many = (compare(policy, tokenizer, experts, size, rounds) for size in SIZES)
-    for size, result in zip(SIZES, (few, many), strict=True):
-        print(f"\n{size} prompts: all λ in one batch{result['ours']:>8,.0f} tokens/s")
-        print(f"{size} prompts: PEFT, λ by λ       {result['peer']:>8,.0f} tokens/s")
+    few, many = (measure(case, rounds) for case in [replace(CASE, prompts=size) for size in SIZES])
     report("text_sweep", "tokens/s", few, **{f"{name}_{SIZES[1]}": value for name, value in many.items()})
 
 
+def measure(case: Case, rounds: Rounds) -> dict[str, float]:
+    """Both, in turns."""
+    torch.manual_seed(0)
+    model, tokenizer = load_base(case.base, "auto")
+    policy = LanguagePolicy(model.to(case.device), LoRA()).to(case.device)
+    experts = [{n: torch.randn(w.shape) * 0.02 for n, w in policy.weights().items()} for _ in range(2)]
+    print(f"{case.name}: {LAMBDAS} λ × {case.prompts} prompts × {case.tokens} tokens, tokens per second")
+    result = compare(case, policy, tokenizer, experts, rounds)
+    print(f"\nall λ in one batch{result['ours']:>8,.0f} tokens/s")
+    print(f"PEFT, λ by λ      {result['peer']:>8,.0f} tokens/s")
+    return result
+
+
 def compare(
-    policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tensor]], size: int, rounds: Rounds
+    case: Case, policy: LanguagePolicy, tokenizer: Any, experts: list[dict[str, Tensor]], rounds: Rounds
 ) -> dict[str, float]:
-    """Both, on ``size`` prompts per λ, in turns."""
-    points = grid(2, LAMBDAS)
-    texts = tokenizer(prompts()[:size], padding=True, padding_side="left", return_tensors="pt")
+    """Of a policy and two experts."""
+    points, size = grid(2, LAMBDAS), case.prompts
+    texts = tokenizer(case.questions()[:size], padding=True, padding_side="left", return_tensors="pt").to(case.device)
     width = texts["input_ids"].shape[1]
     every = PromptTokens(texts["input_ids"], texts["attention_mask"].bool())[torch.arange(size).repeat(LAMBDAS)]
     peft = policy.model
@@ -59,9 +66,10 @@ def compare(
         with soups(points).playing() as souped:
             noise = gumbel(evaluation_generators(torch.arange(size)))
             done = sample_completions(
-                souped, every, limit=TOKENS, ends=[-1], padding=tokenizer.pad_token_id, noise=noise
+                souped, every, limit=case.tokens, ends=[-1], padding=tokenizer.pad_token_id, noise=noise
             )
-        assert done.tokens.shape == (LAMBDAS * size, TOKENS)
+        assert done.tokens.shape == (LAMBDAS * size, case.tokens)
+        case.synchronise()
         return done.tokens.numel() / (time.perf_counter() - start)
 
     def peer() -> float:
@@ -75,15 +83,15 @@ def compare(
         for point in points:
             peft.add_weighted_adapter(["first", "second"], list(point), "soup", combination_type="cat")
             peft.set_adapter("soup")
-            done = peft.generate(**texts, do_sample=True, max_new_tokens=TOKENS, min_new_tokens=TOKENS)
+            done = peft.generate(**texts, do_sample=True, max_new_tokens=case.tokens, min_new_tokens=case.tokens)
             count += done[:, width:].numel()
             peft.set_adapter("default")
             peft.delete_adapter("soup")
         for name in ("first", "second"):
             peft.delete_adapter(name)
+        case.synchronise()
         return count / (time.perf_counter() - start)
 
-    print(f"{SMOLLM2}: {LAMBDAS} λ × {size} prompts × {TOKENS} tokens, tokens per second")
     return in_turns(ours, peer, rounds)
 
 

@@ -18,20 +18,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from cases import TARGETS, Case
 from timing import Rounds, in_turns, report
 
-from rsoup_lightning.modalities.data import Entry, PromptData, Split
-from rsoup_lightning.modalities.language.packaged_model import SMOLLM2, packaged_model
-
-PROMPTS, COMPLETIONS, TOKENS, STEPS, ROUNDS, KL, RATE = 4, 4, 16, 3, 3, 0.04, 1e-4
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"]
-
-
-def prompts() -> list[str]:
-    """Beginnings of movie reviews."""
-    from tasks.review.data import ReviewBeginnings
-
-    return [entry.question for entry in ReviewBeginnings(words=12).entries("train")[:400]]
+STEPS, ROUNDS, KL, RATE = 3, 3, 0.04, 1e-4
 
 
 def distinct_words(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
@@ -39,14 +29,7 @@ def distinct_words(questions: Sequence[str], answers: Sequence[str]) -> list[flo
     return [float(len(set(answer.split()))) for answer in answers]
 
 
-class Beginnings(PromptData):
-    """The same prompts for us."""
-
-    def entries(self, split: Split) -> Sequence[Entry]:
-        return [Entry(prompt) for prompt in prompts()]
-
-
-def ours() -> list[float]:
+def ours(case: Case) -> list[float]:
     """Seconds of each of our steps."""
     import lightning as L
     import torch
@@ -63,30 +46,33 @@ def ours() -> list[float]:
             self.ends: list[float] = []
 
         def on_train_batch_end(self, *_: Any) -> None:
+            case.synchronise()
             self.ends.append(time.perf_counter())
 
     torch.manual_seed(0)
     reward = TextFunction("text_throughput:distinct_words", allow_empty_answers=True)
     module = LanguageFineTuner(
-        SMOLLM2,
-        Beginnings(),
+        case.base,
+        case.data(),
         {"words": reward},
-        algorithm=GRPO(COMPLETIONS),
+        algorithm=GRPO(case.completions),
         lora=LoRA(16, 16, 0.05, TARGETS),
         template="{prompt}",
-        batch_size=PROMPTS,
+        batch_size=case.prompts,
         batches_per_epoch=STEPS + 1,
-        max_new_tokens=TOKENS,
+        max_new_tokens=case.tokens,
         kl=KLPenalty(KL),
         optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=RATE),
     )
     clock = Clock()
-    trainer = L.Trainer(max_epochs=1, accelerator="cpu", callbacks=[clock], log_every_n_steps=1, **QUIET_TRAINER)
+    trainer = L.Trainer(
+        max_epochs=1, accelerator=case.accelerator, devices=1, callbacks=[clock], log_every_n_steps=1, **QUIET_TRAINER
+    )
     trainer.fit(module)
     return _differences(clock.ends)
 
 
-def peer() -> list[float]:
+def peer(case: Case) -> list[float]:
     """Seconds of each of TRL's steps."""
     import torch
     from datasets import Dataset
@@ -101,35 +87,35 @@ def peer() -> list[float]:
             self.ends: list[float] = []
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            case.synchronise()
             self.ends.append(time.perf_counter())
 
     def reward(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
         return distinct_words(prompts, completions)
 
     torch.manual_seed(0)
-    folder, clock = str(packaged_model(SMOLLM2)), Clock()
-    dtype = compute_dtype("auto")
+    clock, dtype = Clock(), compute_dtype("auto")
     with tempfile.TemporaryDirectory() as output:
         trainer = GRPOTrainer(
-            model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype),
+            model=AutoModelForCausalLM.from_pretrained(case.folder, dtype=dtype),
             reward_funcs=reward,
             args=GRPOConfig(
                 output_dir=output,
-                per_device_train_batch_size=PROMPTS * COMPLETIONS,
-                num_generations=COMPLETIONS,
-                max_completion_length=TOKENS,
+                per_device_train_batch_size=case.prompts * case.completions,
+                num_generations=case.completions,
+                max_completion_length=case.tokens,
                 beta=KL,
                 learning_rate=RATE,
                 max_steps=STEPS + 1,
-                use_cpu=True,
+                use_cpu=case.device == "cpu",
                 bf16=dtype == torch.bfloat16,
                 gradient_checkpointing=False,
                 report_to=[],
                 logging_steps=1,
                 save_strategy="no",
             ),
-            train_dataset=Dataset.from_dict({"prompt": prompts()}),
-            processing_class=AutoTokenizer.from_pretrained(folder),
+            train_dataset=Dataset.from_dict({"prompt": case.questions()}),
+            processing_class=AutoTokenizer.from_pretrained(case.folder),
             peft_config=LoraConfig(
                 r=16, lora_alpha=16, lora_dropout=0.05, target_modules=TARGETS, task_type="CAUSAL_LM"
             ),
@@ -143,25 +129,31 @@ def _differences(ends: Sequence[float]) -> list[float]:
     return [end - start for start, end in pairwise(ends)]
 
 
-def alone(contestant: str) -> float:
-    """Steps per second of one contestant in a process of its own."""
-    command = [sys.executable, "-W", "ignore", __file__, contestant]
+def alone(contestant: str, case: Case) -> float:
+    """Steps per 1000 seconds of one contestant in a process of its own."""
+    command = [sys.executable, "-W", "ignore", __file__, contestant, case.dumps()]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-    return 1 / statistics.median(json.loads(done.stdout.splitlines()[-1]))
+    return 1000 / statistics.median(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(case: Case, rounds: Rounds) -> dict[str, float]:
+    """Both, in turns."""
+    sizes = f"{case.prompts} prompts × {case.completions} completions × {case.tokens} tokens"
+    print(f"{case.name}, LoRA r 16, {sizes}, steps per 1000 s")
+    result = in_turns(lambda: alone("ours", case), lambda: alone("peer", case), rounds)
+    print(f"\n{'ours':<12}{1000 / result['ours']:>8.2f} s per step")
+    print(f"{'TRL GRPO':<12}{1000 / result['peer']:>8.2f} s per step")
+    return result
 
 
 def main() -> None:
     """Measure and print."""
-    rounds = Rounds.asked(ROUNDS)
-    print(f"{SMOLLM2}, LoRA r 16, {PROMPTS} prompts × {COMPLETIONS} completions × {TOKENS} tokens, steps per 1000 s")
-    result = in_turns(lambda: 1000 * alone("ours"), lambda: 1000 * alone("peer"), rounds)
-    print(f"\n{'ours':<12}{1000 / result['ours']:>8.2f} s per step")
-    print(f"{'TRL GRPO':<12}{1000 / result['peer']:>8.2f} s per step")
+    result = measure(Case(), Rounds.asked(ROUNDS))
     report("text_throughput", "steps/1000 s", result)
 
 
 if __name__ == "__main__":
-    if sys.argv[-1] in ("ours", "peer"):
-        print(json.dumps({"ours": ours, "peer": peer}[sys.argv[1]]()))
+    if sys.argv[1:2] in (["ours"], ["peer"]):
+        print(json.dumps({"ours": ours, "peer": peer}[sys.argv[1]](Case.loads(sys.argv[2]))))
     else:
         main()

@@ -6,20 +6,25 @@ import ast
 import importlib.util
 import json
 import math
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
 
-SCRIPTS = sorted({*(ROOT / "benchmarks").glob("*.py")} - {ROOT / "benchmarks" / "timing.py"})
+BENCHMARKS = ROOT / "benchmarks"
+SHARED = {"cases", "timing", "gpu_check"}  # what scripts share, and the one that asks their questions of a GPU
+SCRIPTS = sorted(script for script in BENCHMARKS.glob("*.py") if script.stem not in SHARED)
 
 
 @pytest.fixture
 def timing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("timing", ROOT / "benchmarks" / "timing.py")
+    spec = importlib.util.spec_from_file_location("timing", BENCHMARKS / "timing.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -58,3 +63,26 @@ def test_every_script_keeps_to_its_time_and_ends_in_its_line(script: Path) -> No
     assert "Rounds.asked(ROUNDS)" in ast.unparse(main)
     assert ast.unparse(main.body[-1]).startswith(f"report('{script.stem}', ")
     assert f"benchmarks/{script.name}" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_check_of_a_gpu_runs_through_on_tiny_models() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "gpu_check.py"), "--tiny"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert {"diffusion_step", "sweep_tiny", "serving_tiny"} <= {line["name"] for line in lines}
+    assert all(line["ours"] > 0 and line["peer"] > 0 for line in lines)
+    table = done.stdout.splitlines()[-4:]
+    assert [line.split()[0] for line in table] == ["diffusion_step", "rl_step_tiny", "sweep_tiny", "serving_tiny"]
+    if find_spec("trl") is None:
+        assert "left out: trl is not installed" in table[1]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks what is said where there is no GPU")
+def test_the_check_of_a_gpu_says_that_there_is_none() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "gpu_check.py")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "no GPU is at hand: --tiny measures tiny models on a CPU"
