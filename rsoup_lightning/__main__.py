@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -46,7 +47,11 @@ _plainly = warnings.formatwarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit status: 0 well, 2 for an error the user can mend, 130 interrupted."""
+    """Run a command line.
+
+    Returns:
+        The exit status: 0 well, 2 for an error the user can mend, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments)
@@ -58,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"rsoup: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         hint = "; the same command goes on from the last checkpoint" if arguments[:1] == ["soup"] else ""
         print(f"rsoup: interrupted{hint}", file=sys.stderr)
-        return 130
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
 
 
 def console() -> NoReturn:

@@ -12,12 +12,13 @@ from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
 from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser, run_name
+from rsoup_lightning.run.signals import heeding_sigterm
 from rsoup_lightning.run.soup import run_soup
 
 
 def soup_command(arguments: list[str]) -> int:
     """``rsoup soup``: the whole experiment, for one seed or several."""
-    with quiet(), listening(on_stderr):
+    with heeding_sigterm(), quiet(), listening(on_stderr):
         line = read_line(arguments)
         parser = recipe_parser(fine_tuner_class(line.task), line.recipes)
         config = parse(parser, line.arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from rsoup_lightning.errors import StageError
+from rsoup_lightning.errors import RSoupError, StageError
 from rsoup_lightning.run.launchers import Launcher
 from rsoup_lightning.run.stages import Graph
 
@@ -34,6 +34,7 @@ def drive(
 
     Raises:
         StageError: some stages could not be computed; says which, and why.
+        RSoupError: what stopped the last stage, if that is the driver's own.
     """
     done, tries = set(finished), Counter[str]()
     left = {stage: set(needs) for stage, needs in graph.items() if stage not in done}
@@ -42,8 +43,15 @@ def drive(
         for stage in [stage for stage, needs in left.items() if needs <= done]:
             del left[stage]
             if stage in own:
-                own[stage]()
-                done.add(stage)
+                try:
+                    own[stage]()
+                except RSoupError as error:
+                    if not (running or left):
+                        raise
+                    failed[stage] = str(error)
+                    say(f"{stage} failed: {error}")
+                else:
+                    done.add(stage)
             else:
                 running.add(stage)
                 launcher.submit(stage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rsoup_lightning.front.record import Record, read_record
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.claim import check_free, claim
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
-from rsoup_lightning.run.lock import only_process
+from rsoup_lightning.run.lock import LOCK, only_process
 from rsoup_lightning.run.stages import FRONT, Graph, is_record, is_training
 
 
@@ -47,14 +47,21 @@ class RunFolder:
                 file that the configuration names is not what it was when the run began.
         """
         claim(self.path, config)
-        for leftover in self.path.rglob(".*.tmp"):  # of a run that was killed while it wrote
-            leftover.unlink()
+        self._tidy()
         if not self._file.exists():
             write_json(self._file, {"id": uuid4().hex, **about, "inputs": {}})
         before = self._read()["versions"]
         self._check_inputs(config)
         now = about["versions"].items()
         return {name: f"{before.get(name)} -> {here}" for name, here in now if before.get(name) != here}
+
+    def _tidy(self) -> None:
+        """Delete what those left who were killed while they wrote, unless somebody is at work who may be writing."""
+        with suppress(RunFolderError), ExitStack() as stack:
+            for lock in self.path.rglob(f"{WORKERS}/**/{LOCK}"):
+                stack.enter_context(only_process(lock.parent))
+            for leftover in self.path.rglob(".*.tmp"):
+                leftover.unlink()
 
     def _check_inputs(self, config: Mapping[str, Any]) -> None:
         """Require that models and data are what they were when the run began; remember those that are new here."""

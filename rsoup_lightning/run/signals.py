@@ -11,20 +11,16 @@ from types import FrameType
 import lightning as L
 
 
-class Terminated(KeyboardInterrupt):
-    """A process was told to end, by SIGTERM."""
-
-
 @contextmanager
 def heeding_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does.
 
     Raises:
-        Terminated: it came.
+        KeyboardInterrupt: it came; of its number.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        raise KeyboardInterrupt(number)
 
     before = signal.signal(signal.SIGTERM, end)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rsoup_lightning.errors import StageError
+from rsoup_lightning.errors import FrontError, StageError
 from rsoup_lightning.run.driver import RETRIES, drive
 from rsoup_lightning.run.launchers import Ended
 from rsoup_lightning.run.stages import Stage, graph
@@ -27,8 +27,9 @@ class Dice:
         self.log: list[str] = []
 
     def submit(self, stage: str) -> None:
+        seed = "".join(stage.rpartition("seed-1/")[:2])
         assert stage not in self.running
-        assert {*GRAPH[stage]} <= {*self.log}, f"{stage} is begun too early"
+        assert {seed + need for need in GRAPH[stage.removeprefix(seed)]} <= {*self.log}, f"{stage} is begun too early"
         self.running.append(stage)
 
     def wait(self) -> Ended:
@@ -79,3 +80,23 @@ def test_an_error_is_not_tried_again_and_siblings_finish() -> None:
     with pytest.raises(StageError, match=r"^experts/d: reward 'd' is NaN; 4 stages wait for that$"):
         driven(dice)
     assert {*dice.log} == {*GRAPH} - {"experts/d", *BLOCKS, "front"}
+
+
+def test_an_error_of_a_stage_of_its_own_ends_no_sibling() -> None:
+    """Two seeds, of which one has a front that cannot be written; alone, it says what it is."""
+    dice, written = Dice(5), list[str]()
+    seeds = {
+        f"seed-{seed}/{stage}": [f"seed-{seed}/{need}" for need in GRAPH[stage]] for seed in (0, 1) for stage in GRAPH
+    }
+
+    def fail() -> None:
+        raise FrontError("front.json is damaged")
+
+    own = {"seed-0/front": fail, "seed-1/front": lambda: written.append("seed-1")}
+    begun = [stage for stage in seeds if stage.startswith("seed-0")][:-1]
+    dice.log += begun
+    with pytest.raises(StageError, match=r"^seed-0/front: front\.json is damaged$"):
+        drive(seeds, begun, dice, own, print)
+    assert written == ["seed-1"]
+    with pytest.raises(FrontError, match="is damaged"):
+        drive({"front": []}, [], dice, {"front": fail}, print)

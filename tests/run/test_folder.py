@@ -51,6 +51,18 @@ def test_stages_that_finish_at_the_same_instant_are_all_recorded(tmp_path: Path)
     assert [folder.stage(f"experts/{number}")["steps"] for number in range(8)] == [*range(8)]
 
 
+def test_what_the_killed_were_writing_is_deleted_and_what_others_write_is_not(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run", CONFIG, ABOUT)
+    half = tmp_path / "run" / "experts" / "a" / ".last.ckpt.next.tmp"
+    half.parent.mkdir(parents=True)
+    half.touch()
+    with folder.only_worker("experts/a"):
+        folder.begin(CONFIG, ABOUT)
+        assert half.exists()
+    folder.begin(CONFIG, ABOUT)
+    assert not half.exists()
+
+
 def test_an_unreadable_record(tmp_path: Path) -> None:
     begun(tmp_path / "run", CONFIG, ABOUT)
     for text in ("{", "[" * 100_000, '{"id": "", "versions": {}, "inputs": {}, "x": "\\ud800"}'):

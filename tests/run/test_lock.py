@@ -10,18 +10,22 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from threading import Timer
 
 import pytest
 
 from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.run import lock
 from rsoup_lightning.run.lock import LOCK, only_process
 from tests.running import environment
 
 HOLD = """
 import os, sys, time
 from pathlib import Path
+from rsoup_lightning.run import lock
 from rsoup_lightning.run.lock import only_process
 with only_process(Path(sys.argv[1])):
     begun, tell = os.pipe()
@@ -78,26 +82,56 @@ def test_the_second_process_is_refused_until_the_first_is_dead(tmp_path: Path) -
 def test_without_locks_the_file_tells_the_living_from_the_dead(tmp_path: Path) -> None:
     host = socket.gethostname()
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    lock = tmp_path / LOCK
-    lock.write_text(json.dumps({"host": host, "process": process.pid, "since": "yesterday"}))
+    file = tmp_path / LOCK
+    file.write_text(json.dumps({"host": host, "process": process.pid, "since": "yesterday"}))
     alive = rf"process {process.pid} on .* If it has ended, delete"
     with pytest.raises(RunFolderError, match=alive), only_process(tmp_path):
         pass
     process.communicate(b"\n")
     with only_process(tmp_path), pytest.raises(RunFolderError, match="in use"), only_process(tmp_path):
         pass
-    lock.write_text(json.dumps({"host": host, "process": os.getpid(), "since": "before this host was started anew"}))
+    file.write_text(json.dumps({"host": host, "process": os.getpid(), "since": "before this host was started anew"}))
     with only_process(tmp_path):
-        pass
-    lock.write_text(json.dumps({"host": "elsewhere", "process": process.pid, "since": "yesterday"}))
-    with pytest.raises(RunFolderError, match="on elsewhere"), only_process(tmp_path):
         pass
 
 
-def test_a_lock_left_by_another_host_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / LOCK).write_text(json.dumps({"host": "elsewhere", "process": 7, "since": "yesterday"}))
+def from_elsewhere(folder: Path, seconds: float) -> None:
+    """Another host's process is there, and said so last some seconds ago."""
+    (folder / LOCK).write_text(json.dumps({"host": "elsewhere", "process": 7, "since": "yesterday"}))
+    os.utime(folder / LOCK, (time.time() - seconds,) * 2)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_one_of_another_host_lives_as_long_as_it_says_so(
+    locks: bool, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not locks:  # else locks that are not shared between hosts
+        request.getfixturevalue("no_locks")
+    from_elsewhere(tmp_path, lock.LEASE - 5)
+    with pytest.raises(RunFolderError, match="in use by process 7 on elsewhere"), only_process(tmp_path):
+        pass
+    from_elsewhere(tmp_path, lock.LEASE + 1)
     with only_process(tmp_path):
-        assert "left by process 7 on elsewhere (since yesterday)" in caplog.text
+        assert "left by process 7 on elsewhere (since yesterday) without a word" in caplog.text
+
+
+def test_one_of_another_host_that_has_died_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "LEASE", 0.5)
+    monkeypatch.setattr(lock, "BEAT", 10.0)
+    from_elsewhere(tmp_path, 0.0)
+    with only_process(tmp_path, patience=0.01):
+        pass
+
+
+def test_who_lives_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.01)
+    with only_process(tmp_path):
+        os.utime(tmp_path / LOCK, (0, 0))
+        end = time.monotonic() + 10
+        while time.time() - (tmp_path / LOCK).stat().st_mtime > 5:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert not any("_beat" in thread.name for thread in threading.enumerate())
 
 
 def test_one_who_is_leaving_is_waited_for(tmp_path: Path) -> None:

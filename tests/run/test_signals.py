@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from rsoup_lightning.run.signals import OwnSignals, Terminated, heeding_sigterm
+from rsoup_lightning.run.signals import OwnSignals, heeding_sigterm
 from tests.conftest import PointFineTuner, quiet_trainer
 
 
@@ -16,7 +16,7 @@ def test_sigterm_ends_a_block_as_ctrl_c_does() -> None:
     with pytest.raises(KeyboardInterrupt) as ended, heeding_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()
-    assert ended.type is Terminated and signal.getsignal(signal.SIGTERM) is before
+    assert ended.value.args == (signal.SIGTERM,) and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_training_is_not_ended_by_lightning(point: PointFineTuner) -> None:

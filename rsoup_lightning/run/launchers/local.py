@@ -51,7 +51,7 @@ class Process:
         if sys.platform == "linux":
             command += ["--cores", *map(str, cores), "--lifeline", str(near)]
         self.log = log
-        self.stage = ""
+        self.stage = self._last = ""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
@@ -70,10 +70,14 @@ class Process:
     def give(self, stage: str) -> None:
         """Let it compute a stage."""
         assert self.process.stdin is not None
-        self.stage = stage
+        self.stage = self._last = stage
         with suppress(BrokenPipeError):  # it has died: who reads its output will hear of that
             self.process.stdin.write(f"{stage}\n".encode())
             self.process.stdin.flush()
+
+    def is_ready_for(self, stage: str) -> bool:
+        """Whether it has the model of that stage's seed in memory: of another, it would build another."""
+        return stage.split("/")[0] == self._last.split("/")[0]
 
     def dismiss(self) -> None:
         """Tell it to end."""
@@ -154,8 +158,11 @@ class Local:
                 return
             if place not in self._processes:
                 self._start(place)
-            if not self._processes[place].stage:
-                self._processes[place].give(self._waiting.popleft())
+            process = self._processes[place]
+            if not process.stage:
+                stage = next(filter(process.is_ready_for, self._waiting), self._waiting[0])
+                self._waiting.remove(stage)
+                process.give(stage)
 
     def _start(self, place: int) -> None:
         gpu = self._gpus[place % len(self._gpus)] if self._gpus else ""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -91,17 +92,20 @@ def test_a_driver_that_is_killed_takes_its_workers_along_and_may_go_on_elsewhere
     driver.kill()
     driver.wait()
     assert gone(folder / run, 15)
-    rsoup(*SOUP, "--run_dir", run, cwd=folder)
+    elsewhere = ["--launcher", "ray"] if seed == 0 and find_spec("ray") else []
+    rsoup(*SOUP, "--run_dir", run, *elsewhere, cwd=folder)
     assert same(folder / "here", folder / run)
 
 
-def test_an_interrupted_driver_ends_its_workers_first(folder: Path) -> None:
-    driver = started(folder, "interrupted")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_driver_ends_its_workers_first(folder: Path, number: int, status: int) -> None:
+    run = f"interrupted-{status}"
+    driver = started(folder, run)
     until_some_moment(driver, 0)
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(number)
     _, said = driver.communicate(timeout=60)
-    assert driver.returncode == 130 and "goes on from the last checkpoint" in said, said
-    assert gone(folder / "interrupted", 0)
+    assert driver.returncode == status and "goes on from the last checkpoint" in said, said
+    assert gone(folder / run, 0)
 
 
 SCRIPT = """
@@ -165,6 +169,17 @@ def test_workers_that_hang_are_ended_together(tmp_path: Path, monkeypatch: pytes
     start = time.monotonic()
     launcher.close()
     assert time.monotonic() - start < 3
+
+
+def test_a_worker_stays_with_a_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = '{"ended": {"stage": "\'$stage\'", "error": "", "died": false}}'
+    posing(tmp_path, monkeypatch, f"while read -r stage; do echo '{done}'; done")
+    launcher = Local(tmp_path, 1, [], RunProgress("", 0))
+    for stage in ("seed-0/init", "seed-1/init", "seed-1/experts/a", "seed-0/experts/a"):
+        launcher.submit(stage)
+    order = [launcher.wait().stage for _ in range(4)]
+    launcher.close()
+    assert order == ["seed-0/init", "seed-0/experts/a", "seed-1/init", "seed-1/experts/a"]
 
 
 def test_what_workers_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
