@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+_LAST = re.compile(r"""[.!?…]["'”’)\]*]*\s*$""")
 _END = re.compile(r"(?<=[.!?…])\s+")
 
 
@@ -18,6 +19,15 @@ def sentences(text: str) -> list[str]:
     ['A fine film.', 'See it!', 'Now']
     """
     return _END.split(text.strip())
+
+
+def ends_a_sentence(text: str) -> bool:
+    """Whether a text ends as a sentence does, before any closing quotes or brackets.
+
+    >>> ends_a_sentence('She said "yes!"'), ends_a_sentence("She said")
+    (True, False)
+    """
+    return _LAST.search(text) is not None
 
 
 def mean_of_sentences(texts: Sequence[str], rate: Callable[[Sequence[str]], Tensor]) -> Tensor:
