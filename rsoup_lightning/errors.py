@@ -75,6 +75,10 @@ class StageError(RSoupError):
     """A stage of a run that could not be computed."""
 
 
+class WorkerDiedError(StageError):
+    """A stage that could not be computed because a process was killed: another try may succeed."""
+
+
 class FrontError(RSoupError):
     """A front that is damaged, not finite, of another schema, or lacks what is asked of it."""
 

@@ -39,7 +39,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["soup", "--task", "locomotion", "--model.horizont", "3"], "horizont"),
         (["soup", "--task", "locomotion", "--model.horizon", "many"], "horizon"),
         (["soup", "--task", "locomotion"], "trainer.max_epochs"),
-        (["soup", "--task", "locomotion", "--trainer.max_epochs", "1", "--trainer.devices", "2"], "one device"),
+        (["soup", "--task", "locomotion", "--trainer.max_epochs", "1", "--trainer.devices", "[1]"], "give a number"),
         (["soup", "--task", "locomotion", "--trainer.max_epochs", "1", "--seeds", "1", "1"], "a seed twice"),
         (["fit", "--task", "locomotion", "--model.env_id", "HalfCheeta-v5"], "did you mean 'HalfCheetah-v5'"),
         (["fit", "--task", "locomotion", "--model.preference", "{riski: 1.0}"], "did you mean 'risky'"),

@@ -95,6 +95,8 @@ def test_commands_run(line: list[str], experts: Path) -> None:
         small = [*(SHORT if task == "locomotion" else []), *shlex.split(SMALL[task])]
         if task in ("captioning", "diffusion"):  # what it pre-trains so briefly is not worth keeping
             variables["RSOUP_CACHE"] = str(experts / "cache")
+        if "--trainer.devices" in arguments:
+            small += ["--model.rollouts_per_epoch", "2"]  # one for each
         arguments = [*arguments, "--run_dir", f"runs/{len(list((experts / 'runs').iterdir()))}-{task}"]
     rsoup(command, *arguments, *small, cwd=experts, **variables)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -40,8 +41,8 @@ def stage_command(arguments: list[str]) -> int:
     from rsoup_lightning.run.progress import RunProgress
     from rsoup_lightning.run.worker import Worker
 
-    with quiet(), RunProgress(options.stage, 0) as progress:
-        Worker(run, progress).compute(options.stage)
+    with quiet(), RunProgress(options.stage, 0) as progress, closing(Worker(run, progress)) as worker:
+        worker.compute(options.stage)
     return 0
 
 

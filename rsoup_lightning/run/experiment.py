@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from rsoup_lightning.errors import StageError, UnknownNameError
@@ -72,7 +73,9 @@ class Experiment:
         trainings = {stage.name: stage for stage in self.stages}
         if name not in self.graph or name == FRONT:
             raise UnknownNameError("stage", name, [*self.graph])
-        with self.folder.only_worker(name):
+        if not self.recipe.leads and name not in trainings:
+            return  # the first process does this alone
+        with self.folder.only_worker(name) if self.recipe.leads else nullcontext():
             done = self.folder.finished(self.graph)
             if name in done:
                 return
@@ -90,8 +93,9 @@ class Experiment:
             self.folder.finish(name, {"seconds": round(time.perf_counter() - start, 1)})
 
     def _train(self, stage: Stage) -> None:
-        for later in (FRONT, SWEEP) if stage.start else (FRONT, SWEEP, NORMALISATION):
-            self.folder.forget(later)  # it is of what was trained before
+        if self.recipe.leads:
+            for later in (FRONT, SWEEP) if stage.start else (FRONT, SWEEP, NORMALISATION):
+                self.folder.forget(later)  # it is of what was trained before
         self.training.train(stage)
 
     def front(self) -> Record:

@@ -15,6 +15,7 @@ import torch
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning import registry
@@ -159,9 +160,27 @@ class Recipe:
         return made
 
     @cached_property
+    def _strategy(self) -> Strategy:
+        return self.trainer().strategy
+
+    @property
     def device(self) -> torch.device:
         """Where its trainer trains."""
-        return self.trainer().strategy.root_device
+        return self._strategy.root_device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process trains alone, or is the first of those that train together: the one that writes."""
+        return self._strategy.is_global_zero
+
+    @property
+    def team(self) -> int:
+        """How many processes have yet to be started to train together; 1: this one trains, maybe as one of several."""
+        strategy, trainer = self._strategy, self.config.trainer
+        if not isinstance(strategy, DDPStrategy) or strategy.cluster_environment is None:
+            return 1
+        started = strategy.cluster_environment.creates_processes_externally
+        return 1 if started else int(trainer.devices * trainer.num_nodes)
 
     @property
     def epochs(self) -> int:

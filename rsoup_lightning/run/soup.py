@@ -22,6 +22,7 @@ from rsoup_lightning.run.launchers import Here, Launch
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import FRONT, Graph, Stage, is_training, stages
+from rsoup_lightning.run.team import Team
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class SoupRun:
         make: an experiment, of a seed, its folder and a fine-tuner.
         build: a fine-tuner, of a seed.
         ready: the fine-tuner of the first seed, in a list that nobody else keeps it from.
+        team: computes trainings that are to use several devices.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class SoupRun:
         make: Callable[[int, RunFolder, RewardFineTuner], Experiment],
         build: Callable[[int], RewardFineTuner],
         ready: list[RewardFineTuner],
+        team: Team,
     ) -> None:
         self.runs = runs
         self.trainings = trainings
-        self._make, self._build, self._ready = make, build, ready
+        self._make, self._build, self._ready, self._team = make, build, ready, team
         self._current: tuple[SeedRun, Experiment] | None = None
 
     @cached_property
@@ -95,7 +98,7 @@ class SoupRun:
     def compute(self, stage: str) -> None:
         """Compute a stage of any seed."""
         run = next(run for run in self.runs if stage.startswith(run.prefix))
-        self._experiment(run).compute(stage.removeprefix(run.prefix))
+        self._team.compute(self._experiment(run), stage.removeprefix(run.prefix), stage)
 
     def fronts(self) -> dict[str, Callable[[], None]]:
         """What writes the front and the report of each seed, by the name of that stage."""
@@ -139,17 +142,23 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
     """
     ready = [recipe.fine_tuner(seeds[0])]
     experts = recipe.check(ready[0])
-    if launch:
+    if launch or recipe.config.trainer.devices > 1:
         recipe.check_elsewhere()
     trainings = stages(recipe.settings, experts, recipe.epochs)
     name, epochs = run_dir.resolve().name, len(seeds) * sum(training.epochs for training in trainings)
     with RunProgress(name, epochs) as progress, ExitStack() as stack:
         runs = _opened(recipe, run_dir, seeds, stack, progress.say)
         make = partial(Experiment, recipe, experts, trainings, name, progress)
-        soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready)
+        team = Team(run_dir, progress)
+        stack.callback(team.close)
+        soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready, team)
         finished = soup.finished()
         progress.count(soup.epochs(finished))
-        launcher = launch.start(run_dir, recipe.device, progress) if launch else Here(soup.compute, soup.graph)
+        launcher = (
+            launch.start(run_dir, recipe.device, recipe.config.trainer.devices, progress)
+            if launch
+            else Here(soup.compute, soup.graph)
+        )
         stack.callback(launcher.close)
         drive(soup.graph, finished, launcher, soup.fronts(), progress.say)
         records = [read_record(run.folder.path / "front.json") for run in runs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class StageCheckpoint(Checkpoint):
             RunFolderError: what was written beside it is.
         """
         if not self.path.exists():
-            restore(trainer.loggers, None)
+            self._restore(trainer, None)
             return None
         cure = f"delete {self.path} to train this stage anew"
         try:
@@ -87,8 +88,12 @@ class StageCheckpoint(Checkpoint):
             raise WeightsError(f"cannot resume: {self.path} is another training's; {cure}")
         files = read_json(self._logs(len(own["history"])), cure)
         self.saved = files["saved"]
-        restore(trainer.loggers, files["loggers"])
+        self._restore(trainer, files["loggers"])
         return self.path
+
+    def _restore(self, trainer: L.Trainer, states: Sequence[dict[str, Any]] | None) -> None:
+        if trainer.is_global_zero:  # who alone logs
+            restore(trainer.loggers, states)
 
     def remove(self) -> None:
         """Delete what a finished stage no longer needs."""
@@ -110,6 +115,8 @@ class BeforeOthers(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Delete what a ModelCheckpoint has saved after the state from which the training goes on."""
+        if not trainer.is_global_zero:
+            return
         others = _others(trainer)
         for callback, names in zip(others, self.checkpoint.saved or [[]] * len(others), strict=True):
             for file in _folder(callback).glob("*"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from inspect import signature
@@ -53,7 +54,6 @@ IN_SOUP = {
         ("max_steps", "max_time", "min_epochs", "min_steps", "fast_dev_run"),
         "a stage trains for trainer.max_epochs, or soup.init_epochs",
     ),
-    "num_nodes": "rsoup soup trains on one device",
     "barebones": "stages need their checkpoints",
     "enable_progress_bar": "rsoup soup shows its own progress",
     "default_root_dir": "--run_dir says where a run lies",
@@ -96,21 +96,38 @@ def settle_soup_trainer(trainer: Namespace) -> None:
     """
     if trainer.max_epochs is None or trainer.max_epochs < 1:
         raise ConfigError("trainer.max_epochs must say for how many epochs each expert trains (at least 1)")
-    if trainer.devices not in ("auto", 1, "1") or trainer.num_nodes != 1:
-        raise ConfigError("rsoup soup trains on one device; for several use rsoup fit, then test with SoupCallback")
+    trainer.devices = _number_of_devices(trainer)
     for plugin in listed(trainer.plugins):
         if isinstance(plugin, Namespace) and issubclass(resolve_name(plugin.class_path), ClusterEnvironment):
             name = plugin.class_path.rpartition(".")[2]
-            raise ConfigError(f"trainer.plugins: {name}: remove it: a stage trains in one process")
+            raise ConfigError(
+                f"trainer.plugins: {name}: remove it: a stage starts its processes itself, or torchrun does"
+            )
     if trainer.logger in (None, True):
         raise ConfigError("trainer.logger: name one, such as CSVLogger, or give false")
     refuse(trainer, IN_SOUP, SOUP)
     if trainer.limit_val_batches == 0:
         refuse(trainer, dict.fromkeys(VALIDATION, "it does nothing without trainer.limit_val_batches (1.0: all)"), SOUP)
-    trainer.devices = 1
     if trainer.enable_checkpointing is None:
         kinds = [resolve_name(callback.class_path) for callback in listed(trainer.callbacks)]
         trainer.enable_checkpointing = any(issubclass(kind, Checkpoint) for kind in kinds)
+
+
+def _number_of_devices(trainer: Namespace) -> int:
+    """How many devices of each machine a training uses.
+
+    Raises:
+        ConfigError: no number, or a strategy by which several cannot train.
+    """
+    written = 1 if trainer.devices == "auto" else trainer.devices
+    if not re.fullmatch(r"[1-9]\d*", str(written)):
+        raise ConfigError(
+            f"trainer.devices is {written}: give a number; CUDA_VISIBLE_DEVICES says which GPUs there are"
+        )
+    strategy = trainer.strategy.class_path if isinstance(trainer.strategy, Namespace) else trainer.strategy
+    if int(written) * trainer.num_nodes > 1 and str(strategy).rpartition(".")[2] not in ("auto", "ddp", "DDPStrategy"):
+        raise ConfigError(f"trainer.strategy is {strategy}: a stage trains on several devices by ddp alone")
+    return int(written)
 
 
 def check_soup_callbacks(callbacks: Iterable[L.Callback], *, logs: bool, validates: bool) -> None:

@@ -56,16 +56,19 @@ class Training:
         self.module = module
 
     def train(self, stage: Stage) -> None:
-        """Train a stage and record it.
+        """Train a stage and record it; of several processes, the first one does that.
 
         Raises:
             RSoupError: whatever stops it; what was trained until then stays.
         """
         path = self.folder.path / stage.name
-        self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
+        if self.recipe.leads:
+            self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
         checkpoint = StageCheckpoint(path / "last.ckpt")
         validation = Validation(self.recipe.settings.validate_every)
         self._fit(stage, checkpoint, validation)
+        if not self.recipe.leads:
+            return
         best = self.recipe.settings.keep == "best" and stage.epochs > 0
         if best:
             self.module.policy.load_weights(validation.weights)
@@ -134,8 +137,8 @@ class Training:
             return
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)
         trainer = self.recipe.trainer(place, stage.epochs)
-        progress = ProgressCallback(self.progress)
-        own = [validation, progress] if validation.every else [progress]
+        own: list[L.Callback] = [validation] if validation.every else []
+        own += [ProgressCallback(self.progress)] if self.recipe.leads else []
         first = [OwnSignals(), BeforeOthers(checkpoint)]
         trainer.callbacks = [*first, *trainer.callbacks, *own, checkpoint]  # type: ignore
         try:

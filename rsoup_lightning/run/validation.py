@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning.evaluation import evaluate
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.processes import share
 from rsoup_lightning.rewards import scalarise, standardise
 
 
@@ -50,7 +51,8 @@ class Validation(L.Callback):
 
     def _evaluate(self, module: RewardFineTuner, epochs: int) -> None:
         with evaluating(module):
-            (scored,) = evaluate(module.environment, module.rewards, module.policy, module.environment.dev_batches())
+            batches = share(module.environment.dev_batches())  # scores are gathered from all processes
+            (scored,) = evaluate(module.environment, module.rewards, module.policy, batches)
         means = {name: values.mean(0, keepdim=True) for name, values in scored.rewards.items()}
         scores = {name: float(mean) for name, mean in means.items()}
         init = self.history[0]["scores"] if self.history else scores

@@ -6,13 +6,14 @@ import gc
 import traceback
 from pathlib import Path
 
-from rsoup_lightning.errors import RSoupError, RunFolderError
+from rsoup_lightning.errors import RSoupError, RunFolderError, WorkerDiedError
 from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import stages
+from rsoup_lightning.run.team import Team
 
 
 class Worker:
@@ -26,6 +27,7 @@ class Worker:
     def __init__(self, run: Path, progress: StageProgress) -> None:
         self.run = run
         self.progress = progress
+        self._team = Team(run, progress)
         self._current: tuple[Path, Experiment] | None = None
 
     def attempt(self, stage: str) -> Ended:
@@ -33,7 +35,7 @@ class Worker:
         try:
             self.compute(stage)
         except RSoupError as error:
-            return Ended(stage, str(error))
+            return Ended(stage, str(error), died=isinstance(error, WorkerDiedError))
         except Exception as error:  # of the user's own code, or ours: others go on
             self.progress.say(traceback.format_exc())
             return Ended(stage, f"{type(error).__name__}: {error}")
@@ -48,10 +50,13 @@ class Worker:
             RSoupError: whatever stops it; what was computed until then stays, and the same call goes on from there.
         """
         seed, _, rest = stage.partition("/")
-        if (self.run / seed / "config.yaml").exists():
-            self.experiment(self.run / seed).compute(rest)
-        else:
-            self.experiment(self.run).compute(stage)
+        several = (self.run / seed / "config.yaml").exists()
+        folder, name = (self.run / seed, rest) if several else (self.run, stage)
+        self._team.compute(self.experiment(folder), name, stage)
+
+    def close(self) -> None:
+        """End processes that train together with this one."""
+        self._team.close()
 
     def experiment(self, folder: Path) -> Experiment:
         """The experiment in a folder, built anew where it is another than the last.

@@ -26,7 +26,7 @@ class Launch:
 
     Attributes:
         launcher: by whom.
-        workers: how many at a time; None: one per GPU, or per core where there is none; of SLURM: all.
+        workers: how many at a time; None: as many as there are GPUs for, or cores where there is none; of SLURM: all.
         slurm: options of SLURM's jobs, as :func:`launchers.slurm.checked` returns them.
     """
 
@@ -34,8 +34,14 @@ class Launch:
     workers: int | None
     slurm: Mapping[str, Any] = field(default_factory=dict)
 
-    def start(self, run: Path, device: torch.device, progress: RunProgress) -> Launcher:
-        """What computes the stages of a run on such devices.
+    def start(self, run: Path, device: torch.device, count: int, progress: RunProgress) -> Launcher:
+        """What computes the stages of a run.
+
+        Args:
+            run: its folder.
+            device: such as they train on.
+            count: of the devices that each trains on.
+            progress: shows how they go.
 
         Raises:
             ConfigError: a package that it needs is not installed.
@@ -43,7 +49,7 @@ class Launch:
         if self.launcher == "ray":
             from rsoup_lightning.run.launchers.ray import Ray
 
-            return Ray(run, self.workers, progress)
+            return Ray(run, self.workers, count, progress)
         if self.launcher == "slurm":
             from rsoup_lightning.run.launchers.slurm import Slurm
 
@@ -51,8 +57,8 @@ class Launch:
         from rsoup_lightning.run.launchers.local import Local, visible_gpus
         from rsoup_lightning.threads import cores
 
-        gpus = visible_gpus() if device.type == "cuda" else []
-        return Local(run, self.workers or len(gpus) or cores(), gpus, progress)
+        gpus = visible_gpus(count) if device.type == "cuda" else []
+        return Local(run, self.workers or len(gpus) or max(1, cores() // count), gpus, progress)
 
 
 def launch_of(launcher: LauncherName, workers: int | None, slurm: Mapping[str, Any] | None = None) -> Launch | None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -36,15 +36,15 @@ class Process:
     Args:
         run: the run folder.
         cores: numbers of the CPU cores that it may use.
-        gpu: which one it sees; empty: as this process.
+        gpu: which ones it sees, separated by commas; empty: as this process.
         log: file for what it prints.
+        **more: environment variables beside those of this process.
     """
 
-    def __init__(self, run: Path, cores: Sequence[int], gpu: str, log: Path) -> None:
+    def __init__(self, run: Path, cores: Sequence[int], gpu: str, log: Path, **more: str) -> None:
         threads = str(min(torch.get_num_threads(), len(cores)))  # no more than this process was given
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONPATH": os.pathsep.join(sys.path)}
-        if gpu:
-            variables["CUDA_VISIBLE_DEVICES"] = gpu
+        variables |= {"CUDA_VISIBLE_DEVICES": gpu, **more} if gpu else more
         near, far = os.pipe()
         self._lifeline = os.fdopen(far, "wb")
         command = [sys.executable, "-m", "rsoup_lightning", "stage", str(run), "-"]
@@ -66,6 +66,10 @@ class Process:
         os.close(near)
         self._reaper = Thread(target=self._reap, daemon=True)
         self._reaper.start()
+
+    def listen(self, hear: Callable[[bytes], None]) -> None:
+        """Hand ``hear`` each line that it says from now on, and an empty one when it ends."""
+        Thread(target=self._listen, args=(hear,), daemon=True).start()
 
     def give(self, stage: str) -> None:
         """Let it compute a stage."""
@@ -94,6 +98,11 @@ class Process:
         self._reaper.join()
         self.process.wait()
 
+    def is_gone(self, seconds: float) -> bool:
+        """Whether it has ended by itself after so many seconds."""
+        self._reaper.join(seconds)
+        return not self._reaper.is_alive()
+
     def fate(self) -> str:
         """How it died."""
         status = self.process.wait()
@@ -101,6 +110,13 @@ class Process:
             return "its worker was killed (is there too little memory?)"
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return f"its worker ended {how}: see {self.log}"
+
+    def _listen(self, hear: Callable[[bytes], None]) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as said:
+            for line in said:
+                hear(line)
+        hear(b"")
 
     def _reap(self) -> None:
         """Wait for its end, and end its children: they would keep its output open, and what it has locked."""
@@ -168,14 +184,7 @@ class Local:
         gpu = self._gpus[place % len(self._gpus)] if self._gpus else ""
         process = Process(self._run, self._shares[place], gpu, self._run / WORKERS / f"local-{place}.log")
         self._processes[place] = process
-        Thread(target=self._listen, args=(place, process), daemon=True).start()
-
-    def _listen(self, place: int, process: Process) -> None:
-        assert process.process.stdout is not None
-        with process.process.stdout as said:
-            for line in said:
-                self._heard.put((place, line))
-        self._heard.put((place, b""))
+        process.listen(lambda line: self._heard.put((place, line)))
 
     def _hear(self, place: int, line: bytes) -> Ended | None:
         """What a worker says; nothing at all where it has died."""
@@ -203,8 +212,9 @@ def shares(cores: Sequence[int], workers: int) -> list[list[int]]:
     return [list(cores[first:last]) for first, last in pairwise(edges)]
 
 
-def visible_gpus() -> list[str]:
-    """What ``CUDA_VISIBLE_DEVICES`` calls the GPUs of this process."""
+def visible_gpus(together: int = 1) -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` calls the GPUs of this process, so many at a time."""
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
-    return [name.strip() for name in listed.split(",")][:count] if listed else [str(number) for number in range(count)]
+    names = [name.strip() for name in listed.split(",")][:count] if listed else [str(number) for number in range(count)]
+    return [",".join(names[last - together : last]) for last in range(together, count + 1, together)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import RunProgress, StageBar
+from rsoup_lightning.run.progress import RunProgress, StageBar, StageProgress
 
 LOOK_EVERY = 1.0
 """Seconds from one look into files to the next."""
@@ -56,6 +56,18 @@ class Messages:
         self._stream.flush()
 
 
+def pass_on(message: Mapping[str, Any], progress: StageProgress) -> None:
+    """Show what a worker tells of its progress."""
+    if "stage" in message:
+        progress.stage(message["stage"], message["total"])
+    elif "say" in message:
+        progress.say(message["say"])
+    elif "skip" in message:
+        progress.skip(message["skip"])
+    else:
+        progress.advance(message["advance"], message["note"])
+
+
 def hear(message: Mapping[str, Any], stage: str, bar: StageBar) -> Ended | None:
     """What a worker tells of a stage, shown.
 
@@ -68,18 +80,14 @@ def hear(message: Mapping[str, Any], stage: str, bar: StageBar) -> Ended | None:
         How the stage ended, if that is what the line says.
     """
     if "ended" in message:
-        bar.ended(well=True)
-        return Ended(**message["ended"])
+        ended = Ended(**message["ended"])
+        bar.ended(well=not ended.died)
+        return ended
     if "stage" in message:
         bar.ended(well=False)  # it is begun again, if it was not heard to end
         seed = stage.partition(message["stage"].split()[0])[0]  # "seed-0/"
-        bar.stage(seed + message["stage"], message["total"])
-    elif "say" in message:
-        bar.say(message["say"])
-    elif "skip" in message:
-        bar.skip(message["skip"])
-    else:
-        bar.advance(message["advance"], message["note"])
+        message = {**message, "stage": seed + message["stage"]}
+    pass_on(message, bar)
     return None
 
 

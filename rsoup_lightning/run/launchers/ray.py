@@ -21,21 +21,22 @@ class Ray:
 
     Args:
         run: the run folder.
-        workers: into how many parts the cluster's CPU cores and GPUs are cut, one for each stage; None: one per GPU, or
-            per core where there is none.
+        workers: into how many parts the cluster's CPU cores and GPUs are cut, one for each stage; None: as many as
+            there are GPUs for, or cores where there is none.
+        count: of the devices that each trains on.
         progress: shows how they go.
 
     Raises:
         ConfigError: Ray is not installed.
     """
 
-    def __init__(self, run: Path, workers: int | None, progress: RunProgress) -> None:
+    def __init__(self, run: Path, workers: int | None, count: int, progress: RunProgress) -> None:
         self._ray = ray = need("ray", "ray", "ray")
         self._run, self._watch = run.resolve(), Watch(progress)
         self._owns = not ray.is_initialized()
         if self._owns:
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-        resources = part([node["Resources"] for node in ray.nodes() if node["Alive"]], workers)
+        resources = part([node["Resources"] for node in ray.nodes() if node["Alive"]], workers, count)
         # A stage that dies is begun again by the driver, which knows how often.
         self._call = ray.remote(**resources, max_retries=0)(StageTask.__call__)
         self._running: dict[Any, str] = {}
@@ -67,13 +68,13 @@ class Ray:
             self._ray.shutdown()
 
 
-def part(nodes: Sequence[dict[str, float]], workers: int | None) -> dict[str, float]:
+def part(nodes: Sequence[dict[str, float]], workers: int | None, devices: int = 1) -> dict[str, float]:
     """What a stage asks for: its part of the cluster's CPU cores and GPUs, of no more than a single node has.
 
     >>> part([{"CPU": 8.0, "GPU": 4.0}, {"CPU": 4.0}], None), part([{"CPU": 8.0}, {"CPU": 4.0}], 2)
     ({'num_cpus': 3, 'num_gpus': 1}, {'num_cpus': 4, 'num_gpus': 0})
     """
     cores, gpus = (sum(int(node.get(kind, 0)) for node in nodes) for kind in ("CPU", "GPU"))
-    count = workers or gpus or cores
+    count = workers or max(1, (gpus or cores) // devices)
     smallest = min((int(node["CPU"]) for node in nodes if node.get("CPU")), default=1)
-    return {"num_cpus": max(1, min(cores // count, smallest)), "num_gpus": min(1, gpus // count)}
+    return {"num_cpus": max(1, min(cores // count, smallest)), "num_gpus": min(devices, gpus // count)}

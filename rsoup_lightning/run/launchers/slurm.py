@@ -137,7 +137,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     known = [*executor._valid_parameters() - {*ONE_PROCESS}, TIMEOUTS]
     for name in options:
         if name in ONE_PROCESS:
-            raise ConfigError(f"slurm.{name}: remove it: a stage is computed by one process, in a job of its own")
+            raise ConfigError(f"slurm.{name}: remove it: a stage is one task, in a job of its own")
         if name not in known:
             raise UnknownNameError("option of slurm", name, known)
     own = {**DEFAULTS, **options}

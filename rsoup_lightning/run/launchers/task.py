@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,8 @@ class StageTask:
 
         with self.log.open("a", encoding="utf-8") as stream, quiet():
             messages = Messages(stream)
-            with listening(messages.say):
-                ended = Worker(self.run, messages).attempt(self.stage)
+            with listening(messages.say), closing(Worker(self.run, messages)) as worker:
+                ended = worker.attempt(self.stage)
             messages.ended(ended)
             return ended
 

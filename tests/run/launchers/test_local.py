@@ -201,12 +201,22 @@ def test_what_workers_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert given == [f"1 3 {path}\n", f"1 5 {path}\n"]
 
 
-@pytest.mark.parametrize(("device", "count"), [("cuda", 2), ("cpu", 3)])
-def test_as_many_workers_as_gpus_or_cores(monkeypatch: pytest.MonkeyPatch, device: str, count: int) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+@pytest.mark.parametrize(
+    ("device", "together", "count"), [("cuda", 1, 4), ("cuda", 2, 2), ("cuda", 3, 1), ("cpu", 1, 3), ("cpu", 4, 1)]
+)
+def test_as_many_workers_as_gpus_or_cores(
+    monkeypatch: pytest.MonkeyPatch, device: str, together: int, count: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr("rsoup_lightning.threads.core_numbers", lambda: [0, 1, 2])
-    launcher = Launch("local", None).start(Path(), torch.device(device), RunProgress("", 0))
+    launcher = Launch("local", None).start(Path(), torch.device(device), together, RunProgress("", 0))
     assert isinstance(launcher, Local) and len(launcher._shares) == count
+
+
+def test_a_worker_sees_the_gpus_of_its_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 5)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus(2) == ["0,1", "2,3"] and visible_gpus(6) == []
 
 
 def test_an_error_of_the_recipe_ends_in_status_2_and_says_which_stage(folder: Path) -> None:

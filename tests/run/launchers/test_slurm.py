@@ -108,7 +108,7 @@ def test_what_slurm_refuses(idle: Path, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"partitoin": "gpu"}, "unknown option of slurm 'partitoin': did you mean 'partition'"),
-        ({"nodes": 2}, r"slurm\.nodes: remove it: a stage is computed by one process"),
+        ({"nodes": 2}, r"slurm\.nodes: remove it: a stage is one task"),
         ({"time": "04:30"}, r"slurm\.time is '04:30': it must be a whole number of minutes"),
         ({"time": 0}, r"slurm\.time is 0: it must be at least 1"),
         ({"setup": "module load python"}, r"slurm\.setup is 'module load python': it must be a list"),
