@@ -186,6 +186,17 @@ def reward_weights(returns: Tensor, *, temperature: float) -> Tensor:
     return torch.softmax(returns / temperature, dim=0) * returns.shape[0]
 
 
+def truncated_importance(log_probs: Tensor, sampled_log_probs: Tensor, *, most: float) -> Tensor:
+    """``[B, T]`` min(π/μ, C), what steps count by that were sampled from μ and teach π (Ionides 2008, equation 5).
+
+    Args:
+        log_probs: ``[B, T]`` under the policy that learns, π.
+        sampled_log_probs: ``[B, T]`` under what sampled, μ.
+        most: C.
+    """
+    return (log_probs - sampled_log_probs).exp().clamp(max=most)
+
+
 def kl_per_step(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
     """``[B, T]`` single-sample estimate log π - log π_ref of the KL from the reference; unbiased, of any sign."""
     return log_probs - reference_log_probs

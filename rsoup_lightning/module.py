@@ -136,6 +136,8 @@ class RewardFineTuner(L.LightningModule):
         kl = self.kl.measured(self.policy, rollout)
         reward = self._reward(rollout, scores, kl)
         lesson = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
+        if "importance" in lesson:  # sampled by an engine that computes a little differently
+            lesson = lesson.with_steps(advantages=lesson["advantages"] * lesson["importance"])
         optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}
         for minibatch in self.algorithm.minibatches(lesson, independent_steps=self.policy.independent_steps):

@@ -181,3 +181,9 @@ def test_whiten_and_masked_mean_ignore_what_does_not_count() -> None:
     assert white[mask].mean().item() == pytest.approx(0, abs=1e-5)
     assert white[mask].std(unbiased=False).item() == pytest.approx(1, abs=1e-5)
     assert (white[~mask] == 0).all()
+
+
+def test_truncated_importance() -> None:
+    own, sampled = torch.tensor([[0.5, 0.2, 0.9]]).log(), torch.tensor([[0.25, 0.8, 0.1]]).log()
+    weights = losses.truncated_importance(own, sampled, most=3.0)
+    assert torch.allclose(weights, torch.tensor([[2.0, 0.25, 3.0]]))  # 9 is cut

@@ -3,5 +3,6 @@
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.fine_tuner import LanguageFineTuner
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from rsoup_lightning.modalities.language.vllm_sampler import VLLMSampler
 
-__all__ = ["LanguageFineTuner", "LanguagePolicy", "TextEnvironment"]
+__all__ = ["LanguageFineTuner", "LanguagePolicy", "TextEnvironment", "VLLMSampler"]

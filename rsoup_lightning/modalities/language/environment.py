@@ -18,7 +18,8 @@ from rsoup_lightning.modalities.data_environment import DataEnvironment, check_s
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
 from rsoup_lightning.modalities.language.base import end_tokens
 from rsoup_lightning.modalities.language.playing import Writing
-from rsoup_lightning.modalities.language.policy import TextPolicy
+from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
+from rsoup_lightning.modalities.language.sampler import Sampler, scored_by_policy
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.policy import Policy
@@ -33,7 +34,7 @@ class TextEnvironment(DataEnvironment):
 
     - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's
-      number;
+      number; where an engine samples, per step also ``importance [B, T]``, what each token counts by;
     - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
 
     Args:
@@ -46,6 +47,7 @@ class TextEnvironment(DataEnvironment):
         stop: texts of one token each that end a completion too, and are the last of the answer.
         context: the most tokens the model reads, prompt and completion together.
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
+        sampler: who samples the completions that train; None: the policy.
         **sizes: as of DataEnvironment.
     """
 
@@ -61,6 +63,7 @@ class TextEnvironment(DataEnvironment):
         stop: Sequence[str] = (),
         context: int | None = None,
         vocabulary: int | None = None,
+        sampler: Sampler | None = None,
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
@@ -71,6 +74,7 @@ class TextEnvironment(DataEnvironment):
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
         self.context = context
+        self.sampler = sampler
         self.ends = list(ends) or [tokenizer.eos_token_id]
         self.stops = [self._single_token(text) for text in stop]
         self.asking = Asking(tokenizer, template, self.ends, vocabulary)
@@ -89,13 +93,20 @@ class TextEnvironment(DataEnvironment):
 
     @torch.no_grad()
     def rollout(self, policy: Policy, batch: int, *, completions: int = 1, greedy: bool = False) -> Rollout:
-        return self._play(policy, "train", self.training_entries(batch), completions, None if greedy else gumbel())
+        numbers = self.training_entries(batch)
+        if self.sampler is not None and not greedy:
+            return self._elsewhere(self.sampler, policy, numbers, completions)
+        return self._play(policy, "train", numbers, completions, None if greedy else gumbel())
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
         # The same noise for every member, so that completions differ by what λ changes and not by chance.
         split, places = evaluated(batch)
         return self._play(policy, split, places.repeat(policy.members), 1, gumbel(evaluation_generators(batch)))
+
+    def close(self) -> None:
+        if self.sampler is not None:
+            self.sampler.close()
 
     def outputs(self, rollout: Rollout) -> Sequence[str]:
         return rollout.texts["answer"]
@@ -120,12 +131,25 @@ class TextEnvironment(DataEnvironment):
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Noise | None) -> Rollout:
         """Complete the entries ``numbers [N]``, each ``copies`` times, next to each other."""
-        entries = [self._entries(split)[number] for number in numbers.tolist()]
-        prompts, index = self.asking.prompts(entries), torch.arange(len(entries)).repeat_interleave(copies)
+        entries, prompts, index = self._asked(split, numbers, copies)
         completions = self._complete(policy, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
-        index = index.to(completions.tokens.device)
-        rollout = self._rollout([entries[place] for place in index.tolist()], prompts, index, completions, numbers)
+        rollout = self._rollout(entries, prompts, index, completions, numbers)
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _elsewhere(self, sampler: Sampler, policy: Policy, numbers: Tensor, copies: int) -> Rollout:
+        """The same of training entries, sampled by an engine."""
+        assert isinstance(policy, LanguagePolicy)
+        entries, prompts, index = self._asked("train", numbers, copies)
+        ends, device = [*self.ends, *self.stops], next(policy.parameters()).device
+        completions = sampler.sample(policy, prompts, index.to(device), limit=self.max_new_tokens, ends=ends)
+        rollout = self._rollout(entries, prompts, index, completions, numbers)
+        rollout = scored_by_policy(rollout, policy, sampler.most_importance)
+        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+
+    def _asked(self, split: Split, numbers: Tensor, copies: int) -> tuple[Sequence[Entry], PromptTokens, Tensor]:
+        """The entries ``numbers [N]`` and their prompts, and which of them each of N × copies rows is of."""
+        entries = [self._entries(split)[number] for number in numbers.tolist()]
+        return entries, self.asking.prompts(entries), torch.arange(len(entries)).repeat_interleave(copies)
 
     def _complete(
         self, policy: Policy, prompts: PromptTokens, copies: Tensor | None, noise: Noise | None, limit: int
@@ -156,7 +180,9 @@ class TextEnvironment(DataEnvironment):
     def _rollout(
         self, entries: Sequence[Entry], prompts: PromptTokens, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
-        prompts = prompts.to(index.device)
+        device = completions.tokens.device
+        prompts, index = prompts.to(device), index.to(device)
+        entries = [entries[place] for place in index.tolist()]
         return Rollout(
             log_probs=completions.log_probs,
             mask=completions.mask,
@@ -164,7 +190,7 @@ class TextEnvironment(DataEnvironment):
             context={
                 "prompt_tokens": prompts.tokens[index],
                 "prompt_mask": prompts.mask[index],
-                "id": numbers.to(index.device)[index],
+                "id": numbers.to(device)[index],
             },
             texts={
                 "question": [entry.question for entry in entries],

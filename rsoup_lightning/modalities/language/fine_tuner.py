@@ -11,6 +11,7 @@ from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.language.base import Precision, load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
+from rsoup_lightning.modalities.language.sampler import Sampler
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
 from rsoup_lightning.rewards import Reward
@@ -36,6 +37,7 @@ class LanguageFineTuner(PretrainedFineTuner):
         stop: texts of one token each that end a completion, beside the end tokens of generation configuration and
             tokenizer.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
+        sampler: an engine that samples the completions that train, such as VLLMSampler; null: the policy does.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class LanguageFineTuner(PretrainedFineTuner):
         max_new_tokens: int = 32,
         stop: Sequence[str] = (),
         eval_batch_size: int = 50,
+        sampler: Sampler | None = None,
         **kwargs: Any,
     ) -> None:
         model, tokenizer = load_base(base, precision)
@@ -67,6 +70,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             max_new_tokens=max_new_tokens,
             stop=stop,
             eval_batch_size=eval_batch_size,
+            sampler=sampler,
         )
         algorithm = algorithm or RLOO()
         super().__init__(

@@ -32,6 +32,9 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaForCausalLM
 
 from rsoup_lightning.merging.on_disk import merge
+from rsoup_lightning.modalities.language import LanguagePolicy, TextEnvironment, VLLMSampler
+from rsoup_lightning.modalities.language.base import load_base
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.serving.model_names import model_name
 from rsoup_lightning.serving.vllm.soup_adapters import LATTICE
 from rsoup_lightning.simplex import simplex
@@ -213,6 +216,27 @@ def check_gateway(url: str, cache: Path, expected: dict[str, list[int]]) -> None
     print(f"{len(lattice)} λ through the gateway, of which vLLM kept {len(known)}; the merged models' tokens, a stream")
 
 
+def check_sampling(url: str, base: Path) -> None:
+    """Completions to train on, of a policy whose adapter changes."""
+    model, tokenizer = load_base(str(base), "float32")
+    sampler = VLLMSampler(url)
+    environment = TextEnvironment.of(
+        model, tokenizer, tiny.Sentences(), batch_size=4, batches_per_epoch=2, max_new_tokens=16, sampler=sampler
+    )
+    policy = LanguagePolicy(model, LoRA(8), temperature=0.8)
+    environment.begin(0)
+    off = []
+    for turn in range(2):
+        rollout = environment.rollout(policy, turn, completions=4)
+        off.append(rollout["importance"][rollout.mask].sub(1).abs().max().item())
+        for name, weight in policy.weights().items():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.2)
+    environment.close()
+    assert max(off) < 0.01, f"vLLM's likelihoods are not the policy's: {off}"
+    print(f"sampled by vLLM to train on, with two adapters: no likelihood is off by more than {max(off):.1e} of it")
+
+
 def main(python: str) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -223,7 +247,8 @@ def main(python: str) -> int:
         }
         assert len({tuple(tokens) for tokens in expected.values()}) == len(POINTS), "the experts are too alike"
         try:
-            with vllm(python, base, experts, "--max-lora-rank", "16") as url:
+            with vllm(python, base, experts, "--max-lora-rank", "16", "--logprobs-mode", "processed_logprobs") as url:
+                check_sampling(url, base)
                 check_gateway(url, folder / "cache" / "adapters", expected)
                 check_many_at_once(url, expected)
                 check_names(url, expected)
