@@ -93,6 +93,7 @@ def _serve(run: Path) -> int:
     messages = Messages.on_stdout()
     with quiet(), listening(messages.say):
         worker = Worker(run, messages)
+        worker.warm_up()
         while True:
             messages.ended(worker.attempt(names.get()))
 

@@ -154,10 +154,9 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
         soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready, team)
         finished = soup.finished()
         progress.count(soup.epochs(finished))
+        left, devices = len(soup.graph.keys() - finished - soup.fronts().keys()), recipe.config.trainer.devices
         launcher = (
-            launch.start(run_dir, recipe.device, recipe.config.trainer.devices, progress)
-            if launch
-            else Here(soup.compute, soup.graph)
+            launch.start(run_dir, recipe.device, devices, progress, left) if launch else Here(soup.compute, soup.graph)
         )
         stack.callback(launcher.close)
         drive(soup.graph, finished, launcher, soup.fronts(), progress.say)

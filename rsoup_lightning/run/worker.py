@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from rsoup_lightning.errors import RSoupError, RunFolderError, WorkerDiedError
@@ -29,6 +30,12 @@ class Worker:
         self.progress = progress
         self._team = Team(run, progress)
         self._current: tuple[Path, Experiment] | None = None
+
+    def warm_up(self) -> None:
+        """Build what the stages of the run need, before there is one: of several seeds it is not known which comes."""
+        if not any(self.run.glob("seed-*/config.yaml")):
+            with suppress(Exception):  # a stage will say so
+                self.experiment(self.run)
 
     def attempt(self, stage: str) -> Ended:
         """Compute a stage, and say how that ended."""

@@ -83,3 +83,14 @@ def test_an_error_of_other_code_is_told_and_ends_nothing(run: Path, capsys: pyte
     experiment.sweep.play = lambda block: 1 / 0  # type: ignore[method-assign,assignment,return-value]
     assert worker.attempt("seed-3/sweep/000") == Ended("seed-3/sweep/000", "ZeroDivisionError: division by zero")
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_stages_need_is_built_ahead_where_it_is_known(run: Path) -> None:
+    alone = Worker(run / "seed-3", RunProgress("", 0))
+    alone.warm_up()
+    built = alone._current
+    assert built is not None and alone.experiment(run / "seed-3") is built[1]
+    of_several, of_none = Worker(run, RunProgress("", 0)), Worker(run / "nowhere", RunProgress("", 0))
+    for worker in (of_several, of_none):
+        worker.warm_up()
+        assert worker._current is None

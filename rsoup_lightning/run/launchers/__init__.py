@@ -34,7 +34,7 @@ class Launch:
     workers: int | None
     slurm: Mapping[str, Any] = field(default_factory=dict)
 
-    def start(self, run: Path, device: torch.device, count: int, progress: RunProgress) -> Launcher:
+    def start(self, run: Path, device: torch.device, count: int, progress: RunProgress, stages: int) -> Launcher:
         """What computes the stages of a run.
 
         Args:
@@ -42,6 +42,7 @@ class Launch:
             device: such as they train on.
             count: of the devices that each trains on.
             progress: shows how they go.
+            stages: how many are not finished.
 
         Raises:
             ConfigError: a package that it needs is not installed.
@@ -58,7 +59,7 @@ class Launch:
         from rsoup_lightning.threads import cores
 
         gpus = visible_gpus(count) if device.type == "cuda" else []
-        return Local(run, self.workers or len(gpus) or max(1, cores() // count), gpus, progress)
+        return Local(run, self.workers or len(gpus) or max(1, cores() // count), gpus, progress, stages)
 
 
 def launch_of(launcher: LauncherName, workers: int | None, slurm: Mapping[str, Any] | None = None) -> Launch | None:

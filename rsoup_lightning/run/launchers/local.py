@@ -136,15 +136,18 @@ class Local:
         workers: how many processes.
         gpus: what ``CUDA_VISIBLE_DEVICES`` calls the GPUs that they share.
         progress: shows how they go.
+        stages: for how many to start workers at once, before they are submitted: a start takes seconds.
     """
 
-    def __init__(self, run: Path, workers: int, gpus: Sequence[str], progress: RunProgress) -> None:
+    def __init__(self, run: Path, workers: int, gpus: Sequence[str], progress: RunProgress, stages: int = 0) -> None:
         self._run, self._gpus = run.resolve(), gpus
         self._shares = shares(core_numbers(), workers)
         self._bars = [progress.beside() for _ in self._shares]
         self._processes: dict[int, Process] = {}
         self._waiting: deque[str] = deque()
         self._heard: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
+        for place in range(min(stages, len(self._shares))):
+            self._start(place)
 
     def submit(self, stage: str) -> None:
         self._waiting.append(stage)

@@ -160,6 +160,17 @@ def test_how_a_worker_ended_is_said_and_where_more_stands(tmp_path: Path, monkey
     assert log.read_text() == "no such module\n"
 
 
+def test_workers_are_started_before_there_is_anything_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    posing(tmp_path, monkeypatch, f"echo > {tmp_path}/started-$$; read -r stage")
+    launcher = Local(tmp_path, 3, [], RunProgress("", 0), stages=2)
+    end = time.monotonic() + 30
+    while len([*tmp_path.glob("started-*")]) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert len(launcher._processes) == 2
+    launcher.close()
+
+
 def test_workers_that_hang_are_ended_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "GRACE", 1.0)
     posing(tmp_path, monkeypatch, "sleep 600")
@@ -209,7 +220,7 @@ def test_as_many_workers_as_gpus_or_cores(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr("rsoup_lightning.threads.core_numbers", lambda: [0, 1, 2])
-    launcher = Launch("local", None).start(Path(), torch.device(device), together, RunProgress("", 0))
+    launcher = Launch("local", None).start(Path(), torch.device(device), together, RunProgress("", 0), 0)
     assert isinstance(launcher, Local) and len(launcher._shares) == count
 
 
