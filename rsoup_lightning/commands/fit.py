@@ -19,7 +19,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.parsing import check_seed, check_values, ours, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import RecipeParser, add_recipe_keys, fine_tuner_class
+from rsoup_lightning.run.recipe_parser import RecipeParser, add_recipe_keys, fine_tuner_class
 from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
 
 OF_LIGHTNING = ("last", "best", "hpc", "registry")

@@ -11,7 +11,8 @@ from rsoup_lightning.run.launchers import launch_of
 from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe, fine_tuner_class, recipe_parser, run_name
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipe_parser import fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.signals import heeding_sigterm
 from rsoup_lightning.run.soup import run_soup
 

@@ -23,7 +23,7 @@ from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.experts import experts_folder
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.pick import RECIPE
-from rsoup_lightning.run.recipe import built
+from rsoup_lightning.run.recipe_parser import built
 
 Make = Callable[[], RewardFineTuner]
 

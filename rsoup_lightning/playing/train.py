@@ -18,7 +18,8 @@ from rsoup_lightning.run.launchers import LauncherName, launch_of
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import NOT_OF_RECIPES, Recipe, fine_tuner_class, recipe_parser, run_name
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipe_parser import NOT_OF_RECIPES, fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 

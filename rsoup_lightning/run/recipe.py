@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import chdir
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 import torch
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.strategies import DDPStrategy, Strategy
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
-from rsoup_lightning.run.launchers import LAUNCHERS
 from rsoup_lightning.run.logs import Place, listed
 from rsoup_lightning.run.parsing import check_values, ours, read_recipe
+from rsoup_lightning.run.recipe_parser import NOT_OF_RECIPES, built, fine_tuner_class, recipe_parser
 from rsoup_lightning.run.settings import SoupSettings, check_settings
-from rsoup_lightning.run.trainer_settings import SILENT, SOUP, check_interval, check_soup_callbacks, settle_soup_trainer
-
-NOT_OF_RECIPES = ("config", "run_dir", "seeds", "launcher", "workers", "slurm")
-"""Options of ``rsoup soup`` that are no part of what a run is."""
+from rsoup_lightning.run.trainer_settings import SILENT, check_interval, check_soup_callbacks, settle_soup_trainer
 
 ALONE = Namespace(class_path="lightning.pytorch.plugins.environments.LightningEnvironment")
 """What a trainer is told of the machines it runs on: nothing. In a job of SLURM it would take the job's tasks for its
@@ -196,95 +191,3 @@ class Recipe:
 def _check_no_metrics(names: Iterable[str]) -> None:
     if listed := ", ".join(names):
         raise ConfigError(f"the metrics {listed} are known only where soup() was called: use no launcher with them")
-
-
-def built(kind: type, key: str, settings: Namespace | dict[str, Any]) -> Any:
-    """A ``kind`` of what a recipe has under one key: as its parser resolved it, or as plain values.
-
-    Raises:
-        RSoupError: it cannot be built; names the setting.
-    """
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(kind, key, fail_untyped=False)
-    with ours(MisconfigurationException, ModuleNotFoundError):
-        resolved = settings if isinstance(settings, Namespace) else parser.parse_object({key: settings})[key]
-        return parser.instantiate(Namespace({key: resolved}))[key]
-
-
-def run_name(task: str, recipes: Iterable[str | Path]) -> str:
-    """What a run is called where nobody says.
-
-    >>> run_name("tasks.mine:Task", ["conf/small.yaml"])
-    'tasks.mine.Task-small'
-    """
-    return "-".join([task.replace(":", "."), *(Path(recipe).stem for recipe in recipes)])
-
-
-def fine_tuner_class(task: str) -> type[RewardFineTuner]:
-    """The class of a registered task, or of ``module:Class``.
-
-    Raises:
-        UnknownNameError: no such task.
-        ConfigError: it cannot be imported, or is no :class:`RewardFineTuner`.
-    """
-    found = registry.fine_tuner(task)
-    if not (isinstance(found, type) and issubclass(found, RewardFineTuner)):
-        raise ConfigError(f"the task {task!r} is {found!r:.60}, not a RewardFineTuner")
-    return found
-
-
-class RecipeParser(LightningArgumentParser):
-    """A parser of command lines some of whose recipes are read already.
-
-    Args:
-        recipes: file to text of each of them.
-        **settings: of the parser.
-    """
-
-    def __init__(self, *, recipes: Mapping[str, str] | None = None, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.recipes = recipes or {}
-
-    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
-        text = self.recipes.get(str(path))
-        if text is None:
-            return super().parse_path(path, *args, **kwargs)
-        with chdir(Path(path).parent):  # where files lie that it names for its sections
-            return self.parse_string(text, **kwargs)
-
-
-def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = None) -> RecipeParser:
-    """The parser of ``rsoup soup``.
-
-    Args:
-        model_class: a task's fine-tuner; None: Python builds it.
-        recipes: file to text of those that a command line names.
-    """
-    parser = RecipeParser(
-        recipes=recipes,
-        prog="rsoup soup",
-        description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
-        exit_on_error=False,
-    )
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="a recipe; repeat it, and later ones win")
-    parser.add_argument("--seed_everything", type=int, default=0, help="seed of everything random")
-    parser.add_class_arguments(L.Trainer, "trainer", fail_untyped=False)
-    parser.set_defaults({f"trainer.{name}": value for name, value in SOUP.items()})
-    if model_class:
-        parser.add_class_arguments(model_class, "model")
-    add_recipe_keys(parser)
-    parser.add_argument("--run_dir", type=str | None, default=None, help="run folder; default runs/<task>-<recipe>")
-    where = "who computes the stages: this process, one after another (here), --workers processes on this machine "
-    where += "(local), tasks of Ray (ray, extra ray), or jobs of SLURM (slurm, extra slurm)"
-    parser.add_argument("--launcher", type=Literal[LAUNCHERS], default="here", help=where)
-    parser.add_argument("--workers", type=int | None, default=None, help="how many; default: one per GPU, or core")
-    jobs = "options of SLURM's jobs, by submitit's names: --slurm.partition gpu --slurm.time 240 (minutes)"
-    parser.add_argument("--slurm", type=dict[str, Any], default={}, help=jobs)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[], help="several seeds: one front with their spread")
-    return parser
-
-
-def add_recipe_keys(parser: LightningArgumentParser) -> None:
-    """The keys of a recipe beside model, trainer and seed_everything."""
-    parser.add_argument("--task", type=str, help="name of a registered task, or module:Class of a RewardFineTuner")
-    parser.add_class_arguments(SoupSettings, "soup")

@@ -8,7 +8,8 @@ import yaml
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from rsoup_lightning.errors import RSoupError
-from rsoup_lightning.run.recipe import Recipe, recipe_parser
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipe_parser import recipe_parser
 from tests.conftest import PointFineTuner
 from tests.running import POINT_RECIPE
 

@@ -13,7 +13,7 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.run.launchers import Ended, launch_of, slurm
 from rsoup_lightning.run.launchers.slurm import Slurm, checked
 from rsoup_lightning.run.progress import RunProgress
-from rsoup_lightning.run.recipe import recipe_parser
+from rsoup_lightning.run.recipe_parser import recipe_parser
 from tests.conftest import ROOT, PointFineTuner
 from tests.run.launchers.conftest import EXPERT, Unfinished
 from tests.run.launchers.fake_slurm import installed, queued
