@@ -166,7 +166,7 @@ class Guards(nn.Module):
                     f"model.guards.{name} is {guard.at_least!r}, but this reward is given at each step, and rollouts "
                     "are not as long as episodes: limit it to a share, as '0.8 of init'"
                 )
-        means = torch.stack([of_all(per_row(scores[name])).mean() for name in self.guards]).to(self.multipliers)
+        means = torch.stack([of_all(per_row(scores[name]).to(self.multipliers)).mean() for name in self.guards])
         if self.binding:
             rates = means.new_tensor([guard.rate for guard in self.guards.values()])
             missing = (self.limits - means) / self.spreads

@@ -42,10 +42,7 @@ def together(function: Callable[[Tensor], Tensor], own: Tensor) -> Tensor:
 
 
 def share_of_mean(own: Tensor) -> Tensor | float:
-    """A number in terms of its mean over processes: what a process's mean counts for in the mean of all.
-
-    1 where there is one process, or none has any.
-    """
+    """A number over its mean among processes: what the mean of so many values counts for in the mean of all."""
     return own / of_all(own.float().view(1)).mean().clamp(min=1e-30) if several() else 1.0
 
 

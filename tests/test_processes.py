@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
+from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rsoup_lightning import algorithms
 from rsoup_lightning.environment import Environment
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.guards import Guard
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.module import RewardFineTuner
@@ -132,6 +135,13 @@ def test_processes_step_together_however_many_rows_each_has() -> None:
         state, _ = trained(count, algorithms.PPO(epochs=2, minibatch_size=4), independent_steps=True)
         assert state["policy.place"].norm() > 0.05
         assert state["steps_taken"] == 2 * sum(1 + n * n % 3 for n in range(16 * STEPS))
+
+
+def test_strategies_that_cut_the_model_in_parts() -> None:
+    module = RewardFineTuner(Rows(4, 2), Walker(independent_steps=False), {"east": Near(1, 0)})
+    module._trainer = cast(Any, SimpleNamespace(world_size=2, strategy=FSDPStrategy()))
+    with pytest.raises(ConfigError, match=r"trainer\.strategy is FSDPStrategy: several devices train by ddp"):
+        module._check_processes()
 
 
 def test_rollouts_that_cannot_be_shared_out() -> None:

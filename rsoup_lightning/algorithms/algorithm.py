@@ -27,7 +27,8 @@ class Algorithm(ABC):
 
     Args:
         epochs: passes over each rollout.
-        minibatch_size: rows per optimiser step, or steps where the policy scores them one by one. 0: the whole rollout.
+        minibatch_size: rows per optimiser step, or steps where the policy scores them one by one; 0: the whole rollout.
+            Of each process, where several train together.
         entropy_coefficient: weight of the entropy bonus, per nat.
     """
 

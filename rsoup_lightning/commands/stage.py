@@ -21,7 +21,8 @@ from rsoup_lightning.run.quiet import quiet
 DESCRIPTION = """Computes one stage of a run that rsoup soup has begun, from the run folder alone: init, normalisation,
 experts/NAME, baselines/METHOD/INDEX, or a block of the sweep, as sweep/000; of a run of several seeds, as
 seed-0/experts/NAME. A stage that was interrupted goes on where it stopped, and one that is finished ends at once.
-Without a stage: lists them all. rsoup soup --launcher calls this; by hand it serves clusters of your own."""
+Without a stage: lists them all. rsoup soup --launcher calls this; by hand it serves clusters of your own. Started by
+torchrun, in as many processes as the recipe asks for devices, it trains one stage in them all."""
 
 
 def stage_command(arguments: list[str]) -> int:

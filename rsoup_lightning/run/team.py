@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import torch
 from torch.distributed import TCPStore
@@ -86,9 +87,11 @@ class Team:
         busy = {*range(size)}
         while busy:
             rank, line = self._heard.get()
-            message = json.loads(line) if line else {"ended": {"error": self._processes[rank].fate(), "died": True}}
+            message: dict[str, Any] = json.loads(line or "{}")
+            if not line:
+                message["ended"] = {"error": self._processes[rank].fate(), "died": True}
             if "ended" not in message:
-                if rank == 0:
+                if rank == 0 or message.get("say", "").startswith("Traceback"):
                     pass_on(message, self._progress)
                 continue
             busy.remove(rank)
