@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 LIBRARY = logging.getLogger("rsoup_lightning")
 NOTE_EVERY = 30.0  # seconds between lines where the output is not a terminal
+SILENCE = 900.0  # seconds after which a stage that tells nothing may hang
 
 
 class StageProgress(Protocol):
@@ -119,9 +120,11 @@ class StageBar:
         self._run, self._bars = run, bars
         self._row = bars.add_task("", total=1, note="")
         self._name, self._done = "", 0.0
+        self._heard: float | None = None
 
     def stage(self, name: str, total: int) -> None:
         self._name, self._done = name.partition(" ")[0], 0.0
+        self._heard = time.perf_counter()
         self._bars.reset(self._row, total=max(total, 1), description=f"  {name}", note="")
         self._run.say(f"{name} ...")
 
@@ -137,13 +140,21 @@ class StageBar:
         """The stage has ended; if not well, what it has done counts when it is begun again, and not yet."""
         if not well:
             self._run.count(-self._done)
-        self._done = 0.0
+        self._done, self._heard = 0.0, None
+
+    def listen(self) -> None:
+        """Say so where a stage that has begun elsewhere, and not ended, tells nothing for long."""
+        now = time.perf_counter()
+        if self._heard is not None and now - self._heard > SILENCE:
+            self._heard = now
+            self.say(f"nothing heard for {SILENCE / 60:.0f} minutes; if it hangs, kill its process: it begins again")
 
     def say(self, line: str) -> None:
         self._run.say(line if line.startswith(self._name) else f"{self._name}: {line}")
 
     def _move(self, epochs: float, **fields: Any) -> None:
         self._done += epochs
+        self._heard = time.perf_counter()
         self._bars.update(self._row, advance=epochs, **fields)
 
 

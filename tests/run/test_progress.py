@@ -65,3 +65,26 @@ def test_a_stage_beside_others_says_which_it_is_and_counts_once_when_it_begins_a
         ("50 %", "experts/b: reward 2"),
         ("75 %", "experts/b: reward 3"),
     ]
+
+
+def test_a_stage_that_tells_nothing_for_long_is_named_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    bar = RunProgress("demo", epochs=8).beside()
+    bar.listen()
+    bar.stage("experts/east", 4)
+    silences = []
+    for now in (0.9, 1.1, 1.2, 2.0, 2.2):  # the clock
+        now *= progress.SILENCE
+        capsys.readouterr()
+        bar.listen()
+        silences.append("experts/east: nothing heard for 15 minutes" in capsys.readouterr().err)
+        if now > 1.3 * progress.SILENCE:
+            bar.advance(0.1, "")
+    assert silences == [False, True, False, False, False]
+    bar.ended(well=True)
+    now *= 9
+    bar.listen()
+    assert "nothing heard" not in capsys.readouterr().err

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 
 import torch
@@ -26,6 +26,8 @@ from rsoup_lightning.threads import core_numbers
 
 GRACE = 5.0
 """Seconds in which workers end by themselves when their driver leaves."""
+LISTEN_EVERY = 60.0
+"""Seconds after which it is asked again who tells nothing."""
 
 
 class Process:
@@ -155,7 +157,12 @@ class Local:
 
     def wait(self) -> Ended:
         while True:
-            place, line = self._heard.get()
+            for bar in self._bars:
+                bar.listen()
+            try:
+                place, line = self._heard.get(timeout=LISTEN_EVERY)
+            except Empty:
+                continue
             ended = self._hear(place, line)
             if ended:
                 self._hand_out()

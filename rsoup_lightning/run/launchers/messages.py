@@ -110,6 +110,8 @@ class Watch:
 
     def look(self) -> list[Ended]:
         """Show what is new; returns the stages that have ended."""
+        for _, bar in self._watched.values():
+            bar.listen()
         heard = [
             hear(message, stage, bar) for stage, (tail, bar) in self._watched.items() for message in tail.messages()
         ]
