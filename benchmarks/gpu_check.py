@@ -2,8 +2,9 @@
 
 Llamas of 135 million and of a billion parameters, in bfloat16 where the GPU computes in it: a GRPO step against TRL's,
 a sweep of 11 λ against λ by λ, and a server's tokens per second against PEFT's adapters exchanged. A denoiser of Stable
-Diffusion's size: a DDPO step against its bare passes. Each is measured in a process of its own, ours and the peer in
-turns, and ends in a JSON line; a table ends all. Where a peer is not installed (TRL: extra ``bench``), a line says so.
+Diffusion's size: a DDPO step against its bare passes. PPO on HalfCheetah: the simulator on the GPU, by MuJoCo Warp, or
+in threads of the CPU, by envpool. Each is measured in a process of its own, ours and the peer in turns, and ends in a
+JSON line; a table ends all. Where a package is not installed (extras ``bench``, ``warp``), a line says so.
 
     python benchmarks/gpu_check.py            on a machine with a GPU
     python benchmarks/gpu_check.py --tiny     the same of tiny models, on a CPU
@@ -19,19 +20,21 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cases import Case, write_model
-from timing import Rounds, report
+from timing import Rounds, in_turns, report
 
 LIMIT = 480  # seconds for everything
-PEERS = {"rl_step": "trl", "sweep": "peft", "serving": "peft", "diffusion_step": "diffusers"}
+PEERS = {"rl_step": "trl", "sweep": "peft", "serving": "peft", "diffusion_step": "diffusers", "ppo": "mujoco_warp"}
 TINY: dict[str, Any] = {
     "shapes": ["tiny"],
     "language": {"device": "cpu", "prompts": 2, "completions": 2, "tokens": 4, "clients": 2},
     "pictures": {"device": "cpu", "prompts": 2, "completions": 2, "steps": 2},
+    "simulators": {"device": "cpu", "horizon": 4, "rollouts": 1, "warp": 2, "envpool": 2},
     "rounds": 1,
 }
 REAL: dict[str, Any] = {
@@ -48,6 +51,7 @@ REAL: dict[str, Any] = {
         "layers": 2,
         "text_width": 768,
     },
+    "simulators": {"device": "gpu", "horizon": 64, "rollouts": 8, "warp": 4096, "envpool": 256},
     "rounds": 3,
 }
 
@@ -60,6 +64,15 @@ def measure(question: str, name: str, settings: dict[str, Any], rounds: int) -> 
 
         pictures = diffusion_throughput.Pictures(**settings)
         report(name, "images/s", diffusion_throughput.measure(pictures, counted))
+        return
+    if question == "ppo":
+        from locomotion_throughput import Backend, ours
+
+        backends: tuple[Backend, Backend] = ("warp", "envpool")
+        copies = {backend: settings.pop(backend) for backend in backends}
+        on_gpu, on_cpu = (partial(ours, backend, copies[backend], **settings) for backend in backends)
+        figures = in_turns(on_gpu, on_cpu, counted)
+        report(name, "training steps/s", figures)
         return
     case = Case(**settings)
     if question == "rl_step":
@@ -108,7 +121,10 @@ def main() -> None:
     wanted, end = TINY if given.tiny else REAL, time.monotonic() + LIMIT
     answers: dict[str, dict[str, Any] | str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        questions = [("diffusion_step", "diffusion_step", wanted["pictures"])]
+        questions = [
+            ("diffusion_step", "diffusion_step", wanted["pictures"]),
+            ("ppo", "ppo", wanted["simulators"]),
+        ]
         for shape in wanted["shapes"]:
             base = write_model(Path(folder, shape), shape)
             questions += [(each, f"{each}_{shape}", {**wanted["language"], "base": base}) for each in PEERS][:3]

@@ -14,12 +14,10 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from stable_baselines3 import PPO as PeerPPO
-from stable_baselines3.common.env_util import make_vec_env
 from timing import Rounds, in_turns, report
 
 from rsoup_lightning.algorithms import PPO
-from rsoup_lightning.modalities.control.simulators import make_simulator
+from rsoup_lightning.modalities.control.simulators import Backend, make_simulator
 from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
@@ -36,24 +34,36 @@ class Stopwatch(L.Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-def ours() -> float:
+def ours(
+    backend: Backend = "auto",
+    envs: int = ENVS,
+    device: str = "cpu",
+    horizon: int = HORIZON,
+    rollouts: int = ROLLOUTS,
+) -> float:
     """Training steps per second of the second epoch."""
     module = LocomotionFineTuner(
         ENV,
-        num_envs=ENVS,
-        horizon=HORIZON,
-        rollouts_per_epoch=ROLLOUTS,
+        backend=backend,
+        num_envs=envs,
+        horizon=horizon,
+        rollouts_per_epoch=rollouts,
         algorithm=PPO(epochs=4, minibatch_size=1024),
         optimizer=partial(torch.optim.Adam, lr=3e-4, fused=True),
     )
     watch = Stopwatch()
-    trainer = L.Trainer(max_epochs=2, accelerator="cpu", callbacks=[watch], log_every_n_steps=16, **QUIET_TRAINER)
+    trainer = L.Trainer(
+        max_epochs=2, accelerator=device, devices=1, callbacks=[watch], log_every_n_steps=16, **QUIET_TRAINER
+    )
     trainer.fit(module)
-    return ROLLOUTS * ENVS * HORIZON / watch.seconds
+    return rollouts * envs * horizon / watch.seconds
 
 
 def peer() -> float:
     """Training steps per second of stable-baselines3, after one rollout to warm up."""
+    from stable_baselines3 import PPO as PeerPPO
+    from stable_baselines3.common.env_util import make_vec_env
+
     envs = make_vec_env(ENV, ENVS)
     model = PeerPPO(
         "MlpPolicy",

@@ -31,7 +31,7 @@ class LocomotionFineTuner(RewardFineTuner):
         rollouts_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
-        backend: who steps the simulator; auto takes envpool where it is installed.
+        backend: who steps the simulator; auto takes envpool where it is installed, warp a GPU (extra warp).
         env_options: keyword arguments of the environment, and max_episode_steps.
     """
 

@@ -65,7 +65,8 @@ class SimulatorEnvironment(Environment):
         rollouts_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_episodes: whole episodes per policy and evaluation, always from the same seeds.
         eval_batch_size: episodes per policy at a time, to bound memory; 0 plays all at once.
-        backend: who steps the simulator; ``auto`` takes envpool where it is installed and plays the same.
+        backend: who steps the simulator; ``auto`` takes envpool where it is installed and plays the same, and ``warp``
+            a GPU (extra warp), for some bodies of MuJoCo.
         options: keyword arguments of the environment, and ``max_episode_steps``.
 
     Raises:

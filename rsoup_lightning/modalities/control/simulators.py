@@ -1,4 +1,4 @@
-"""Many copies of one simulator behind one interface: Gymnasium's environments in turn, or envpool's threads.
+"""Many copies of one simulator behind one interface: Gymnasium's environments in turn, envpool's threads, or a GPU.
 
 An episode that ends is reset by the *next* step, which ignores its action (Gymnasium's ``NEXT_STEP``, and envpool's
 way): the observation after an episode's last step is thus its own last one, as bootstrapping needs.
@@ -25,7 +25,7 @@ from rsoup_lightning.modalities.control.single import make_single, no_idle_warni
 from rsoup_lightning.modalities.control.spaces import is_plain
 from rsoup_lightning.threads import cores
 
-Backend = Literal["auto", "envpool", "gymnasium"]
+Backend = Literal["auto", "envpool", "gymnasium", "warp"]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
         options: keyword arguments of the environment, such as ``ctrl_cost_weight``.
 
     Raises:
-        SimulationError: envpool asked for where it is not installed or does not play this environment.
+        SimulationError: envpool or warp asked for where it is not installed or does not play this environment.
         UnknownNameError: envpool asked for but without this environment.
     """
     if backend == "auto":
@@ -149,6 +149,10 @@ def make_simulator(env_id: str, seeds: Sequence[int], backend: Backend, options:
         env.close()
     if backend == "gymnasium":
         return GymnasiumSimulator(env_id, seeds, options)
+    if backend == "warp":
+        from rsoup_lightning.modalities.control.warp import WarpSimulator
+
+        return WarpSimulator(env_id, seeds, options)
     return EnvPoolSimulator(env_id, seeds, options)
 
 
@@ -156,9 +160,14 @@ def choose_backend(env: gymnasium.Env, env_id: str, backend: Backend, options: d
     """Who steps ``env_id``, made as ``env``: ``backend``, and where that is ``auto`` envpool, if it plays the same.
 
     Raises:
-        SimulationError: envpool asked for where it is not installed or does not play this environment.
+        SimulationError: envpool or warp asked for where it is not installed or does not play this environment.
         UnknownNameError: envpool asked for but without this environment.
     """
+    if backend == "warp":
+        from rsoup_lightning.modalities.control.warp import played_by_warp
+
+        played_by_warp(env, env_id)
+        return backend
     obstacle = _obstacle(env, env_id, options) if backend != "gymnasium" else None
     if backend == "envpool" and obstacle:
         raise obstacle

@@ -1,0 +1,197 @@
+"""What Gymnasium's MuJoCo bodies observe, earn and report, of many copies at once.
+
+Gymnasium computes it of one copy. These are its formulas (version 5 of its environments), with the weights and limits
+of an environment as it was made.
+
+Notation: N copies, Q positions and V velocities of a body, O numbers of an observation, A of an action, P of a place.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
+from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
+from gymnasium.envs.mujoco.humanoid_v5 import HumanoidEnv
+from gymnasium.envs.mujoco.walker2d_v5 import Walker2dEnv
+from numpy.typing import NDArray
+
+from rsoup_lightning.errors import SimulationError
+
+Numbers = NDArray[Any]
+Data = Mapping[str, Numbers]
+"""Fields of MuJoCo's ``mjData`` by their names, each ``[N, ...]``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step gives.
+
+    Attributes:
+        rewards: ``[N]``.
+        terminated: ``[N]`` bool.
+        info: ``{key: [N, ...]}``.
+    """
+
+    rewards: Numbers
+    terminated: Numbers
+    info: dict[str, Numbers]
+
+
+class BodyFormulas(ABC):
+    """Formulas of one kind of body.
+
+    Args:
+        env: Gymnasium's own, without wrappers.
+
+    Attributes:
+        fields: what it reads of ``mjData`` beside qpos and qvel.
+        touch: whether external contact forces are among them, which MuJoCo computes only when asked.
+    """
+
+    fields: tuple[str, ...] = ()
+    touch: bool = False
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+        self._hides_place = bool(env._exclude_current_positions_from_observation)
+
+    @abstractmethod
+    def place(self, data: Data) -> Numbers:
+        """``[N, P]`` the position whose change is the velocity that is rewarded."""
+
+    @abstractmethod
+    def observations(self, data: Data) -> Numbers:
+        """``[N, O]``."""
+
+    @abstractmethod
+    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
+        """Of a step.
+
+        Args:
+            data: after it.
+            velocity: ``[N, P]`` of the place, over the step.
+            actions: ``[N, A]``.
+        """
+
+
+class Runner(BodyFormulas):
+    """A body in the plane that never falls: HalfCheetah."""
+
+    def place(self, data: Data) -> Numbers:
+        return data["qpos"][:, :1].copy()
+
+    def observations(self, data: Data) -> Numbers:
+        return np.concatenate([data["qpos"][:, int(self._hides_place) :], data["qvel"]], 1)
+
+    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
+        forward = self._env._forward_reward_weight * velocity[:, 0]
+        cost = self._env._ctrl_cost_weight * np.square(actions).sum(1)
+        info = {"x_position": data["qpos"][:, 0], "x_velocity": velocity[:, 0]}
+        info |= {"reward_forward": forward, "reward_ctrl": -cost}
+        return Outcome(forward - cost, np.zeros(len(actions), dtype=bool), info)
+
+
+class Walker(Runner):
+    """A body in the plane that falls: Walker2d, and Hopper."""
+
+    def observations(self, data: Data) -> Numbers:
+        return super().observations({**data, "qvel": data["qvel"].clip(-10, 10)})
+
+    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
+        run, healthy = super().outcome(data, velocity, actions), self._healthy(data)
+        alive = healthy * self._env._healthy_reward
+        height = data["qpos"][:, 1] - self._env.init_qpos[1]
+        info = {**run.info, "z_distance_from_origin": height, "reward_survive": alive}
+        return Outcome(run.rewards + alive, ~healthy & self._env._terminate_when_unhealthy, info)
+
+    def _healthy(self, data: Data) -> Numbers:
+        _, height, angle, *_ = data["qpos"].T
+        return _within(height, self._env._healthy_z_range) & _within(angle, self._env._healthy_angle_range)
+
+
+class Jumper(Walker):
+    """Hopper, whose whole state has limits."""
+
+    def _healthy(self, data: Data) -> Numbers:
+        state = np.concatenate([data["qpos"], data["qvel"]], 1)[:, 2:]
+        return super()._healthy(data) & _within(state, self._env._healthy_state_range).all(1)
+
+
+class Human(BodyFormulas):
+    """Humanoid: its velocity is that of its centre of mass."""
+
+    fields = ("ctrl", "xipos", "cinert", "cvel", "qfrc_actuator", "cfrc_ext", "ten_length", "ten_velocity")
+    touch = True
+
+    def __init__(self, env: Any) -> None:
+        super().__init__(env)
+        self._masses = env.model.body_mass / env.model.body_mass.sum()
+
+    def place(self, data: Data) -> Numbers:
+        return np.einsum("b,nbx->nx", self._masses, data["xipos"])[:, :2]
+
+    def observations(self, data: Data) -> Numbers:
+        env, own = self._env, [data["qpos"][:, 2 * self._hides_place :], data["qvel"]]
+        if env._include_cinert_in_observation:
+            own.append(data["cinert"][:, 1:].reshape(len(own[0]), -1))
+        if env._include_cvel_in_observation:
+            own.append(data["cvel"][:, 1:].reshape(len(own[0]), -1))
+        if env._include_qfrc_actuator_in_observation:
+            own.append(data["qfrc_actuator"][:, 6:])
+        if env._include_cfrc_ext_in_observation:
+            own.append(data["cfrc_ext"][:, 1:].reshape(len(own[0]), -1))
+        return np.concatenate(own, 1)
+
+    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
+        env, places = self._env, data["qpos"]
+        healthy = _within(places[:, 2], env._healthy_z_range)
+        alive, forward = healthy * env._healthy_reward, env._forward_reward_weight * velocity[:, 0]
+        effort = env._ctrl_cost_weight * np.square(data["ctrl"]).sum(1)
+        contact = (env._contact_cost_weight * np.square(data["cfrc_ext"]).sum((1, 2))).clip(*env._contact_cost_range)
+        info = {
+            "x_position": places[:, 0],
+            "y_position": places[:, 1],
+            "tendon_length": data["ten_length"],
+            "tendon_velocity": data["ten_velocity"],
+            "distance_from_origin": np.linalg.norm(places[:, :2], axis=1),
+            "x_velocity": velocity[:, 0],
+            "y_velocity": velocity[:, 1],
+            "reward_survive": alive,
+            "reward_forward": forward,
+            "reward_ctrl": -effort,
+            "reward_contact": -contact,
+        }
+        rewards = forward + alive - effort - contact
+        return Outcome(rewards, ~healthy & env._terminate_when_unhealthy, info)
+
+
+BODIES: dict[type, type[BodyFormulas]] = {
+    HalfCheetahEnv: Runner,
+    HopperEnv: Jumper,
+    Walker2dEnv: Walker,
+    HumanoidEnv: Human,
+}
+
+
+def formulas_of(env: Any, env_id: str) -> BodyFormulas:
+    """The formulas of ``env``, which was made as ``env_id``.
+
+    Raises:
+        SimulationError: they are not known.
+    """
+    made = BODIES.get(type(env))
+    if made is None:
+        known = ", ".join(kind.__name__.removesuffix("Env") for kind in BODIES)
+        raise SimulationError(
+            f"backend 'warp' does not play {env_id!r}: it plays version 5 of {known}; set backend to auto"
+        )
+    return made(env)
+
+
+def _within(values: Numbers, limits: tuple[float, float]) -> Numbers:
+    return (limits[0] < values) & (values < limits[1])
