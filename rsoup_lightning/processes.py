@@ -7,7 +7,6 @@ Notation: N values of one process, W processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import torch
@@ -84,8 +83,10 @@ class Turns:
 
 
 def share(batches: Iterable[Any]) -> Iterable[Any]:
-    """Every W-th of ``batches``, from this process's rank on; the first one where that leaves none."""
+    """Every W-th of ``batches``, from this process's rank on; where others have one more, the first one as well."""
     if not several():
         return batches
-    own = islice(batches, distributed.get_rank(), None, distributed.get_world_size())
-    return list(own) or [next(iter(batches))]
+    count, rank = distributed.get_world_size(), distributed.get_rank()
+    listed = list(batches)
+    listed += listed[:1] * (-len(listed) % count)
+    return listed[rank::count]

@@ -168,6 +168,7 @@ class TextEnvironment(DataEnvironment):
                 padding=FILLER,
                 temperature=policy.temperature,
                 noise=noise,
+                goes_on=policy.goes_on,
             )
 
     def _said(self, completions: Completions) -> list[str]:

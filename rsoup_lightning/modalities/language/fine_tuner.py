@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch.nn.parallel import DistributedDataParallel
+
 from rsoup_lightning.algorithms import RLOO, Algorithm
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.language.base import Precision, load_base
@@ -13,7 +16,9 @@ from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.sampler import Sampler
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.sharding import in_parts
 from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
+from rsoup_lightning.processes import several
 from rsoup_lightning.rewards import Reward
 
 
@@ -38,6 +43,11 @@ class LanguageFineTuner(PretrainedFineTuner):
             tokenizer.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
         sampler: an engine that samples the completions that train, such as VLLMSampler; null: the policy does.
+        shard_base: whether of several processes that train together each holds a part of the frozen weights (FSDP2),
+            for less memory and more traffic. It takes lora, and no sampler.
+
+    Raises:
+        ConfigError: ``shard_base`` with what it cannot do.
     """
 
     def __init__(
@@ -57,8 +67,13 @@ class LanguageFineTuner(PretrainedFineTuner):
         stop: Sequence[str] = (),
         eval_batch_size: int = 50,
         sampler: Sampler | None = None,
+        shard_base: bool = False,
         **kwargs: Any,
     ) -> None:
+        if shard_base and (lora is None or sampler is not None):
+            raise ConfigError(
+                "model.shard_base cuts what is not trained, and samples itself: it takes lora, and no sampler"
+            )
         model, tokenizer = load_base(base, precision)
         environment = TextEnvironment.of(
             model,
@@ -81,3 +96,12 @@ class LanguageFineTuner(PretrainedFineTuner):
             algorithm=algorithm,
             **kwargs,
         )
+        self.shard_base = shard_base
+
+    def configure_model(self) -> None:
+        # Lightning calls it where processes have met, and the model is not yet on its device.
+        assert isinstance(self.policy, LanguagePolicy)
+        if self.shard_base and several() and not self.policy.in_parts:
+            self.policy.cut(self.trainer.strategy.root_device.type)
+            # These are no copies of each other, which DDP would make them.
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, in_parts(self))

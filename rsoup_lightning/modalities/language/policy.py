@@ -20,8 +20,10 @@ from rsoup_lightning.modalities.language.reading import completion_logits
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+from rsoup_lightning.modalities.sharding import shard
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
+from rsoup_lightning.processes import most
 from rsoup_lightning.rollout import Rollout
 
 ROWS_AT_A_TIME = 64  # when nothing needs a gradient: the logits of more would fill the memory
@@ -39,6 +41,10 @@ class TextPolicy(Policy):
     @abstractmethod
     def playing(self) -> Any:
         """Context in which the model given is in evaluation mode, every row under its member's weights."""
+
+    def goes_on(self, unfinished: Tensor) -> bool:
+        """Whether to sample another token where rows ``[B]`` are unfinished. Default: where any is."""
+        return bool(unfinished.any())
 
 
 class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
@@ -60,10 +66,26 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
         if self.critic is not None:
             nn.init.zeros_(self.critic.weight)  # values of zero are the least wrong before any reward is known
             nn.init.zeros_(self.critic.bias)
+        self.in_parts = False
         self.remember()
 
+    def cut(self, device: str) -> None:
+        """Have each process hold a part of the frozen weights; from now on all sample and re-score together.
+
+        Args:
+            device: kind of the processes' devices.
+        """
+        shard(self.model, device)
+        self.in_parts = True
+
+    def goes_on(self, unfinished: Tensor) -> bool:
+        own = super().goes_on(unfinished)
+        return bool(most(int(own), unfinished.device)) if self.in_parts else own
+
     def forward(self, rollout: Rollout) -> PolicyOutput:
-        steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
+        # Columns that only pad cost as much as others; but in parts, the model is called once for a single column.
+        least = min(2 if self.in_parts else 1, rollout.mask.shape[1])
+        steps = max(int(rollout.mask.any(0).sum()), least)
         tokens = rollout["tokens"][:, :steps]
         prompts, copies = distinct_prompts(rollout)
         logits, hidden = completion_logits(self.model, prompts, copies, tokens, hidden=self.critic is not None)
@@ -109,9 +131,11 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
         order = rollout["id"].argsort(stable=True)  # so that rows of one prompt come together, and it is read once
+        parts = order.split(ROWS_AT_A_TIME)
+        idle = most(len(parts), order.device) - len(parts) if self.in_parts else 0  # others have more rows
         with self.playing():
-            parts = [self(rollout.rows(rows)).log_probs for rows in order.split(ROWS_AT_A_TIME)]
-        return PolicyOutput(torch.cat(parts)[order.argsort()])
+            scored = [self(rollout.rows(rows)).log_probs for rows in parts + parts[:1] * idle]
+        return PolicyOutput(torch.cat(scored[: len(parts)])[order.argsort()])
 
 
 class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):

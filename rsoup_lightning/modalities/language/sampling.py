@@ -46,6 +46,7 @@ def sample_completions(
     padding: int,
     temperature: float = 1.0,
     noise: Noise | None = None,
+    goes_on: Callable[[Tensor], bool] = torch.Tensor.any,  # type: ignore[assignment]
 ) -> Completions:
     """Continue each prompt until one of the end tokens.
 
@@ -59,6 +60,7 @@ def sample_completions(
         temperature: of the softmax.
         noise: added to the logits, which makes the largest a sample (Gumbel 1954; Maddison et al. 2014). With fewer
             rows than there are, rows a multiple apart share theirs. None: the most likely token.
+        goes_on: whether to sample another token, of which rows ``[B]`` are unfinished.
     """
     reader = Reader(model, prompts, copies)
     logits = reader.logits
@@ -72,7 +74,7 @@ def sample_completions(
         log_probs = token_log_probs(scaled.unsqueeze(1), chosen.unsqueeze(1)).squeeze(1)
         columns.append((torch.where(open_rows, chosen, padding), log_probs * open_rows, open_rows))
         open_rows = open_rows & ~torch.isin(chosen, stops)
-        if index + 1 == limit or not open_rows.any():
+        if index + 1 == limit or not goes_on(open_rows):
             break
         logits, _ = reader.read(columns[-1][0].unsqueeze(1))
     tokens, scores, mask = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from peft import PeftModel
+from torch import multiprocessing
+from torch.distributed.tensor import DTensor
 
 from rsoup_lightning import load, pick
 from rsoup_lightning.algorithms import RLOO
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.guards import Guard
 from rsoup_lightning.kl_penalty import KLPenalty
@@ -22,6 +28,7 @@ from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.sampling import gumbel
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.run.validation import Validation
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 from tests.running import front, rsoup
@@ -219,30 +226,71 @@ def rollout_by_entries(
     return self._play(policy, "train", numbers, completions, noise)
 
 
-def test_two_processes_learn_what_one_learns(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def learnt(base: str, count: int, *, shard_base: bool = False) -> dict[str, Any]:
+    """What a training in so many processes ends with, this one of them, or alone."""
+    torch.manual_seed(0)
+    module = LanguageFineTuner(
+        base,
+        Sentences(),
+        {"early": Letters(), "late": Letters("n", "z")},
+        {"early": 1.0},
+        RLOO(2),
+        precision="float32",
+        kl=KLPenalty(0.01, target=0.01, horizon=50),
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        micro_batch_size=3,
+        batch_size=4 // count,
+        batches_per_epoch=2 * count,
+        max_new_tokens=12,
+        stop=[chr(number) for number in range(33, 127)],
+        eval_batch_size=2,
+        shard_base=shard_base,
+    )
+    validation = Validation(every=1)
+    trainer = quiet_trainer(max_epochs=2, devices=count, callbacks=[validation])
+    trainer.fit(module)
+    trained = {"steps": module.steps_taken, "beta": module.kl.beta, **module.policy.weights()}
+    frozen = {name: weight for name, weight in module.policy.named_parameters() if not weight.requires_grad}
+    return {
+        "frozen": sum(weight.numel() for name, weight in frozen.items() if ".layers." in name),
+        "held": sum(local(weight).numel() for name, weight in frozen.items() if ".layers." in name),
+        "state": {name: tensor.clone() for name, tensor in trained.items()},
+        "logged": dict(trainer.callback_metrics),
+        "checked": [each["scores"] for each in validation.history],
+    }
+
+
+def local(weight: torch.Tensor) -> torch.Tensor:
+    """What this process holds of it."""
+    return weight.to_local() if isinstance(weight, DTensor) else weight
+
+
+def learn_as_one_of_two(rank: int, base: str, file: Path, port: int, shard_base: bool) -> None:
+    """In a process of its own."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+    found = learnt(base, 2, shard_base=shard_base)
+    if rank == 0:
+        torch.save(found, file)
+
+
+@pytest.mark.parametrize("shard_base", [False, True], ids=["whole", "in parts"])
+def test_two_processes_learn_what_one_learns(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_base: bool
+) -> None:
     """From texts that end at different lengths: adapters, β, cost and what is logged are the same but for rounding."""
     monkeypatch.setattr(TextEnvironment, "rollout", rollout_by_entries)
-    found = []
-    for count in (1, 2):
-        torch.manual_seed(0)
-        module = LanguageFineTuner(
-            base,
-            Sentences(),
-            {"early": Letters(), "late": Letters("n", "z")},
-            {"early": 1.0},
-            RLOO(2),
-            precision="float32",
-            kl=KLPenalty(0.01, target=0.01, horizon=50),
-            optimizer=partial(torch.optim.SGD, lr=0.1),
-            micro_batch_size=3,
-            batch_size=4 // count,
-            batches_per_epoch=2 * count,
-            max_new_tokens=6,
-        )
-        strategy = {"strategy": "ddp_fork"} if count > 1 else {}
-        trainer = quiet_trainer(max_epochs=2, devices=count, **strategy)
-        trainer.fit(module)
-        state = {"steps": module.steps_taken, "beta": module.kl.beta, **module.policy.weights()}
-        found.append(({name: tensor.clone() for name, tensor in state.items()}, trainer.callback_metrics))
-    assert found[0][0]["beta"] != 0.01 and any(w.any() for name, w in found[0][0].items() if "lora_B" in name)
-    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr("rsoup_lightning.modalities.language.policy.ROWS_AT_A_TIME", 1)
+    one, port = learnt(base, 1), find_free_network_port()
+    arguments = (base, tmp_path / "two.pt", port, shard_base)
+    multiprocessing.start_processes(learn_as_one_of_two, arguments, nprocs=2, start_method="fork")
+    two = torch.load(tmp_path / "two.pt", weights_only=True)
+    assert one["state"]["beta"] != 0.01
+    assert any(w.any() for name, w in one["state"].items() if "lora_B" in name)
+    for what in ("state", "logged", "checked"):
+        torch.testing.assert_close(two[what], one[what], rtol=1e-4, atol=1e-6)
+    assert two["held"] == one["held"] / (2 if shard_base else 1) and two["frozen"] == one["frozen"]
+
+
+def test_what_is_trained_is_not_cut(base: str) -> None:
+    with pytest.raises(ConfigError, match=r"model\.shard_base cuts what is not trained"):
+        LanguageFineTuner(base, Sentences(), {"early": Letters()}, lora=None, shard_base=True)
