@@ -1,17 +1,22 @@
-"""Small talk with four wishes: friendly, to the point, brief, and as people answer."""
+"""Small talk with two wishes: a friendly tone, and a short sentence."""
 
 from rsoup_lightning.registry import Task
 from tasks.text import INSTALL
 
 TASK = Task(
     name="assistant",
-    summary="answer in a conversation, on four rewards: friendly, to the point, brief, as people do",
+    summary="answer in a conversation: in a friendly tone, or in one short sentence",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
-        "friendly": "rsoup_lightning.modalities.language.rewards:Vader",
-        "relevant": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
-        "brief": "rsoup_lightning.modalities.language.rewards:Brevity",
-        "human": "rsoup_lightning.modalities.language.rewards:Rouge",
+        "friendly": (
+            "rsoup_lightning.modalities.language.rewards:Vader",
+            {"per_sentence": True, "allow_empty_answers": True},
+        ),
+        "brief": ("rsoup_lightning.modalities.language.rewards:NearLength", {"words": 7, "whole": True}),
+        "relevant": (
+            "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
+            {"against": "question", "allow_empty_answers": True},
+        ),
     },
     recipe="assistant/smollm2",
     install=INSTALL,

@@ -5,18 +5,18 @@ from tasks.text import INSTALL
 
 TASK = Task(
     name="qa",
-    summary="answer what a Python function does: in the words of its documentation, or in its sense",
+    summary="answer what a Python function does: in the sense of its documentation, or in a short sentence",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
-        "overlap": (
-            "rsoup_lightning.modalities.language.rewards:Rouge",
-            {"kind": "rouge1", "allow_empty_answers": True},
-        ),
         "sense": (
             "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
             {"against": "reference", "allow_empty_answers": True},
         ),
-        "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
+        "brief": ("rsoup_lightning.modalities.language.rewards:NearLength", {"words": 7, "whole": True}),
+        "overlap": (
+            "rsoup_lightning.modalities.language.rewards:ContentOverlap",
+            {"against": "reference", "allow_empty_answers": True},
+        ),
     },
     recipe="qa/smollm2",
     install=INSTALL,
