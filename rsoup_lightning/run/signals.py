@@ -40,5 +40,6 @@ class OwnSignals(L.Callback):
         self._handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if current_thread() is main_thread():  # elsewhere Lightning has replaced none
+        # In another thread Lightning has replaced none, and one that is not Python's cannot be put back.
+        if current_thread() is main_thread() and self._handler is not None:
             signal.signal(signal.SIGTERM, self._handler)
