@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from itertools import repeat, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from PIL.Image import Image
@@ -43,6 +43,8 @@ class SmallCoCa(CaptionerSource):
         encoder_layers: layers that see.
         text_layers: layers that read, and as many that write.
         context: the most tokens of a row: start, question, answer and end.
+        positions: how patches know their places: learnt, or waves, fixed sines and cosines over the picture, with which
+            it learns sooner where things are.
         shift: pixels by which pictures are moved at random; where the answer is a place, 0.
         label_smoothing: of the cross-entropy.
         styles: of a reference of a style, how often it is read in pre-training for each time that one of a style that
@@ -58,6 +60,7 @@ class SmallCoCa(CaptionerSource):
         encoder_layers: int = 4,
         text_layers: int = 2,
         context: int = 16,
+        positions: Literal["learnt", "waves"] = "learnt",
         shift: int = 4,
         label_smoothing: float = 0.1,
         styles: dict[str, int] | None = None,
@@ -74,6 +77,7 @@ class SmallCoCa(CaptionerSource):
         self.encoder_layers = encoder_layers
         self.text_layers = text_layers
         self.context = context
+        self.positions = positions
         self.shift = shift
         self.label_smoothing = label_smoothing
         self.styles = styles or {}
@@ -105,6 +109,7 @@ class SmallCoCa(CaptionerSource):
             "width": self.width,
             "head_width": HEAD,
             "layers": self.encoder_layers,
+            "pos_embed_type": {"learnt": "learnable", "waves": "sin_cos_2d"}[self.positions],
         }
         model = need("open_clip", "open_clip_torch", "vision").CoCa(
             embed_dim=self.width,

@@ -65,6 +65,15 @@ def test_it_learns_to_say_what_it_sees() -> None:
     assert loss(25) < 0.6 * loss(1)
 
 
+def test_waves_tell_places_without_being_learnt(own_cache: Path) -> None:
+    untrained, trained = (small(steps=steps, positions="waves").load(Squares()).model for steps in (1, 3))
+    places = trained.visual.positional_embedding
+    assert torch.equal(places, untrained.visual.positional_embedding)
+    assert len(places.unique(dim=0)) == len(places)  # the class token's among them
+    learnt = (small(steps=steps).load(Squares()).model.visual.positional_embedding for steps in (1, 3))
+    assert not torch.equal(*learnt)
+
+
 def test_rows_to_learn() -> None:
     vocabulary = WordVocabulary(["what", "red"])
     tokens, targets = small()._row(vocabulary, "what?", "red red")
