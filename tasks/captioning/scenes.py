@@ -8,7 +8,6 @@ from typing import Any
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.boxes import size_of
 from tasks.emoji.looks import appearance
-from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene
 
@@ -29,7 +28,7 @@ class SceneCaptions(SceneData):
     def __init__(self, held_out: int = 0, **kwargs: Any) -> None:
         super().__init__(held_out=held_out, most_things=1, **kwargs)
 
-    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+    def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         (thing,) = scene.things
         seen = appearance(thing.emoji, thing.look)
         words = f"a {size_of(scene.box(thing))} {seen.shape} {seen.colours[0]}"

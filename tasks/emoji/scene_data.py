@@ -68,13 +68,12 @@ class SceneData(PictureData):
         self._asked: dict[Split, tuple[Item, ...]] = {}
 
     @abstractmethod
-    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+    def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         """An item on a scene.
 
         Args:
             picture: its name.
             scene: what it shows.
-            pool: emoji that may be named.
             random: where all chance comes from.
         """
 
@@ -100,7 +99,7 @@ class SceneData(PictureData):
 
     def _item(self, split: Split, number: int) -> Item:
         name = f"{split}/{number}"
-        return self.ask(name, self.scene(name), self._pools.shown[split], Random(f"{self.seed}/{name}/question"))
+        return self.ask(name, self.scene(name), Random(f"{self.seed}/{name}/question"))
 
     @cached_property
     def _pools(self) -> Pools:

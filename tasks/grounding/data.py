@@ -10,7 +10,6 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Box, Item, Split
 from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
-from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene, Thing
 from tasks.grounding.plain_pickle import read_plain_pickle
@@ -38,7 +37,7 @@ class SceneBoxes(SceneData):
         super().__init__(**kwargs)
         self.bins = _checked(bins)
 
-    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+    def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         by_size: dict[str, list[Thing]] = {}
         for thing in scene.things:
             by_size.setdefault(size_of(scene.box(thing)), []).append(thing)

@@ -11,9 +11,8 @@ from typing import Any
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, Split
-from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
-from tasks.emoji.scenes import Scene, share_name
+from tasks.emoji.scenes import Scene
 from tasks.pictures.files import field, read_annotations
 from tasks.pictures.split import PictureFolder
 
@@ -21,6 +20,9 @@ NUMBERS = ("no", "one", "two", "three", "four")
 
 CLEARLY_BEYOND = 1 / 8
 """How much further to a side than all others a thing is to be called the one there, as a share of the canvas."""
+
+CLEARLY_OFF = 1 / 16
+"""How far from the middle of the canvas, across and down, a thing is to be in a corner, as a share of the canvas."""
 
 CLEARLY_LARGER = 1.5
 """How many times the next one's area a thing needs to be called the largest."""
@@ -31,28 +33,22 @@ Asked = tuple[str, tuple[str, ...]]
 
 
 class SceneQuestions(SceneData):
-    """One question on each scene: what is where, how many things there are, the background's colour, whether something
-    is there, what is largest.
+    """One question on each scene: what is where, how many things there are, the background's colour, where a thing is,
+    what is largest.
 
     References of style ``answer`` are right ones. One of style ``pass``, "not sure", is beside them whatever is asked,
     so that a model learns that it may be said.
     """
 
-    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
-        kinds: list[Callable[[Scene, tuple[Emoji, ...], Random], Asked | None]] = [
-            _place,
-            _count,
-            _colour,
-            _presence,
-            _largest,
-        ]
+    def ask(self, picture: str, scene: Scene, random: Random) -> Item:
+        kinds: list[Callable[[Scene, Random], Asked | None]] = [_place, _count, _colour, _where, _largest]
         random.shuffle(kinds)
-        asked = (kind(scene, pool, random) for kind in kinds)
+        asked = (kind(scene, random) for kind in kinds)
         question, answers = next(found for found in asked if found is not None)
         return Item(picture, (*answers, UNSURE), question, styles=(*["answer"] * len(answers), "pass"))
 
 
-def _place(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
+def _place(scene: Scene, random: Random) -> Asked | None:
     if len(scene.things) == 1:
         return "what is in the picture?", scene.things[0].emoji.names
     sides = {"on the left": (0, -1), "on the right": (0, 1), "at the top": (1, -1), "at the bottom": (1, 1)}
@@ -66,26 +62,27 @@ def _place(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | Non
     return random.choice(clear) if clear else None
 
 
-def _count(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
+def _count(scene: Scene, random: Random) -> Asked:
     count = len(scene.things)
     return "how many things are there?", (NUMBERS[count],)
 
 
-def _colour(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
+def _colour(scene: Scene, random: Random) -> Asked:
     return "what colour is the background?", (scene.background,)
 
 
-def _presence(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked:
-    shown = [thing.emoji for thing in scene.things]
-    there = random.random() < 0.5
-    if there:
-        emoji = random.choice(shown)
-    else:
-        emoji = random.choice([other for other in pool if not any(share_name(other, one) for one in shown)])
-    return f"is the {emoji.name} in the picture?", ("yes" if there else "no",)
+def _where(scene: Scene, random: Random) -> Asked | None:
+    names = Counter(thing.emoji.name for thing in scene.things)
+    corners: list[Asked] = []
+    for thing in scene.things:
+        right, down = (middle - scene.canvas / 2 for middle in thing.middle)
+        if names[thing.emoji.name] == 1 and min(abs(right), abs(down)) >= CLEARLY_OFF * scene.canvas:
+            corner = f"{'bottom' if down > 0 else 'top'} {'right' if right > 0 else 'left'}"
+            corners.append((f"where is the {thing.emoji.name}?", (corner,)))
+    return random.choice(corners) if corners else None
 
 
-def _largest(scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Asked | None:
+def _largest(scene: Scene, random: Random) -> Asked | None:
     ordered = sorted(scene.things, key=lambda thing: -thing.area)
     if len(ordered) == 1 or ordered[0].area < CLEARLY_LARGER * ordered[1].area:
         return None

