@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def _scancel(jobs: Path, *arguments: str) -> None:
     if arguments[0] == "--signal":
         number, arguments = signal.Signals[arguments[1]], arguments[2:]
     for job in arguments:
+        while not (jobs / job / "step").exists() and job in queued(jobs):  # it has yet to begin
+            time.sleep(0.02)
         with suppress(FileNotFoundError, ProcessLookupError):
             os.kill(int((jobs / job / "step").read_text()), number)
 
