@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
 from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
-from gymnasium.envs.mujoco.humanoid_v5 import HumanoidEnv
 from gymnasium.envs.mujoco.walker2d_v5 import Walker2dEnv
 from numpy.typing import NDArray
 
@@ -47,14 +46,7 @@ class BodyFormulas(ABC):
 
     Args:
         env: Gymnasium's own, without wrappers.
-
-    Attributes:
-        fields: what it reads of ``mjData`` beside qpos and qvel.
-        touch: whether external contact forces are among them, which MuJoCo computes only when asked.
     """
-
-    fields: tuple[str, ...] = ()
-    touch: bool = False
 
     def __init__(self, env: Any) -> None:
         self._env = env
@@ -122,59 +114,10 @@ class Jumper(Walker):
         return super()._healthy(data) & _within(state, self._env._healthy_state_range).all(1)
 
 
-class Human(BodyFormulas):
-    """Humanoid: its velocity is that of its centre of mass."""
-
-    fields = ("ctrl", "xipos", "cinert", "cvel", "qfrc_actuator", "cfrc_ext", "ten_length", "ten_velocity")
-    touch = True
-
-    def __init__(self, env: Any) -> None:
-        super().__init__(env)
-        self._masses = env.model.body_mass / env.model.body_mass.sum()
-
-    def place(self, data: Data) -> Numbers:
-        return np.einsum("b,nbx->nx", self._masses, data["xipos"])[:, :2]
-
-    def observations(self, data: Data) -> Numbers:
-        env, own = self._env, [data["qpos"][:, 2 * self._hides_place :], data["qvel"]]
-        if env._include_cinert_in_observation:
-            own.append(data["cinert"][:, 1:].reshape(len(own[0]), -1))
-        if env._include_cvel_in_observation:
-            own.append(data["cvel"][:, 1:].reshape(len(own[0]), -1))
-        if env._include_qfrc_actuator_in_observation:
-            own.append(data["qfrc_actuator"][:, 6:])
-        if env._include_cfrc_ext_in_observation:
-            own.append(data["cfrc_ext"][:, 1:].reshape(len(own[0]), -1))
-        return np.concatenate(own, 1)
-
-    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
-        env, places = self._env, data["qpos"]
-        healthy = _within(places[:, 2], env._healthy_z_range)
-        alive, forward = healthy * env._healthy_reward, env._forward_reward_weight * velocity[:, 0]
-        effort = env._ctrl_cost_weight * np.square(data["ctrl"]).sum(1)
-        contact = (env._contact_cost_weight * np.square(data["cfrc_ext"]).sum((1, 2))).clip(*env._contact_cost_range)
-        info = {
-            "x_position": places[:, 0],
-            "y_position": places[:, 1],
-            "tendon_length": data["ten_length"],
-            "tendon_velocity": data["ten_velocity"],
-            "distance_from_origin": np.linalg.norm(places[:, :2], axis=1),
-            "x_velocity": velocity[:, 0],
-            "y_velocity": velocity[:, 1],
-            "reward_survive": alive,
-            "reward_forward": forward,
-            "reward_ctrl": -effort,
-            "reward_contact": -contact,
-        }
-        rewards = forward + alive - effort - contact
-        return Outcome(rewards, ~healthy & env._terminate_when_unhealthy, info)
-
-
 BODIES: dict[type, type[BodyFormulas]] = {
     HalfCheetahEnv: Runner,
     HopperEnv: Jumper,
     Walker2dEnv: Walker,
-    HumanoidEnv: Human,
 }
 
 

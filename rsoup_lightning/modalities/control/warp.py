@@ -32,7 +32,7 @@ class WarpSimulator(Simulator):
         options: keyword arguments of the environment.
 
     Raises:
-        SimulationError: MuJoCo Warp is not installed, or the body is another.
+        SimulationError: MuJoCo Warp is not installed, or does not play the body.
     """
 
     def __init__(self, env_id: str, seeds: Sequence[int], options: dict[str, Any]) -> None:
@@ -47,8 +47,10 @@ class WarpSimulator(Simulator):
         self._warp, self._mujoco = warp, mujoco_warp
         self._limit = single.spec.max_episode_steps if single.spec else None
         self._seeds = [int(seed) for seed in seeds]
-        self._fields = ("qpos", "qvel", *self._body.fields)
-        self._model = mujoco_warp.put_model(self._env.model)
+        try:
+            self._model = mujoco_warp.put_model(self._env.model)
+        except NotImplementedError as error:
+            raise SimulationError(f"backend 'warp' does not play {env_id!r} with {options}: {error}") from error
         self._data = mujoco_warp.put_data(
             self._env.model, self._env.data, nworld=len(seeds), nconmax=CONTACTS, njmax=CONSTRAINTS
         )
@@ -95,14 +97,14 @@ class WarpSimulator(Simulator):
             own = self._env.data
             for name, values in state.items():
                 values[copy] = getattr(own, name)
-            self._place[copy] = self._body.place({name: getattr(own, name)[None] for name in self._fields})[0]
+            self._place[copy] = self._body.place({"qpos": own.qpos[None]})[0]
         for name, values in state.items():
             getattr(self._data, name).assign(values)
         self._steps[copies] = 0
         return np.stack(observations)
 
     def _read(self) -> Data:
-        return {name: getattr(self._data, name).numpy() for name in self._fields}
+        return {name: getattr(self._data, name).numpy() for name in ("qpos", "qvel")}
 
     def _advance(self) -> None:
         """One step of the environment: on a GPU as one graph, which spares launching its kernels one by one."""
@@ -120,8 +122,6 @@ class WarpSimulator(Simulator):
     def _substeps(self) -> None:
         for _ in range(self._env.frame_skip):
             self._mujoco.step(self._model, self._data)
-        if self._body.touch:
-            self._mujoco.rne_postconstraint(self._model, self._data)
 
 
 def played_by_warp(env: gymnasium.Env, env_id: str) -> BodyFormulas:

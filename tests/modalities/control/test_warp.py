@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.envs.mujoco import mujoco_env
 
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.modalities.control import warp
@@ -14,6 +16,7 @@ from rsoup_lightning.modalities.control.single import make_single
 from tests.conftest import quiet_trainer
 
 SEEDS = [3, 4, 3]
+HALF_CHEETAH = Path(mujoco_env.__file__).parent / "assets" / "half_cheetah.xml"
 
 
 def played(simulator: Simulator, actions: np.ndarray) -> tuple[np.ndarray, list[SimulatorStep]]:
@@ -38,6 +41,14 @@ def test_a_cheetah_runs_as_gymnasium_s_does() -> None:
         assert own.info.keys() == step.info.keys()
         assert all(np.allclose(own.info[key], step.info[key], atol=1e-3) for key in step.info)
         assert not own.terminated.any() and not own.truncated.any()
+
+
+def test_a_walker_walks_as_gymnasium_s_does() -> None:
+    actions = np.random.default_rng(0).uniform(-1, 1, (6, 3, 6)).astype(np.float32)
+    (_, mine), (_, theirs) = both("Walker2d-v5", actions)
+    for own, step in zip(mine, theirs, strict=True):
+        assert np.allclose(own.observations, step.observations, atol=1e-3)
+        assert np.allclose(own.rewards, step.rewards, atol=1e-3)
 
 
 def test_episodes_end_and_begin_as_gymnasium_s_do() -> None:
@@ -68,10 +79,16 @@ def test_a_policy_trains_on_it() -> None:
     assert int(module.steps_taken) == 3 * 8
 
 
-def test_what_it_does_not_play_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_does_not_play_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     single = make_single("Reacher-v5", {})
     with pytest.raises(SimulationError, match=r"does not play 'Reacher-v5': it plays version 5 of HalfCheetah, Hopper"):
         choose_backend(single, "Reacher-v5", "warp", {})
+    with pytest.raises(SimulationError, match="does not play 'Humanoid-v5'"):  # whose solver Warp does not have
+        choose_backend(make_single("Humanoid-v5", {}), "Humanoid-v5", "warp", {})
+    text = HALF_CHEETAH.read_text().replace("<option", '<option solver="PGS"')
+    (tmp_path / "cheetah.xml").write_text(text)
+    with pytest.raises(SimulationError, match=r"does not play 'HalfCheetah-v5' with .*PGS is unsupported"):
+        make_simulator("HalfCheetah-v5", SEEDS, "warp", {"xml_file": str(tmp_path / "cheetah.xml")})
     monkeypatch.setattr(warp, "find_spec", lambda name: None)
     with pytest.raises(SimulationError, match=r"rsoup_lightning\[warp\]"):
         choose_backend(single, "Reacher-v5", "warp", {})
