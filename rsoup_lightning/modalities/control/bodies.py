@@ -3,13 +3,11 @@
 Gymnasium computes it of one copy. These are its formulas (version 5 of its environments), with the weights and limits
 of an environment as it was made.
 
-Notation: N copies, Q positions and V velocities of a body, O numbers of an observation, A of an action, P of a place.
+Notation: N copies, Q positions and V velocities of a body, O numbers of an observation, A of an action.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +20,6 @@ from numpy.typing import NDArray
 from rsoup_lightning.errors import SimulationError
 
 Numbers = NDArray[Any]
-Data = Mapping[str, Numbers]
-"""Fields of MuJoCo's ``mjData`` by their names, each ``[N, ...]``."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,8 @@ class Outcome:
     info: dict[str, Numbers]
 
 
-class BodyFormulas(ABC):
-    """Formulas of one kind of body.
+class Runner:
+    """A body in the plane that never falls: HalfCheetah. Its place is the first of its positions.
 
     Args:
         env: Gymnasium's own, without wrappers.
@@ -52,38 +48,22 @@ class BodyFormulas(ABC):
         self._env = env
         self._hides_place = bool(env._exclude_current_positions_from_observation)
 
-    @abstractmethod
-    def place(self, data: Data) -> Numbers:
-        """``[N, P]`` the position whose change is the velocity that is rewarded."""
+    def observations(self, positions: Numbers, velocities: Numbers) -> Numbers:
+        """``[N, O]`` at ``positions [N, Q]`` and ``velocities [N, V]``, MuJoCo's qpos and qvel."""
+        return np.concatenate([positions[:, int(self._hides_place) :], velocities], 1)
 
-    @abstractmethod
-    def observations(self, data: Data) -> Numbers:
-        """``[N, O]``."""
-
-    @abstractmethod
-    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
+    def outcome(self, positions: Numbers, velocities: Numbers, forwards: Numbers, actions: Numbers) -> Outcome:
         """Of a step.
 
         Args:
-            data: after it.
-            velocity: ``[N, P]`` of the place, over the step.
+            positions: ``[N, Q]`` after it.
+            velocities: ``[N, V]`` after it.
+            forwards: ``[N]`` the velocity of the place, over the step.
             actions: ``[N, A]``.
         """
-
-
-class Runner(BodyFormulas):
-    """A body in the plane that never falls: HalfCheetah."""
-
-    def place(self, data: Data) -> Numbers:
-        return data["qpos"][:, :1].copy()
-
-    def observations(self, data: Data) -> Numbers:
-        return np.concatenate([data["qpos"][:, int(self._hides_place) :], data["qvel"]], 1)
-
-    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
-        forward = self._env._forward_reward_weight * velocity[:, 0]
+        forward = self._env._forward_reward_weight * forwards
         cost = self._env._ctrl_cost_weight * np.square(actions).sum(1)
-        info = {"x_position": data["qpos"][:, 0], "x_velocity": velocity[:, 0]}
+        info = {"x_position": positions[:, 0].copy(), "x_velocity": forwards}
         info |= {"reward_forward": forward, "reward_ctrl": -cost}
         return Outcome(forward - cost, np.zeros(len(actions), dtype=bool), info)
 
@@ -91,37 +71,38 @@ class Runner(BodyFormulas):
 class Walker(Runner):
     """A body in the plane that falls: Walker2d, and Hopper."""
 
-    def observations(self, data: Data) -> Numbers:
-        return super().observations({**data, "qvel": data["qvel"].clip(-10, 10)})
+    def observations(self, positions: Numbers, velocities: Numbers) -> Numbers:
+        return super().observations(positions, velocities.clip(-10, 10))
 
-    def outcome(self, data: Data, velocity: Numbers, actions: Numbers) -> Outcome:
-        run, healthy = super().outcome(data, velocity, actions), self._healthy(data)
+    def outcome(self, positions: Numbers, velocities: Numbers, forwards: Numbers, actions: Numbers) -> Outcome:
+        run = super().outcome(positions, velocities, forwards, actions)
+        healthy = self._healthy(positions, velocities)
         alive = healthy * self._env._healthy_reward
-        height = data["qpos"][:, 1] - self._env.init_qpos[1]
+        height = positions[:, 1] - self._env.init_qpos[1]
         info = {**run.info, "z_distance_from_origin": height, "reward_survive": alive}
         return Outcome(run.rewards + alive, ~healthy & self._env._terminate_when_unhealthy, info)
 
-    def _healthy(self, data: Data) -> Numbers:
-        _, height, angle, *_ = data["qpos"].T
+    def _healthy(self, positions: Numbers, velocities: Numbers) -> Numbers:
+        _, height, angle, *_ = positions.T
         return _within(height, self._env._healthy_z_range) & _within(angle, self._env._healthy_angle_range)
 
 
 class Jumper(Walker):
     """Hopper, whose whole state has limits."""
 
-    def _healthy(self, data: Data) -> Numbers:
-        state = np.concatenate([data["qpos"], data["qvel"]], 1)[:, 2:]
-        return super()._healthy(data) & _within(state, self._env._healthy_state_range).all(1)
+    def _healthy(self, positions: Numbers, velocities: Numbers) -> Numbers:
+        state = np.concatenate([positions, velocities], 1)[:, 2:]
+        return super()._healthy(positions, velocities) & _within(state, self._env._healthy_state_range).all(1)
 
 
-BODIES: dict[type, type[BodyFormulas]] = {
+BODIES: dict[type, type[Runner]] = {
     HalfCheetahEnv: Runner,
     HopperEnv: Jumper,
     Walker2dEnv: Walker,
 }
 
 
-def formulas_of(env: Any, env_id: str) -> BodyFormulas:
+def formulas_of(env: Any, env_id: str) -> Runner:
     """The formulas of ``env``, which was made as ``env_id``.
 
     Raises:

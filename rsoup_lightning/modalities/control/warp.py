@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from rsoup_lightning.errors import SimulationError
-from rsoup_lightning.modalities.control.bodies import BodyFormulas, Data, formulas_of
+from rsoup_lightning.modalities.control.bodies import Runner, formulas_of
 from rsoup_lightning.modalities.control.simulators import Simulator, SimulatorStep
 from rsoup_lightning.modalities.control.single import make_single
 
@@ -60,29 +60,32 @@ class WarpSimulator(Simulator):
         self._random = [seeding.np_random(seed)[0] for seed in self._seeds]
         every = np.arange(len(self._seeds))
         self._steps, self._ended = np.zeros(len(every), dtype=int), np.zeros(len(every), dtype=bool)
-        self._place = self._body.place(self._read())
+        self._place = np.zeros(len(every))
         return self._begin(every)
 
     def step(self, actions: NDArray[Any]) -> SimulatorStep:
         ended = np.flatnonzero(self._ended)
         self._data.ctrl.assign(actions.astype(np.float32))
         self._advance()
-        data = self._read()
-        place = self._body.place(data)
-        result = self._body.outcome(data, (place - self._place) / self._env.dt, actions)
-        observations, rewards, terminated = self._body.observations(data), result.rewards, result.terminated
+        positions, velocities = self._data.qpos.numpy(), self._data.qvel.numpy()
+        place = positions[:, 0].copy()
+        result = self._body.outcome(positions, velocities, (place - self._place) / self._env.dt, actions)
+        observations, rewards, terminated = (
+            self._body.observations(positions, velocities),
+            result.rewards,
+            result.terminated,
+        )
         self._place = place
         self._steps += 1
         truncated = np.zeros_like(terminated) if self._limit is None else self._steps >= self._limit
-        info = {key: values.copy() for key, values in result.info.items()}
         if len(ended):
             observations[ended] = self._begin(ended)
             rewards[ended] = 0.0
             terminated[ended] = truncated[ended] = False
-            for values in info.values():
+            for values in result.info.values():
                 values[ended] = 0
         self._ended = terminated | truncated
-        return SimulatorStep(observations, rewards, terminated, truncated, info)
+        return SimulatorStep(observations, rewards, terminated, truncated, result.info)
 
     def close(self) -> None:
         self._env.close()
@@ -97,14 +100,11 @@ class WarpSimulator(Simulator):
             own = self._env.data
             for name, values in state.items():
                 values[copy] = getattr(own, name)
-            self._place[copy] = self._body.place({"qpos": own.qpos[None]})[0]
+            self._place[copy] = own.qpos[0]
         for name, values in state.items():
             getattr(self._data, name).assign(values)
         self._steps[copies] = 0
         return np.stack(observations)
-
-    def _read(self) -> Data:
-        return {name: getattr(self._data, name).numpy() for name in ("qpos", "qvel")}
 
     def _advance(self) -> None:
         """One step of the environment: on a GPU as one graph, which spares launching its kernels one by one."""
@@ -124,7 +124,7 @@ class WarpSimulator(Simulator):
             self._mujoco.step(self._model, self._data)
 
 
-def played_by_warp(env: gymnasium.Env, env_id: str) -> BodyFormulas:
+def played_by_warp(env: gymnasium.Env, env_id: str) -> Runner:
     """The body of ``env``, which was made as ``env_id``.
 
     Raises:
