@@ -65,11 +65,6 @@ class Case:
         """That transformers loads."""
         return str(packaged_model(self.base) or self.base)
 
-    @property
-    def accelerator(self) -> str:
-        """What Lightning calls the device."""
-        return "gpu" if self.device == "cuda" else self.device
-
     def questions(self) -> list[str]:
         """Beginnings of movie reviews; made up where the model is."""
         if self.base == SMOLLM2:
@@ -84,13 +79,6 @@ class Case:
     def data(self) -> PromptData:
         """The same for a fine-tuner."""
         return _Questions(self.questions())
-
-    def synchronise(self) -> None:
-        """Wait for what a GPU was given to compute, before a clock is read."""
-        if self.device == "cuda":
-            import torch
-
-            torch.cuda.synchronize()
 
     def dumps(self) -> str:
         """As an argument of a command."""

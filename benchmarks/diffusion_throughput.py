@@ -12,13 +12,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import lightning as L
 import torch
 from PIL import Image
-from timing import Rounds, in_turns, report
+from timing import Clock, Rounds, accelerator, in_turns, report, synchronise
 
 from rsoup_lightning.algorithms import RLOO
 from rsoup_lightning.modalities.data import Entry, Item, PictureData, PromptData, Split
@@ -122,23 +121,6 @@ class Red(Reward):
         return rollout["images"][:, 0].mean((1, 2))
 
 
-class Clock(L.Callback):
-    """When each step ended."""
-
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        synchronise()
-        self.ends.append(time.perf_counter())
-
-
-def synchronise() -> None:
-    """Wait for what a GPU was given to compute."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 def fine_tuner(pictures: Pictures) -> DiffusionFineTuner:
     """What is measured."""
     return DiffusionFineTuner(
@@ -157,17 +139,22 @@ def fine_tuner(pictures: Pictures) -> DiffusionFineTuner:
 
 def ours(pictures: Pictures) -> float:
     """Images per second of a training step."""
-    clock = Clock()
+    clock = Clock(pictures.device)
+
+    class Ticks(L.Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            clock.tick()
+
     trainer = L.Trainer(
         max_epochs=1,
-        accelerator="gpu" if pictures.device == "cuda" else "cpu",
+        accelerator=accelerator(pictures.device),
         devices=1,
-        callbacks=[clock],
+        callbacks=[Ticks()],
         log_every_n_steps=1,
         **QUIET_TRAINER,
     )
     trainer.fit(fine_tuner(pictures))
-    return pictures.images / statistics.median(end - start for start, end in pairwise(clock.ends))
+    return pictures.images / statistics.median(clock.seconds())
 
 
 def peer(pictures: Pictures) -> float:
@@ -182,7 +169,7 @@ def peer(pictures: Pictures) -> float:
     trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
     seconds = []
     for _ in range(STEPS + 1):
-        synchronise()
+        synchronise(pictures.device)
         start = time.perf_counter()
         with torch.no_grad():
             for step in steps:
@@ -190,7 +177,7 @@ def peer(pictures: Pictures) -> float:
             denoiser.decode(latents)
         for step in steps:
             torch.autograd.grad(denoise(latents, step.expand(pictures.images)).square().mean(), trained)
-        synchronise()
+        synchronise(pictures.device)
         seconds.append(time.perf_counter() - start)
     return pictures.images / statistics.median(seconds[1:])
 

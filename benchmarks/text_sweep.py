@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from cases import Case
-from timing import Rounds, in_turns, report
+from timing import Rounds, in_turns, report, synchronise
 from torch import Tensor
 
 from rsoup_lightning.modalities.data_environment import evaluation_generators
@@ -69,7 +69,7 @@ def compare(
                 souped, every, limit=case.tokens, ends=[-1], padding=tokenizer.pad_token_id, noise=noise
             )
         assert done.tokens.shape == (LAMBDAS * size, case.tokens)
-        case.synchronise()
+        synchronise(case.device)
         return done.tokens.numel() / (time.perf_counter() - start)
 
     def peer() -> float:
@@ -89,7 +89,7 @@ def compare(
             peft.delete_adapter("soup")
         for name in ("first", "second"):
             peft.delete_adapter(name)
-        case.synchronise()
+        synchronise(case.device)
         return count / (time.perf_counter() - start)
 
     return in_turns(ours, peer, rounds)

@@ -13,13 +13,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from cases import TARGETS, Case
-from timing import Rounds, in_turns, report
+from timing import Clock, Rounds, accelerator, in_turns, report
 
 STEPS, ROUNDS, KL, RATE = 3, 3, 0.04, 1e-4
 
@@ -41,13 +39,9 @@ def ours(case: Case) -> list[float]:
     from rsoup_lightning.modalities.lora import LoRA
     from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
 
-    class Clock(L.Callback):
-        def __init__(self) -> None:
-            self.ends: list[float] = []
-
+    class Ticks(L.Callback):
         def on_train_batch_end(self, *_: Any) -> None:
-            case.synchronise()
-            self.ends.append(time.perf_counter())
+            clock.tick()
 
     torch.manual_seed(0)
     reward = TextFunction("text_throughput:distinct_words", allow_empty_answers=True)
@@ -64,12 +58,17 @@ def ours(case: Case) -> list[float]:
         kl=KLPenalty(KL),
         optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=RATE),
     )
-    clock = Clock()
+    clock = Clock(case.device)
     trainer = L.Trainer(
-        max_epochs=1, accelerator=case.accelerator, devices=1, callbacks=[clock], log_every_n_steps=1, **QUIET_TRAINER
+        max_epochs=1,
+        accelerator=accelerator(case.device),
+        devices=1,
+        callbacks=[Ticks()],
+        log_every_n_steps=1,
+        **QUIET_TRAINER,
     )
     trainer.fit(module)
-    return _differences(clock.ends)
+    return clock.seconds()
 
 
 def peer(case: Case) -> list[float]:
@@ -82,19 +81,15 @@ def peer(case: Case) -> list[float]:
 
     from rsoup_lightning.modalities.language.base import compute_dtype
 
-    class Clock(TrainerCallback):
-        def __init__(self) -> None:
-            self.ends: list[float] = []
-
+    class Ticks(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            case.synchronise()
-            self.ends.append(time.perf_counter())
+            clock.tick()
 
     def reward(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
         return distinct_words(prompts, completions)
 
     torch.manual_seed(0)
-    clock, dtype = Clock(), compute_dtype("auto")
+    clock, dtype = Clock(case.device), compute_dtype("auto")
     with tempfile.TemporaryDirectory() as output:
         trainer = GRPOTrainer(
             model=AutoModelForCausalLM.from_pretrained(case.folder, dtype=dtype),
@@ -119,14 +114,10 @@ def peer(case: Case) -> list[float]:
             peft_config=LoraConfig(
                 r=16, lora_alpha=16, lora_dropout=0.05, target_modules=TARGETS, task_type="CAUSAL_LM"
             ),
-            callbacks=[clock],
+            callbacks=[Ticks()],
         )
         trainer.train()
-    return _differences(clock.ends)
-
-
-def _differences(ends: Sequence[float]) -> list[float]:
-    return [end - start for start, end in pairwise(ends)]
+    return clock.seconds()
 
 
 def alone(contestant: str, case: Case) -> float:

@@ -10,6 +10,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 LIMIT = 210  # seconds for the rounds of a script, which leaves time to prepare within five minutes
 
@@ -73,3 +74,33 @@ def report(name: str, unit: str, result: dict[str, float], **more: float) -> Non
     """The closing JSON line."""
     values = {key: round(value, 3) for key, value in {**result, **more}.items()}
     print(json.dumps({"name": name, "unit": unit, **values}))
+
+
+def accelerator(device: str) -> str:
+    """What Lightning calls a device, cpu or cuda."""
+    return "gpu" if device == "cuda" else device
+
+
+def synchronise(device: str) -> None:
+    """Wait for what a GPU was given to compute, before a clock is read."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+class Clock:
+    """When each step of a training ended, on a device; its gaps are the seconds of the steps but the first."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._ends: list[float] = []
+
+    def tick(self) -> None:
+        """A step has ended."""
+        synchronise(self._device)
+        self._ends.append(time.perf_counter())
+
+    def seconds(self) -> list[float]:
+        """Of each step from the second on."""
+        return [end - start for start, end in pairwise(self._ends)]
