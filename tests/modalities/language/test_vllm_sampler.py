@@ -17,7 +17,7 @@ from rsoup_lightning.modalities.language.vllm_sampler import VLLMSampler
 from rsoup_lightning.modalities.lora import LoRA
 from tests.conftest import quiet_trainer
 from tests.modalities.language.engine import Engine
-from tests.modalities.language.tiny import Letters, Sentences, llama, saved
+from tests.modalities.language.tiny import Letters, Sentences, llama, recipe, saved
 from tests.running import rsoup
 
 
@@ -150,24 +150,18 @@ def test_what_does_not_work_is_told_with_its_cure(
 
 
 def test_a_recipe_names_it(base: str, engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / "recipe.yaml").write_text(f"""
-task: rsoup_lightning.modalities.language:LanguageFineTuner
-model:
-  base: {base}
-  data: {{class_path: tests.modalities.language.tiny.Sentences}}
-  rewards:
-    early: {{class_path: tests.modalities.language.tiny.Letters}}
-    late: {{class_path: tests.modalities.language.tiny.Letters, init_args: {{first: n, last: z}}}}
-  lora: {{rank: 4}}
-  precision: float32
-  batch_size: 2
-  batches_per_epoch: 1
-  max_new_tokens: 8
-  sampler: {{class_path: VLLMSampler, init_args: {{url: "{engine.url}"}}}}
-trainer: {{accelerator: cpu, max_epochs: 1}}
-soup: {{normalise: 2, grid: 3, shown: 0, films: false, morl: []}}
-""")
-    rsoup("soup", "-c", str(tmp_path / "recipe.yaml"), "--run_dir", str(tmp_path / "run"))
+    sampler = ["--model.sampler", "VLLMSampler", "--model.sampler.url", engine.url]
+    small = [
+        "--model.batch_size",
+        "2",
+        "--model.batches_per_epoch",
+        "1",
+        "--trainer.max_epochs",
+        "1",
+        "--soup.morl",
+        "[]",
+    ]
+    rsoup("soup", "-c", str(recipe(tmp_path, base)), "--run_dir", str(tmp_path / "run"), *sampler, *small)
     assert len(engine.loaded) == 3  # for the normalisation, and for one rollout of each expert
     assert len(engine.asked) == 2 * len(engine.loaded)  # of two prompts
     assert not engine.adapters

@@ -14,6 +14,30 @@ from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 
 WORDS = ("the", "cat", "dog", "sat", "ran", "on", "a", "mat", "road", "big", "red", "and")
+RECIPE = """
+task: rsoup_lightning.modalities.language:LanguageFineTuner
+model:
+  base: {base}
+  data: {{class_path: tests.modalities.language.tiny.Sentences}}
+  rewards:
+    early: {{class_path: tests.modalities.language.tiny.Letters}}
+    late: {{class_path: tests.modalities.language.tiny.Letters, init_args: {{first: n, last: z}}}}
+  lora: {{rank: 4}}
+  precision: float32
+  algorithm: {algorithm}
+  optimizer: {{class_path: torch.optim.Adam, init_args: {{lr: 0.02}}}}
+  kl: {{coefficient: 0.01, target: 3.0}}
+  batch_size: 4
+  batches_per_epoch: 3
+  max_new_tokens: 8
+trainer: {{accelerator: cpu, max_epochs: {epochs}}}
+soup: {{normalise: 2, grid: 3, shown: 2, films: false, morl: [{{early: 0.5, late: 0.5}}]}}
+"""
+ALGORITHMS = {
+    "ppo": "{class_path: PPO, init_args: {epochs: 2, minibatch_size: 0, discount: 1.0}}",
+    "rloo": "{class_path: RLOO, init_args: {completions: 4}}",
+    "grpo": "{class_path: GRPO, init_args: {completions: 4, epochs: 2, minibatch_size: 8}}",
+}
 
 
 def tokenizer() -> Any:
@@ -91,3 +115,10 @@ class Letters(TextReward):
     def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
         counts = [sum(self.first <= letter <= self.last for letter in exchange.answer) for exchange in exchanges]
         return [count / max(len(exchange.answer), 1) for count, exchange in zip(counts, exchanges, strict=True)]
+
+
+def recipe(folder: Path, base: str, algorithm: str = "rloo", epochs: int = 2) -> Path:
+    """A file with a small soup of letters on the model in ``base``."""
+    file = folder / "tiny.yaml"
+    file.write_text(RECIPE.format(base=base, algorithm=ALGORITHMS[algorithm], epochs=epochs))
+    return file
