@@ -47,7 +47,7 @@ class PartlyTrainedPolicy(Policy):
     @contextmanager
     def at_start(self) -> Iterator[None]:
         """The policy with the weights of its reference, inside the block."""
-        with with_values(self, self._start):
+        with with_values(dict(self.named_parameters()), self._start):
             yield
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
@@ -60,14 +60,17 @@ class PartlyTrainedPolicy(Policy):
 
 
 @contextmanager
-def with_values(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
-    """``module`` with other values of some parameters inside the block, and its own again after it."""
-    own = {name: parameter for name, parameter in module.named_parameters() if name in values}
-    now = {name: parameter.data for name, parameter in own.items()}
+def with_values(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> Iterator[None]:
+    """Other values of some of the named ``parameters`` inside the block, and their own again after it."""
+    own = {name: parameters[name].data for name in values}
     try:
-        for name, parameter in own.items():
-            parameter.data = values[name]
+        _give(parameters, values)
         yield
     finally:
-        for name, parameter in own.items():
-            parameter.data = now[name]
+        _give(parameters, own)
+
+
+def _give(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    for name, value in values.items():
+        parameters[name].data = value
+    torch.clear_autocast_cache()  # under mixed precision it holds the parameters' other values, rounded

@@ -52,8 +52,20 @@ def test_the_reference_follows_the_policy_to_its_type() -> None:
 def test_values_come_back_whatever_happens() -> None:
     policy = Sum()
     try:
-        with with_values(policy, {"place": torch.tensor(9.0)}):
+        with with_values(dict(policy.named_parameters()), {"place": torch.tensor(9.0)}):
             assert policy.place.item() == 9.0
             raise KeyError
     except KeyError:
         assert policy.place.item() == 2.0
+
+
+def test_values_count_under_mixed_precision_too() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    ones, parameters = torch.ones(1, 2), dict(layer.named_parameters())
+    nn.init.constant_(layer.weight, 1.0)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        seen = [layer(ones).item()]
+        with with_values(parameters, {"weight": torch.full((1, 2), 5.0)}):
+            seen.append(layer(ones).item())
+        seen.append(layer(ones).item())
+    assert seen == [2.0, 10.0, 2.0]
