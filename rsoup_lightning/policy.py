@@ -87,6 +87,18 @@ class Policy(nn.Module, ABC):
         """Prepare the E ``experts`` to play linear soups at many λ at once; None if this kind cannot (the default)."""
         return None
 
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
+        """Prepare the E ``experts`` to play with their outputs mixed at each step, instead of their weights.
+
+        Args:
+            experts: E weights.
+            drawn: at each step one expert answers, drawn by λ, at the cost of one.
+
+        Returns:
+            As :meth:`soups`, at E times the cost of a step; None if this kind cannot (the default).
+        """
+        return None
+
     def freeze_reference(self) -> None:
         """Keep the present weights as the reference policy of KL penalties."""
         self._reference = ()  # of an earlier training: a copy would hold a copy of it

@@ -52,5 +52,5 @@ def test_reference_stays_and_moves_along() -> None:
     assert policy._reference[0].place.dtype == torch.float64
 
 
-def test_most_policies_play_one_lambda_at_a_time() -> None:
-    assert PointPolicy().soups([]) is None
+def test_most_policies_play_one_lambda_at_a_time_and_by_their_weights() -> None:
+    assert PointPolicy().soups([]) is None and PointPolicy().ensembles([]) is None

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -91,15 +91,22 @@ class LoRASoups:
         return self._per_row.at(torch.tensor(coefficients, dtype=torch.float64))
 
 
+class Mixable(Protocol):
+    """Experts of one model: :class:`LoRASoups`, or an ensemble of them."""
+
+    def at(self, coefficients: Sequence[Sequence[float]]) -> AbstractContextManager[Any]:
+        """What takes the place of the model inside the block: its rows in M groups, one per λ, in order."""
+
+
 class SoupedPolicy(Policy):
-    """Soups of LoRA experts at M λ in one model: rows come in M groups, one per λ, in order.
+    """Experts mixed at M λ in one model: rows come in M groups, one per λ, in order.
 
     Args:
         soups: the experts.
         coefficients: M points λ, each of E numbers.
     """
 
-    def __init__(self, soups: LoRASoups, coefficients: Sequence[Sequence[float]]) -> None:
+    def __init__(self, soups: Mixable, coefficients: Sequence[Sequence[float]]) -> None:
         super().__init__()
         self.members = len(coefficients)
         self._soups, self._coefficients = soups, coefficients

@@ -39,6 +39,10 @@ class CategoricalMLP(ActorCritic):
             entropy = entropy - (each.exp() * each).sum(-1)
         return log_probs, entropy
 
+    @property
+    def precision(self) -> Tensor:
+        return torch.ones(sum(self.options))
+
     def mode(self, outputs: NDArray[Any]) -> NDArray[Any]:
         choices = np.split(outputs, np.cumsum(self.options)[:-1], axis=-1)
         return np.stack([logits.argmax(-1) for logits in choices], axis=-1)

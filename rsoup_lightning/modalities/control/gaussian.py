@@ -39,6 +39,11 @@ class GaussianMLP(ActorCritic):
         entropy = (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(outputs.shape[:-1])
         return gaussian_log_prob(scaled, self.log_std), entropy
 
+    @property
+    def precision(self) -> Tensor:
+        # A product of Gaussians to the powers λ has mean Σ λ m / s² over Σ λ / s² (Genest & Zidek 1986).
+        return torch.exp(-2 * self.log_std)
+
     def mode(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return outputs
 

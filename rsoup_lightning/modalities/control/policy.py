@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rsoup_lightning.errors import CoefficientError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control.mlp import mlp
 from rsoup_lightning.modalities.control.statistics import Moments, merged, moments, of_all_processes
+from rsoup_lightning.modalities.ensemble import as_points
 from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -86,6 +88,11 @@ class ActorCritic(ControlPolicy):
     def density(self, outputs: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """``[...]`` log-probability of ``actions [..., A]`` and entropy, where the actor gave ``outputs [..., K]``."""
 
+    @property
+    @abstractmethod
+    def precision(self) -> Tensor:
+        """``[K]`` how much each of the actor's outputs counts in a pool of experts, beside λ."""
+
     @abstractmethod
     def mode(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """``[N, A]`` the most likely actions where the actor gave ``outputs [N, K]``."""
@@ -135,26 +142,33 @@ class ActorCritic(ControlPolicy):
         self.learns_statistics = False
 
     def soups(self, experts: Sequence[Weights]) -> Soups:
-        def merged_at(point: tuple[float, ...]) -> ActorCritic:
-            member = deepcopy(self)
-            member.load_weights(linear(experts, point))
-            return member
-
         def at(coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
             points = [tuple(point) for point in coefficients]
-            members = {point: merged_at(point) for point in dict.fromkeys(points)}
-            return StackedPolicy([members[point] for point in points])
+            members = {point: self._with(linear(experts, point)) for point in dict.fromkeys(points)}
+            return StackedPolicy(_greedy([members[point] for point in points]), len(points), self.device)
 
         return at
 
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
+        if drawn:
+            return None
+        played = [self._with(expert) for expert in experts]
+        return lambda points: StackedPolicy(_greedy_pool(played, points), len(points), self.device)
+
+    def _with(self, weights: Weights) -> ActorCritic:
+        """A policy of its own with these weights."""
+        policy = deepcopy(self)
+        policy.load_weights(weights)
+        return policy
+
 
 class StackedPolicy(ControlPolicy):
-    """M policies of one class played as one, greedily; rows come in M groups, one per member, in order."""
+    """M policies played as one, greedily; rows come in M groups, one per member, in order."""
 
-    def __init__(self, policies: Sequence[ActorCritic]) -> None:
+    def __init__(self, player: Player, members: int, device: torch.device) -> None:
         super().__init__()
-        self.members = len(policies)
-        self._player, self._device = _greedy(policies), policies[0].device
+        self.members = members
+        self._player, self._device = player, device
 
     def player(self) -> Player:
         return self._player
@@ -205,6 +219,22 @@ def _greedy(policies: Sequence[ActorCritic]) -> Player:
     """The most likely actions of M policies of one class; rows come in M groups, in order."""
     outputs, mode = MLPPlayer(policies), policies[0].mode
     return lambda observations: mode(outputs(observations))
+
+
+def _greedy_pool(experts: Sequence[ActorCritic], points: Sequence[Sequence[float]]) -> Player:
+    """The most likely actions of the E experts' pool at M λ (:mod:`modalities.ensemble`); rows come in M groups."""
+    outputs, mode = MLPPlayer(experts), experts[0].mode
+    counts = as_points(points, len(experts)).unsqueeze(-1) * torch.stack([expert.precision for expert in experts]).cpu()
+    if not (counts.sum(1) > 0).all():
+        raise CoefficientError(f"the pool of these experts has no most likely action at one of the λ {list(points)}")
+    shares = (counts / counts.sum(1, keepdim=True)).transpose(0, 1).unsqueeze(2).detach().numpy()  # [E, M, 1, K]
+
+    def act(observations: NDArray[Any]) -> NDArray[Any]:
+        each = outputs(np.concatenate([observations] * len(experts)))
+        rows = each.reshape(len(experts), len(points), -1, each.shape[-1])
+        return mode((shares * rows).sum(0).reshape(len(observations), -1))
+
+    return act
 
 
 def _arrays(tensors: Iterable[Tensor]) -> NDArray[np.float32]:

@@ -20,8 +20,10 @@ from torch.nn import functional as F
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
+from rsoup_lightning.modalities.diffusion.ensemble import DenoiserEnsemble
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, noised
 from rsoup_lightning.modalities.diffusion.soups import NETWORK, ImagePolicy, Likelihood, SoupedDiffusionPolicy
+from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.policy import PolicyOutput, Soups, Weights
@@ -119,6 +121,11 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
             return None
         soups = LoRASoups(self.denoiser.unet, experts, NETWORK)
         return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, soups)
+
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups:
+        times = self.denoiser.schedule.timesteps if drawn else None
+        ensemble = DenoiserEnsemble(self.denoiser.unet, Ensemble(self, experts), times)
+        return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, ensemble)
 
     def export(self, folder: Path) -> None:
         """Write a pipeline that diffusers loads; of LoRA the adapter as PEFT loads it, and ``pipeline/`` with it in."""

@@ -1,4 +1,4 @@
-"""What draws images: one denoiser, or the soups of several LoRA experts at once.
+"""What draws images: one denoiser, or several experts mixed in one.
 
 Notation: B rows, T steps, M members of a souped policy.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, sample_chain
-from rsoup_lightning.modalities.lora import LoRASoups, SoupedPolicy
+from rsoup_lightning.modalities.lora import Mixable, SoupedPolicy
 from rsoup_lightning.policy import Policy
 
 Likelihood = Literal["chain", "denoising"]
@@ -53,17 +53,17 @@ class ImagePolicy(Policy):
 
 
 class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
-    """Soups of LoRA experts in one denoiser.
+    """Experts mixed in one denoiser.
 
     Args:
-        denoiser: with the adapter that is trained.
+        denoiser: with the part that is trained.
         likelihood: of the policy whose experts these are.
         soups: the experts in it.
         coefficients: M points λ, each of E numbers.
     """
 
     def __init__(
-        self, denoiser: Denoiser, likelihood: Likelihood, soups: LoRASoups, coefficients: Sequence[Sequence[float]]
+        self, denoiser: Denoiser, likelihood: Likelihood, soups: Mixable, coefficients: Sequence[Sequence[float]]
     ) -> None:
         super().__init__(soups, coefficients)
         self.likelihood = likelihood

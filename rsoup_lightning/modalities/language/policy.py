@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.language.reading import completion_logits
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, Mixable, SoupedPolicy, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.sharding import shard
@@ -105,6 +106,13 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
             return None
         return partial(SoupedLanguagePolicy, self, LoRASoups(self.model, experts, "model."))
 
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
+        if drawn:  # who answers at the next token must have read all before it: nothing would be saved
+            return None
+        from rsoup_lightning.modalities.language.ensemble import TextEnsemble  # which needs transformers
+
+        return partial(SoupedLanguagePolicy, self, TextEnsemble(self.model, Ensemble(self, experts)))
+
     def export(self, folder: Path) -> None:
         """Write the adapter, or the model, as ``from_pretrained`` of PEFT or transformers reads it."""
         self.model.save_pretrained(folder)
@@ -139,15 +147,15 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
 
 class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
-    """Soups of LoRA experts in one language model.
+    """Experts mixed in one language model.
 
     Args:
-        policy: holds the base model.
+        policy: holds the model.
         soups: the experts in it.
         coefficients: M points λ, each of E numbers.
     """
 
-    def __init__(self, policy: LanguagePolicy, soups: LoRASoups, coefficients: Sequence[Sequence[float]]) -> None:
+    def __init__(self, policy: LanguagePolicy, soups: Mixable, coefficients: Sequence[Sequence[float]]) -> None:
         super().__init__(soups, coefficients)
         self.temperature = policy.temperature
         self._policy = (policy,)  # in a tuple, so that it is no submodule

@@ -23,7 +23,7 @@ from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.decoding import Answers, Follow, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
 from rsoup_lightning.modalities.vision_language.playing import Describing
-from rsoup_lightning.modalities.vision_language.policy import VisionLanguagePolicy
+from rsoup_lightning.modalities.vision_language.policy import CaptioningPolicy
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
@@ -83,7 +83,8 @@ class PictureEnvironment(DataEnvironment):
 
     @torch.no_grad()
     def evaluate(self, policy: Policy, batch: Tensor) -> Rollout:
-        return self._play(policy, *evaluated(batch), True, self.beams)
+        split, places = evaluated(batch)
+        return self._play(policy, split, places.repeat(policy.members), True, self.beams)
 
     def player(self, rows: Rows) -> Describing:
         return Describing(rows, self._answers, self._question)
@@ -136,7 +137,7 @@ class PictureEnvironment(DataEnvironment):
         return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
 
     def _answer(
-        self, policy: VisionLanguagePolicy, follow: Follow, prompts: PromptTokens, greedy: bool, beams: int
+        self, policy: CaptioningPolicy, follow: Follow, prompts: PromptTokens, greedy: bool, beams: int
     ) -> Answers:
         """Sampled answers, those of the most likely token each time, or those that a search finds."""
         ends = {"limit": self.max_new_tokens, "end": self.vocabulary.end, "padding": self.vocabulary.padding}
@@ -199,8 +200,8 @@ class PictureEnvironment(DataEnvironment):
             )
 
 
-def _describing(policy: Policy) -> VisionLanguagePolicy:
-    if not isinstance(policy, VisionLanguagePolicy):
+def _describing(policy: Policy) -> CaptioningPolicy:
+    if not isinstance(policy, CaptioningPolicy):
         raise ConfigError(f"pictures need a vision-language policy, not {type(policy).__name__}")
     return policy
 

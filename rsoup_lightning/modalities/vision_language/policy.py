@@ -5,26 +5,59 @@ Notation: B rows, T tokens of an answer, V words of the vocabulary, N features o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from rsoup_lightning.modalities.ensemble import Ensemble, as_points
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.modalities.vision_language.coca import Captioner, following_logits, picture_features, trained_names
 from rsoup_lightning.modalities.vision_language.decoding import Follow, answer_logits
 from rsoup_lightning.modalities.vision_language.features import Pictures, as_kept
-from rsoup_lightning.policy import PolicyOutput
+from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
+from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
 ROWS_AT_A_TIME = 256  # when nothing needs a gradient
 
 
-class VisionLanguagePolicy(PartlyTrainedPolicy):
+class CaptioningPolicy(Policy):
+    """What a :class:`PictureEnvironment` asks: one captioner, or several at once.
+
+    Attributes:
+        vocabulary: what its tokens mean.
+        temperature: of the softmax that tokens are sampled from.
+    """
+
+    vocabulary: AnswerVocabulary
+    temperature: float
+
+    @abstractmethod
+    def follow(self, pictures: Tensor) -> Follow:
+        """What goes on writing in sight of ``pictures [B]``, by their numbers; each is looked at once."""
+
+    @abstractmethod
+    def follow_new(self, pictures: Sequence[Image]) -> Follow:
+        """What goes on writing in sight of B pictures that are none of the data's."""
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
+        tokens = rollout["tokens"][:, :steps]
+        prompts = PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"])
+        rows = torch.arange(len(tokens), device=tokens.device)
+        logits = answer_logits(self.follow(rollout["picture"]), prompts, tokens, rows, self.vocabulary.padding)
+        scored = token_log_probs(logits, tokens, self.temperature)
+        return PolicyOutput(log_probs=F.pad(scored, (0, rollout.mask.shape[1] - steps)))
+
+
+class VisionLanguagePolicy(PartlyTrainedPolicy, CaptioningPolicy):
     """A CoCa that writes an answer to a question on a picture, or a caption where nothing is asked.
 
     Args:
@@ -49,22 +82,14 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
             parameter.requires_grad_(name in trained)
         self.remember()
 
-    def forward(self, rollout: Rollout) -> PolicyOutput:
-        steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
-        tokens = rollout["tokens"][:, :steps]
-        prompts = PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"])
-        rows = torch.arange(len(tokens), device=tokens.device)
-        logits = answer_logits(self.follow(rollout["picture"]), prompts, tokens, rows, self.vocabulary.padding)
-        scored = token_log_probs(logits, tokens, self.temperature)
-        return PolicyOutput(log_probs=F.pad(scored, (0, rollout.mask.shape[1] - steps)))
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
+        return None if drawn else partial(EnsembleCaptioningPolicy, self, Ensemble(self, experts))
 
     def follow(self, pictures: Tensor) -> Follow:
-        """What goes on writing in sight of ``pictures [B]``, by their numbers; each is looked at once."""
         shown, places = self._pictures(pictures)
         return self._in_sight_of(picture_features(self.model, shown) if self.train_encoder else shown, places)
 
     def follow_new(self, pictures: Sequence[Image]) -> Follow:
-        """What goes on writing in sight of B pictures that are none of the data's."""
         pixels = torch.stack([self._preprocess(picture.convert("RGB")) for picture in pictures])
         seen = picture_features(self.model, pixels.to(next(self.parameters()).device))
         seen = seen if self.train_encoder else as_kept(seen).float()
@@ -78,3 +103,40 @@ class VisionLanguagePolicy(PartlyTrainedPolicy):
         index = torch.arange(len(rollout), device=rollout.mask.device)
         parts = [self(rollout.rows(part)).log_probs for part in index.split(ROWS_AT_A_TIME)]
         return PolicyOutput(torch.cat(parts))
+
+
+class EnsembleCaptioningPolicy(CaptioningPolicy):
+    """Experts of one captioner, their logits mixed at each token; rows come in M groups, one per λ, in order.
+
+    Args:
+        policy: what the experts take turns in.
+        ensemble: they.
+        coefficients: M points λ, each of E numbers.
+    """
+
+    def __init__(
+        self, policy: VisionLanguagePolicy, ensemble: Ensemble, coefficients: Sequence[Sequence[float]]
+    ) -> None:
+        super().__init__()
+        self.members, self.vocabulary, self.temperature = len(coefficients), policy.vocabulary, policy.temperature
+        self._policy, self._ensemble, self._points = policy, ensemble, as_points(coefficients, len(ensemble))
+
+    def follow(self, pictures: Tensor) -> Follow:
+        return self._mixed(len(pictures), lambda: self._policy.follow(pictures))
+
+    def follow_new(self, pictures: Sequence[Image]) -> Follow:
+        return self._mixed(len(pictures), lambda: self._policy.follow_new(pictures))
+
+    def reference_log_probs(self, rollout: Rollout) -> Tensor:
+        return self._policy.reference_log_probs(rollout)
+
+    def _mixed(self, count: int, look: Callable[[], Follow]) -> Follow:
+        """What goes on writing in sight of ``count`` pictures, at which each expert looks for itself."""
+        own = []
+        for number in range(len(self._ensemble)):
+            with self._ensemble.turn(number):
+                own.append(look())
+        points = self._points.repeat_interleave(count // self.members, dim=0)
+        return lambda tokens, rows: self._ensemble.pooled(
+            lambda number: own[number](tokens, rows), points[rows.to(points.device)]
+        )

@@ -69,3 +69,21 @@ def test_many_soups_at_once_decide_as_each_alone() -> None:
         logits = policy.actor(policy.normalise(torch.from_numpy(observations).float())).split(list(OPTIONS), -1)
         assert np.array_equal(torch.stack([part.argmax(-1) for part in logits], -1), actions)
     assert len(np.unique(together[:, :, 2], axis=0)) > 2, "λ matters"
+
+
+def test_ensembles_choose_what_the_mixed_log_probabilities_say() -> None:
+    experts = [{name: tensor.clone() for name, tensor in _policy(seed).weights().items()} for seed in range(2)]
+    points = [(1.0, 0.0), (0.3, 0.7), (0.0, 1.0)]
+    policy, observations = _policy(9), torch.randn(50, OBSERVATIONS)
+    ensembles = policy.ensembles(experts)
+    assert ensembles is not None
+    together = ensembles(points).player()(np.tile(observations.numpy(), (3, 1))).reshape(3, 50, 3)
+    for point, actions in zip(points, together, strict=True):
+        mixed = [torch.zeros(50, count) for count in OPTIONS]
+        for share, seed in zip(point, range(2), strict=True):
+            mixed = [
+                total + share * each.logits
+                for total, each in zip(mixed, _each(_policy(seed), observations), strict=True)
+            ]
+        assert np.array_equal(torch.stack([choice.argmax(-1) for choice in mixed], -1), actions)
+    assert len(np.unique(together, axis=0)) == 3, "λ matters"

@@ -152,3 +152,61 @@ def test_one_hot_soups_reproduce_their_experts_bit_for_bit() -> None:
             assert torch.equal(one["reference_log_probs"], other["reference_log_probs"])
         answers.append(pair[0].texts["answer"])
     assert answers[0] != answers[1]
+
+
+def experts_of(made: VisionLanguagePolicy) -> list[dict[str, Tensor]]:
+    start = {name: tensor.clone() for name, tensor in made.weights().items()}
+    stirred_twice = []
+    for seed in (1, 2):
+        stirred_twice.append({name: tensor.clone() for name, tensor in stirred(made, seed).weights().items()})
+        made.load_weights(start)
+    return stirred_twice
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_one_hot_ensembles_answer_as_that_expert_to_the_last_bit(train_encoder: bool, beams: int) -> None:
+    made, entries = policy(DATA, train_encoder=train_encoder), torch.arange(6)
+    place, experts = environment(DATA, made, beams=beams), experts_of(made)
+    ensembles = made.ensembles(experts)
+    assert ensembles is not None
+    for point, expert in zip([(1.0, 0.0), (0.0, 1.0)], experts, strict=True):
+        played = place.evaluate(ensembles([point]), entries)
+        with swapped_in(made, expert):
+            expected = place.evaluate(made, entries)
+        assert torch.equal(played["tokens"], expected["tokens"])
+        assert torch.equal(played.log_probs, expected.log_probs)
+    assert not torch.equal(played["tokens"], place.evaluate(ensembles([(1.0, 0.0)]), entries)["tokens"])
+
+
+@pytest.mark.parametrize("train_encoder", [False, True])
+def test_ensembles_choose_the_token_that_the_mixed_distributions_say(train_encoder: bool) -> None:
+    made = policy(DATA, train_encoder=train_encoder, temperature=0.8)
+    points, experts = [(0.4, 0.6), (0.0, 1.0)], experts_of(made)
+    ensembles = made.ensembles(experts)
+    assert ensembles is not None
+    played = environment(DATA, made, beams=1).evaluate(ensembles(points), torch.arange(6))
+    assert played["id"].tolist() == [*range(6)] * 2
+    for row in range(12):
+        prompt = played["prompt_tokens"][row][played["prompt_mask"][row]]
+        tokens = played["tokens"][row][played.mask[row]]
+        mixed = torch.zeros(len(tokens), 0)
+        for share, expert in zip(points[row // 6], experts, strict=True):
+            with swapped_in(made, expert), torch.no_grad():
+                logits = made.follow(played["picture"][[row]])(torch.cat([prompt, tokens])[None], torch.tensor([0]))[0]
+            each = share * (logits[len(prompt) - 1 : -1] / 0.8).log_softmax(-1)
+            mixed = mixed + each if mixed.numel() else each
+        chances = mixed.log_softmax(-1)
+        assert torch.equal(chances.argmax(-1), tokens)
+        expected = chances.gather(-1, tokens[:, None]).squeeze(-1)
+        assert torch.allclose(played.log_probs[row][: len(tokens)], expected, atol=1e-5)
+
+
+def test_ensembles_describe_pictures_that_are_none_of_the_datas() -> None:
+    made = policy(DATA, train_encoder=True)
+    ensembles = made.ensembles(experts_of(made))
+    assert ensembles is not None and made.ensembles(experts_of(made), drawn=True) is None
+    place, items = environment(DATA, made), DATA.items("eval")
+    shown, asked = [DATA.picture(item.picture) for item in items], [item.question for item in items]
+    played = place.evaluate(ensembles([(0.4, 0.6)]), torch.arange(6))
+    assert place._answers(ensembles([(0.4, 0.6)]), shown, asked) == list(played.texts["answer"])
