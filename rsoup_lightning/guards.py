@@ -145,7 +145,7 @@ class Guards(nn.Module):
         """The limit that each guard holds its reward above, in training; none where they do not bind."""
         return dict(zip(self.guards, self.limits.tolist(), strict=True)) if self.binding else {}
 
-    def weights(self, preference: Mapping[str, float]) -> dict[str, float]:
+    def weights(self, preference: Mapping[str, float | Tensor]) -> dict[str, float | Tensor]:
         """What each reward weighs in the one that is maximised: μ, while no guard pulls."""
         return losses.lagrangian_weights(preference, dict(zip(self.guards, self.multipliers.tolist(), strict=True)))
 

@@ -232,7 +232,9 @@ def adapt_multipliers(integrals: Tensor, missing: Tensor, rates: Tensor) -> tupl
     return integrals, (integrals + DAMPING * step).clamp(min=0)
 
 
-def lagrangian_weights(preference: Mapping[str, float], multipliers: Mapping[str, float]) -> dict[str, float]:
+def lagrangian_weights(
+    preference: Mapping[str, float | Tensor], multipliers: Mapping[str, float]
+) -> dict[str, float | Tensor]:
     """Weights of the Lagrangian as a convex combination: (μ + m) / (1 + Σ m) for each reward.
 
     >>> lagrangian_weights({"a": 0.5, "b": 0.5}, {"b": 1.0})

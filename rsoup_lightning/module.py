@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sized
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from rsoup_lightning import losses, processes
 from rsoup_lightning.algorithms import PPO, Algorithm
+from rsoup_lightning.conditioned import ConditionedPolicy, Conditioning
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit, score_batch
@@ -126,16 +127,25 @@ class RewardFineTuner(L.LightningModule):
         self.kl.reset()
         self.steps_taken.zero_()
 
+    @contextmanager
+    def conditioned(self, conditioning: Conditioning) -> Iterator[None]:
+        """Train experts together inside the block, which all begin at the present weights."""
+        own = self.policy
+        self.policy = ConditionedPolicy(own, conditioning)
+        try:
+            yield
+        finally:
+            self.policy = own
+
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        rollout = self.environment.rollout(self.policy, batch, completions=self.algorithm.completions)
+        rollout = self._rollout(batch, completions=self.algorithm.completions)
         scores = score(self.rewards, rollout, moment=f"training step {self.global_step}")
         if self.global_step == 0 and self.global_rank == 0:
             audit(self.rewards, rollout, scores)
         kl = self.kl.measured(self.policy, rollout)
-        reward = self._reward(rollout, scores, kl)
-        lesson = self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
+        lesson = self._lesson(batch, rollout, scores, kl)
         if "importance" in lesson:  # sampled by an engine that computes a little differently
             lesson = lesson.with_steps(advantages=lesson["advantages"] * lesson["importance"])
         optimizer = self._optimizer()
@@ -152,6 +162,29 @@ class RewardFineTuner(L.LightningModule):
             self.log_dict(self.kl.adapt(kl))
         logs |= self.guards.adapt(scores)
         self._log(rollout, scores, logs)
+
+    def _rollout(self, batch: Any, **how: Any) -> Rollout:
+        return self.policy.sampled(lambda policy: self.environment.rollout(policy, batch, **how))
+
+    def _lesson(self, batch: Any, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Rollout:
+        """The rollout with advantages, and what else the loss needs."""
+        policy = self.policy
+        if not (isinstance(policy, ConditionedPolicy) and policy.conditioning.advantages == "each"):
+            reward = self._reward(rollout, scores, kl)
+            return self.algorithm.advantages(rollout, reward, policy, self._greedy_returns(batch))
+        if self.algorithm.needs_critic or self.algorithm.greedy_baseline:
+            raise ConfigError(
+                f"{type(self.algorithm).__name__} has one baseline for the sum of rewards: set advantages to sum"
+            )
+        preference = policy.conditioning.preference(rollout)
+        each = {
+            name: self.algorithm.advantages(rollout, self._reward(rollout, scores, kl, {name: 1.0}), policy, None)
+            for name in preference
+        }
+        if any(len(lesson) < len(rollout) for lesson in each.values()):
+            raise ConfigError("algorithm.init_args.keep leaves other rows out for each reward: set it to 1")
+        weighed = [weight.unsqueeze(1) * each[name]["advantages"] for name, weight in preference.items()]
+        return rollout.with_steps(advantages=torch.stack(weighed).sum(0))
 
     def _alone(self) -> AbstractContextManager[None]:
         """Context in which Lightning leaves gradients of several processes as they are.
@@ -172,9 +205,17 @@ class RewardFineTuner(L.LightningModule):
             self.manual_backward(loss * share if processes.several() else loss)
         return {name: value * share for name, value in logs.items()} if processes.several() else logs
 
-    def _reward(self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Tensor:
+    def _reward(
+        self,
+        rollout: Rollout,
+        scores: Mapping[str, Tensor],
+        kl: Tensor | None,
+        preference: Mapping[str, float | Tensor] | None = None,
+    ) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, with what guards add, scaled, less the KL penalty."""
-        weights = self.guards.weights(self.preference)
+        if preference is None and isinstance(self.policy, ConditionedPolicy):
+            preference = self.policy.conditioning.preference(rollout)
+        weights = self.guards.weights(self.preference if preference is None else preference)
         scalar = scalarise(standardise(scores, self.normalisation), weights, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
         return reward if kl is None else reward - self.kl.beta * kl
@@ -183,7 +224,7 @@ class RewardFineTuner(L.LightningModule):
         """``[prompts]`` scalar reward of the greedy completions, for the algorithms that want it as baseline."""
         if not self.algorithm.greedy_baseline:
             return None
-        greedy = self.environment.rollout(self.policy, batch, greedy=True)
+        greedy = self._rollout(batch, greedy=True)
         scores = score(self.rewards, greedy, moment=f"training step {self.global_step} (greedy)")
         return self._reward(greedy, scores, self.kl.measured(self.policy, greedy)).sum(1)
 
@@ -206,7 +247,8 @@ class RewardFineTuner(L.LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         split = "test" if self.trainer.testing else "val"
-        ids, scores, _, _ = score_batch(self.environment, self.rewards, self.policy, batch)
+        with self.policy.evaluated() as policy:
+            ids, scores, _, _ = score_batch(self.environment, self.rewards, policy, batch)
         for name, metric in zip(self.rewards, self.evaluation_scores, strict=True):
             assert isinstance(metric, CompletionScores)
             metric.update(ids[0], scores[name][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,25 @@ class Policy(nn.Module, ABC):
             As :meth:`soups`, at E times the cost of a step; None if this kind cannot (the default).
         """
         return None
+
+    def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
+        """Re-score each row under the linear soup of E experts at its own λ, with gradient to the experts.
+
+        None where this kind knows no better way than one λ after another (the default).
+
+        Args:
+            rollout: B rows, with ``coefficients [B, E]``.
+            experts: ``[E, ...]`` of each parameter that is trained.
+        """
+        return None
+
+    def sampled(self, play: Callable[[Policy], Rollout]) -> Rollout:
+        """A training rollout, as ``play`` makes one of a policy. Default: of this one."""
+        return play(self)
+
+    def evaluated(self) -> AbstractContextManager[Policy]:
+        """What evaluation plays while this is trained, inside the block. Default: itself."""
+        return nullcontext(self)
 
     def freeze_reference(self) -> None:
         """Keep the present weights as the reference policy of KL penalties."""

@@ -104,15 +104,20 @@ def _identify(rollout: Rollout, row: int) -> str:
     return f"{row} (id {int(rollout['id'][row])})" if "id" in rollout else str(row)
 
 
-def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float], mask: Tensor) -> Tensor:
+def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float | Tensor], mask: Tensor) -> Tensor:
     """The μ-weighted sum of rewards (equation 1 of Ramé et al. 2023), ``[B]`` or ``[B, T]`` if any is per step.
 
     Args:
         scores: ``{name: [B] or [B, T]}``; a per-row reward among per-step ones is paid at the last counted step.
-        preference: μ per reward; rewards that weigh zero are left out, so that they cannot disturb.
+        preference: μ per reward, of all rows or of each ``[B]``; rewards that weigh zero in all rows are left out, so
+            that they cannot disturb.
         mask: ``[B, T]`` bool.
     """
-    weighted = {name: weight * scores[name] for name, weight in preference.items() if weight}
+    weighted = {
+        name: (weight.unsqueeze(1) if isinstance(weight, Tensor) and scores[name].dim() == 2 else weight) * scores[name]
+        for name, weight in preference.items()
+        if isinstance(weight, Tensor) or weight
+    }
     if not any(values.dim() == 2 for values in weighted.values()):
         return torch.stack(list(weighted.values())).sum(0)
     last = last_counted(mask)

@@ -122,6 +122,17 @@ def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapola
     return values
 
 
+def rows_per_point(rows: int, points: int) -> int:
+    """How many rows of a batch share each of ``points`` λ, as they stand in as many groups of one size.
+
+    Raises:
+        CoefficientError: they cannot.
+    """
+    if rows % points or not rows:
+        raise CoefficientError(f"{points} rows of coefficients for {rows} rows of the batch, which is not a multiple")
+    return rows // points
+
+
 def check_preference(preference: Mapping[str, float], rewards: Sequence[str]) -> dict[str, float]:
     """Return μ over all ``rewards`` (absent ones weigh zero), or say what is wrong with it.
 

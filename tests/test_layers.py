@@ -12,7 +12,7 @@ FLOORS = [
     {"simplex", "rollout", "registry", "captions"},
     {"losses", "policy", "rewards", "mixture", "environment"},
     {"algorithms", "front", "guards", "kl_penalty", "merging"},
-    {"own_metrics"},
+    {"own_metrics", "conditioned"},
     {"evaluation"},
     {"module"},
     {"modalities", "report"},

@@ -7,6 +7,8 @@ Soups share most of their work: the base product is common to all rows, and as t
 each row weighs the low-rank outputs by its own λ: two thin products, however many λ. This is the average of the updates
 B A, the soup of Ramé et al. 2023 (section 2.2), and not the product of averaged factors.
 
+As y_b is differentiable in A and B, experts can also be trained like this, all of them together.
+
 Whole weights are not stacked like this: one product per λ costs as much as playing one λ after another.
 
 Notation: B rows of coefficients, E experts of rank r and scaling s, N = K B rows of the batch.
@@ -26,7 +28,7 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, UnknownNameError
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.optional import need
-from rsoup_lightning.simplex import check_coefficients
+from rsoup_lightning.simplex import check_coefficients, rows_per_point
 
 
 class LoRAPerRow:
@@ -50,11 +52,13 @@ class LoRAPerRow:
         updates = {name: tensor for name, tensor in model.state_dict().items() if name in experts[0]}
         check_layout([experts[0], updates], ["expert 0", "the model"])
         self._model, self._experts = model, len(experts)
+        self._learns = any(tensor.requires_grad for expert in experts for tensor in expert.values())
         self._layers = [_SideBySide(name, layer, experts, adapter) for name, layer in layers]
 
     @contextmanager
     def at(self, coefficients: Tensor) -> Iterator[nn.Module]:
-        """Within the block, the model plays row b at ``coefficients[b]``, without gradient; it is as before after it.
+        """Within the block, the model plays row b at ``coefficients[b]``, with gradient to experts that need one; it
+        is as before after it.
 
         Rows are those of the batch, in its order; a batch of N = K B rows, as when a model samples K completions of
         each prompt, gives each λ to K rows in sequence. Each adapted layer must see the N rows first and in order,
@@ -82,7 +86,7 @@ class LoRAPerRow:
         try:
             for each in self._layers:
                 vars(each.layer)["forward"] = each.mixed(scales)
-            with torch.no_grad():
+            with torch.set_grad_enabled(self._learns and torch.is_grad_enabled()):
                 yield self._model
         finally:
             for layer, forward in before:
@@ -120,9 +124,9 @@ class _SideBySide:
             output = layer.base_layer(inputs)
             if layer.disable_adapters:
                 return output
-            repeats = _repeats(len(inputs), len(weights))
+            repeats = rows_per_point(len(inputs), len(weights))
             each = weights if repeats == 1 else weights.repeat_interleave(repeats, dim=0)
-            # In place: without gradient nobody else needs these, and PyTorch adds in the wider of the two dtypes.
+            # In place: nobody else needs these, autograd neither, and PyTorch adds in the wider of the two dtypes.
             hidden = F.linear(inputs.to(down.dtype), down).mul_(each.view(len(inputs), *[1] * (inputs.dim() - 2), -1))
             return output.add_(F.linear(hidden.to(up.dtype), up))
 
@@ -156,10 +160,3 @@ def _lora_layers(model: nn.Module, adapter: str) -> list[tuple[str, Any]]:
 
 
 _CURE = "fold each adapter into whole weights and merge those"
-
-
-def _repeats(rows: int, points: int) -> int:
-    """K, how many rows of the batch share one row of coefficients."""
-    if rows % points or not rows:
-        raise CoefficientError(f"{points} rows of coefficients for {rows} rows of the batch, which is not a multiple")
-    return rows // points

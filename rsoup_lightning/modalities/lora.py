@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.per_row import LoRAPerRow
@@ -86,9 +87,30 @@ class LoRASoups:
         ]
         self._per_row = LoRAPerRow(model, own, ADAPTER)
 
-    def at(self, coefficients: Sequence[Sequence[float]]) -> AbstractContextManager[Any]:
+    def at(self, coefficients: Sequence[Sequence[float]] | Tensor) -> AbstractContextManager[Any]:
         """The model, which must be in evaluation mode, inside the block: its rows in M groups, one per λ, in order."""
-        return self._per_row.at(torch.tensor(coefficients, dtype=torch.float64))
+        return self._per_row.at(torch.as_tensor(coefficients, dtype=torch.float64))
+
+
+def learning(
+    model: Any, lora: LoRA, experts: Weights, network: str, coefficients: Tensor
+) -> AbstractContextManager[Any]:
+    """The model inside the block as :meth:`LoRASoups.at` plays it, with gradient to the experts.
+
+    Args:
+        model: a ``PeftModel``, in evaluation mode.
+        lora: what is trained of it.
+        experts: ``[E, ...]`` of each parameter that is trained.
+        network: as of :class:`LoRASoups`.
+        coefficients: ``[B, E]`` the rows' λ.
+
+    Raises:
+        ConfigError: dropout, which would not be the same for all experts.
+    """
+    if lora.dropout:
+        raise ConfigError(f"lora.dropout is {lora.dropout}: adapters are trained together without dropout, set it to 0")
+    each = [dict(zip(experts, own, strict=True)) for own in zip(*experts.values(), strict=True)]
+    return LoRASoups(model, each, network).at(coefficients)
 
 
 class Mixable(Protocol):

@@ -50,9 +50,9 @@ class Validation(L.Callback):
             self.weights = {name: tensor.cpu().clone() for name, tensor in pl_module.policy.weights().items()}
 
     def _evaluate(self, module: RewardFineTuner, epochs: int) -> None:
-        with evaluating(module):
+        with evaluating(module), module.policy.evaluated() as policy:
             batches = share(module.environment.dev_batches())  # scores are gathered from all processes
-            (scored,) = evaluate(module.environment, module.rewards, module.policy, batches)
+            (scored,) = evaluate(module.environment, module.rewards, policy, batches)
         means = {name: values.mean(0, keepdim=True) for name, values in scored.rewards.items()}
         scores = {name: float(mean) for name, mean in means.items()}
         init = self.history[0]["scores"] if self.history else scores

@@ -5,7 +5,7 @@ Notation: N simulator copies, T steps, A choices per action, K options of all ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,9 @@ class CategoricalMLP(ActorCritic):
         super().__init__(observation_size, sum(options), hidden)
         self.options = list(options)
 
-    def density(self, outputs: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    def density(
+        self, outputs: Tensor, actions: Tensor, own: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         log_probs = entropy = outputs.new_zeros(outputs.shape[:-1])
         for logits, option in zip(outputs.split(self.options, -1), actions.long().unbind(-1), strict=True):
             each = logits.log_softmax(-1)
@@ -47,17 +49,18 @@ class CategoricalMLP(ActorCritic):
         choices = np.split(outputs, np.cumsum(self.options)[:-1], axis=-1)
         return np.stack([logits.argmax(-1) for logits in choices], axis=-1)
 
-    def explorer(self, steps: int, copies: int) -> Explorer:
+    @staticmethod
+    def explorer_of(policies: Sequence[CategoricalMLP], steps: int, copies: int) -> Explorer:
         # The largest of logits with Gumbel noise is a sample of their categorical distribution (Gumbel 1954).
-        noise = -torch.empty(steps, copies, sum(self.options)).exponential_().log()
-        return _CategoricalExplorer(self, noise.numpy())
+        noise = -torch.empty(steps, copies, sum(policies[0].options)).exponential_().log()
+        return _CategoricalExplorer(policies, noise.numpy())
 
 
 class _CategoricalExplorer:
     """Logits, and Gumbel noise ``[T, N, K]`` that was drawn before."""
 
-    def __init__(self, policy: CategoricalMLP, noise: NDArray[Any]) -> None:
-        self._policy, self._logits_at, self._noise = policy, MLPPlayer([policy]), iter(noise)
+    def __init__(self, policies: Sequence[CategoricalMLP], noise: NDArray[Any]) -> None:
+        self._policy, self._logits_at, self._noise = policies[0], MLPPlayer(policies), iter(noise)
         self._logits: list[NDArray[Any]] = []
         self._actions: list[NDArray[Any]] = []
 

@@ -6,7 +6,7 @@ Notation: N simulator copies, T steps, A action size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,10 +34,13 @@ class GaussianMLP(ActorCritic):
         super().__init__(observation_size, action_size, hidden)
         self.log_std = nn.Parameter(torch.full((action_size,), log_std))
 
-    def density(self, outputs: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        scaled = (actions - outputs) * torch.exp(-self.log_std)
-        entropy = (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum().expand(outputs.shape[:-1])
-        return gaussian_log_prob(scaled, self.log_std), entropy
+    def density(
+        self, outputs: Tensor, actions: Tensor, own: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        log_std = self.log_std if own is None else own["log_std"]
+        scaled = (actions - outputs) * torch.exp(-log_std)
+        entropy = (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1).expand(outputs.shape[:-1])
+        return gaussian_log_prob(scaled, log_std), entropy
 
     @property
     def precision(self) -> Tensor:
@@ -47,13 +50,15 @@ class GaussianMLP(ActorCritic):
     def mode(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return outputs
 
-    def explorer(self, steps: int, copies: int) -> Explorer:
-        noise = torch.randn(steps, copies, len(self.log_std)).to(self.device)
-        return _GaussianExplorer(MLPPlayer([self]), noise, self.log_std.detach())
+    @staticmethod
+    def explorer_of(policies: Sequence[GaussianMLP], steps: int, copies: int) -> Explorer:
+        log_std = torch.stack([policy.log_std.detach() for policy in policies])
+        noise = torch.randn(steps, copies, log_std.shape[1]).to(log_std)
+        return _GaussianExplorer(MLPPlayer(policies), noise, log_std.repeat_interleave(copies // len(policies), 0))
 
 
 class _GaussianExplorer:
-    """Means, and noise ``[T, N, A]`` in standard deviations that was drawn before."""
+    """Means, and noise ``[T, N, A]`` that was drawn before, in standard deviations of logarithms ``[N, A]``."""
 
     def __init__(self, means: MLPPlayer, noise: Tensor, log_std: Tensor) -> None:
         self._means, self._noise, self._log_std = means, noise, log_std
@@ -67,5 +72,5 @@ class _GaussianExplorer:
 
 
 def gaussian_log_prob(scaled: Tensor, log_std: Tensor) -> Tensor:
-    """``[...]`` log-density of actions ``scaled [..., A]`` standard deviations from their mean; ``log_std [A]``."""
-    return -0.5 * scaled.square().sum(-1) - log_std.sum() - 0.5 * math.log(2 * math.pi) * scaled.shape[-1]
+    """``[...]`` log-density of actions ``scaled [..., A]`` standard deviations off their mean; ``log_std [..., A]``."""
+    return -0.5 * scaled.square().sum(-1) - log_std.sum(-1) - 0.5 * math.log(2 * math.pi) * scaled.shape[-1]

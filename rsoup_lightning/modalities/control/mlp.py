@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,27 @@ def mlp(sizes: Sequence[int], last_gain: float) -> nn.Sequential:
         nn.init.orthogonal_(layer.weight, math.sqrt(2) if layer is not linears[-1] else last_gain)
         nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers[:-1])
+
+
+def mixed_mlp(network: nn.Sequential, experts: Mapping[str, Tensor], inputs: Tensor, coefficients: Tensor) -> Tensor:
+    """What a network makes of each row under the linear soup of E experts at the row's own λ.
+
+    As every layer is linear in its weights, Σ_e λ_e (W_e x + b_e) is one product, of [W_1 ... W_E] and λ ⊗ x.
+
+    Args:
+        network: as of :func:`mlp`.
+        experts: ``[E, ...]`` of each of its parameters, by its name there.
+        inputs: ``[N, inputs]``.
+        coefficients: ``[N, E]``.
+    """
+    for name, layer in network.named_children():
+        if isinstance(layer, nn.Linear):
+            weighed = (coefficients.unsqueeze(2) * inputs.unsqueeze(1)).flatten(1)
+            weight = experts[f"{name}.weight"].transpose(1, 2).flatten(0, 1)
+            inputs = torch.addmm(coefficients @ experts[f"{name}.bias"], weighed, weight)
+        else:
+            inputs = layer(inputs)
+    return inputs
 
 
 class Tanh(nn.Module):

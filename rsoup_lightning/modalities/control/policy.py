@@ -6,8 +6,9 @@ Notation: B rows, T steps, N simulator copies, O observation size, A action size
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import CoefficientError
 from rsoup_lightning.merging import linear
-from rsoup_lightning.modalities.control.mlp import mlp
+from rsoup_lightning.modalities.control.mlp import mixed_mlp, mlp
 from rsoup_lightning.modalities.control.statistics import Moments, merged, moments, of_all_processes
 from rsoup_lightning.modalities.ensemble import as_points
 from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.simplex import rows_per_point
 
 BLOCK = 8  # rows of one product; with 8, a row's rounding is the same wherever in the block it stands
 OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
@@ -84,9 +86,22 @@ class ActorCritic(ControlPolicy):
         self.register_buffer("count", torch.tensor(0))
         self.learns_statistics = True
 
+    @staticmethod
     @abstractmethod
-    def density(self, outputs: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """``[...]`` log-probability of ``actions [..., A]`` and entropy, where the actor gave ``outputs [..., K]``."""
+    def explorer_of(policies: Sequence[Any], steps: int, copies: int) -> Explorer:
+        """The :meth:`explorer` of M policies of this class; copies come in M groups, one per policy, in order."""
+
+    @abstractmethod
+    def density(
+        self, outputs: Tensor, actions: Tensor, own: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """``[...]`` log-probability of ``actions [..., A]`` and entropy, where the actor gave ``outputs [..., K]``.
+
+        Args:
+            outputs: of the actor.
+            actions: as they were chosen.
+            own: ``[..., size]`` of each parameter beside actor and critic, by its name; None: those of this policy.
+        """
 
     @property
     @abstractmethod
@@ -110,6 +125,9 @@ class ActorCritic(ControlPolicy):
     def player(self) -> Player:
         return _greedy([self])
 
+    def explorer(self, steps: int, copies: int) -> Explorer:
+        return self.explorer_of([self], steps, copies)
+
     @property
     def device(self) -> torch.device:
         return self.mean.device
@@ -120,6 +138,20 @@ class ActorCritic(ControlPolicy):
         outputs = self.actor(observations).view(*rollout.mask.shape, -1)
         log_probs, entropy = self.density(outputs, rollout["actions"])
         return PolicyOutput(log_probs, entropy, self.critic(observations).view(rollout.mask.shape))
+
+    def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput:
+        coefficients = rollout["coefficients"].repeat_interleave(rollout.mask.shape[1], 0)
+        observations = self.normalise(rollout["observations"].flatten(0, 1))
+
+        def asked(name: str, network: nn.Sequential) -> Tensor:
+            start = f"{name}."
+            layers = {key.removeprefix(start): each for key, each in experts.items() if key.startswith(start)}
+            return mixed_mlp(network, layers, observations, coefficients).view(*rollout.mask.shape, -1)
+
+        own = {name: coefficients @ experts[name] for name, _ in self.named_parameters(recurse=False)}
+        own = {name: rows.view(*rollout.mask.shape, -1) for name, rows in own.items()}
+        log_probs, entropy = self.density(asked("actor", self.actor), rollout["actions"], own)
+        return PolicyOutput(log_probs, entropy, asked("critic", self.critic).squeeze(-1))
 
     @torch.no_grad()
     def values(self, rollout: Rollout) -> Tensor:
@@ -144,8 +176,9 @@ class ActorCritic(ControlPolicy):
     def soups(self, experts: Sequence[Weights]) -> Soups:
         def at(coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
             points = [tuple(point) for point in coefficients]
-            members = {point: self._with(linear(experts, point)) for point in dict.fromkeys(points)}
-            return StackedPolicy(_greedy([members[point] for point in points]), len(points), self.device)
+            distinct = {point: self._with(linear(experts, point)) for point in dict.fromkeys(points)}
+            members = [distinct[point] for point in points]
+            return StackedPolicy(_greedy(members), len(points), self.device, partial(self.explorer_of, members))
 
         return at
 
@@ -163,25 +196,41 @@ class ActorCritic(ControlPolicy):
 
 
 class StackedPolicy(ControlPolicy):
-    """M policies played as one, greedily; rows come in M groups, one per member, in order."""
+    """M policies played as one; rows come in M groups, one per member, in order.
 
-    def __init__(self, player: Player, members: int, device: torch.device) -> None:
+    Args:
+        player: of all.
+        members: M.
+        device: where they compute.
+        explore: their explorer, as of :meth:`ControlPolicy.explorer`; None where they are for evaluation alone.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        members: int,
+        device: torch.device,
+        explore: Callable[[int, int], Explorer] | None = None,
+    ) -> None:
         super().__init__()
         self.members = members
-        self._player, self._device = player, device
+        self._player, self._device, self._explore = player, device, explore
 
     def player(self) -> Player:
         return self._player
 
     def explorer(self, steps: int, copies: int) -> Explorer:
-        raise TypeError("stacked policies are not sampled: they are for evaluation")
+        if self._explore is None:
+            raise TypeError("pools of policies are not sampled: they are for evaluation")
+        rows_per_point(copies, self.members)
+        return self._explore(steps, copies)
 
     @property
     def device(self) -> torch.device:
         return self._device
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
-        raise TypeError("stacked policies are not re-scored: they are for evaluation")
+        raise TypeError("stacked policies are not re-scored")
 
 
 class MLPPlayer:

@@ -138,7 +138,8 @@ class TextEnvironment(DataEnvironment):
 
     def _elsewhere(self, sampler: Sampler, policy: Policy, numbers: Tensor, copies: int) -> Rollout:
         """The same of training entries, sampled by an engine."""
-        assert isinstance(policy, LanguagePolicy)
+        if not isinstance(policy, LanguagePolicy):
+            raise ConfigError("the sampler samples one policy, not a batch of several: leave model.sampler out")
         entries, prompts, index = self._asked("train", numbers, copies)
         ends, device = [*self.ends, *self.stops], next(policy.parameters()).device
         completions = sampler.sample(policy, prompts, index.to(device), limit=self.max_new_tokens, ends=ends)

@@ -100,8 +100,11 @@ class LanguageFineTuner(PretrainedFineTuner):
 
     def configure_model(self) -> None:
         # Lightning calls it where processes have met, and the model is not yet on its device.
-        assert isinstance(self.policy, LanguagePolicy)
-        if self.shard_base and several() and not self.policy.in_parts:
+        if not (self.shard_base and several()):
+            return
+        if not isinstance(self.policy, LanguagePolicy):
+            raise ConfigError("model.shard_base shards the base of one policy, not of several: set it to false")
+        if not self.policy.in_parts:
             self.policy.cut(self.trainer.strategy.root_device.type)
             # These are no copies of each other, which DDP would make them.
             DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, in_parts(self))

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.language.reading import completion_logits
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, Mixable, SoupedPolicy, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, Mixable, SoupedPolicy, learning, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.sharding import shard
@@ -113,6 +114,14 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
         return partial(SoupedLanguagePolicy, self, TextEnsemble(self.model, Ensemble(self, experts)))
 
+    def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
+        if self.lora is None:
+            return None
+        if self.critic is not None:
+            raise ConfigError("adapters are trained together without a critic: choose an algorithm that needs none")
+        with self.playing(), learning(self.model, self.lora, experts, "model.", rollout["coefficients"]):
+            return self(rollout)
+
     def export(self, folder: Path) -> None:
         """Write the adapter, or the model, as ``from_pretrained`` of PEFT or transformers reads it."""
         self.model.save_pretrained(folder)
@@ -170,7 +179,13 @@ class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
 
 
 def distinct_prompts(rollout: Rollout) -> tuple[PromptTokens, Tensor]:
-    """Each prompt of a rollout once, and which of them each row has ``[B]``."""
+    """Each prompt of a rollout once, and which of them each row has ``[B]``; one for each row where rows have their λ.
+
+    What two λ make of a prompt differs.
+    """
+    if "coefficients" in rollout:
+        rows = torch.arange(len(rollout), device=rollout.mask.device)
+        return PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"]).trimmed(), rows
     ids, copies = torch.unique(rollout["id"], return_inverse=True)
     first = torch.zeros_like(ids).scatter_(0, copies, torch.arange(len(copies), device=copies.device))
     return PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"])[first].trimmed(), copies

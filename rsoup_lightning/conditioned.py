@@ -1,0 +1,196 @@
+"""``ConditionedPolicy``: E experts that are trained together, every row of a rollout under a soup of its own.
+
+Notation: E experts, M points λ of a rollout, B rows, T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from rsoup_lightning.errors import CoefficientError, ConfigError, check_at_least_one
+from rsoup_lightning.merging import linear
+from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.simplex import rows_per_point, uniform
+
+COEFFICIENTS = "coefficients"
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """How experts are trained together.
+
+    Args:
+        rewards: E rewards, whose experts these are.
+        points: M, how many λ are drawn for each training rollout; as many groups of its prompts or simulators, of one
+            size, play one each.
+        concentration: of the symmetric Dirichlet distribution they are drawn from: 1 is uniform on the simplex, less
+            prefers its corners.
+        advantages: of the μ-weighted sum of rewards ("sum"), or of each reward, then μ-weighted ("each").
+
+    Raises:
+        ConfigError: a number that is too small.
+    """
+
+    rewards: tuple[str, ...]
+    points: int = 8
+    concentration: float = 1.0
+    advantages: Literal["sum", "each"] = "sum"
+
+    def __post_init__(self) -> None:
+        check_at_least_one(points=self.points)
+        if not 0 < self.concentration < np.inf:
+            raise ConfigError(f"concentration is {self.concentration}: it must be above 0")
+
+    def draw(self, seed: int) -> list[tuple[float, ...]]:
+        """M points λ; as they come from a generator of their own, what else is random in a step is as without them."""
+        generator = np.random.default_rng(seed)
+        drawn = generator.dirichlet([self.concentration] * len(self.rewards), self.points)
+        return [tuple(point) for point in drawn.tolist()]
+
+    def preference(self, rollout: Rollout) -> dict[str, Tensor]:
+        """``[B]`` what each reward weighs in each row of a rollout: μ = λ."""
+        return dict(zip(self.rewards, rollout[COEFFICIENTS].unbind(1), strict=True))
+
+
+class ConditionedPolicy(Policy):
+    """The experts of all rewards, trained at once as the family of their linear soups.
+
+    A row is sampled and re-scored under θ_λ = Σ λ_e θ_e, with a λ drawn for it that its rollout keeps as
+    ``coefficients [B, E]``. What maximises E_λ E_{θ_λ}[Σ λ_e r_e] are experts whose soups are as good as they can be,
+    and not experts that are best alone (Dimitriadis et al. 2023, "Pareto manifold learning"; Wang et al. 2024,
+    "Conditional language policy", whose weights are linear in λ too). A critic is mixed as well: it is then the value
+    of the λ-weighted reward under the policy at λ.
+
+    Args:
+        policy: the initialisation, as a policy that was not trained; it plays, and keeps the reference.
+        conditioning: how.
+    """
+
+    def __init__(self, policy: Policy, conditioning: Conditioning) -> None:
+        super().__init__()
+        self.conditioning = conditioning
+        self.independent_steps = policy.independent_steps
+        self._policy = (policy,)  # in a tuple, so that it is no submodule: neither trained nor saved
+        own, experts = policy.weights(), len(conditioning.rewards)
+        trained = {name: each for name, each in policy.named_parameters() if each.requires_grad and name in own}
+        self._names = tuple(trained)
+        self.experts = nn.ParameterList(torch.stack([each.detach()] * experts) for each in trained.values())
+
+    @property
+    def policy(self) -> Policy:
+        """What it was made of."""
+        return self._policy[0]
+
+    def _each(self) -> list[dict[str, Tensor]]:
+        """The weights of every expert: views of what is trained, and what they share."""
+        stacked = dict(zip(self._names, self.experts, strict=True))
+        shared = self.policy.weights().items()
+        return [
+            {name: stacked[name].detach()[expert] if name in stacked else tensor for name, tensor in shared}
+            for expert in range(len(self.conditioning.rewards))
+        ]
+
+    def weights(self) -> Weights:
+        """Those of all experts, named after their rewards; :func:`expert_of` takes them apart."""
+        named = zip(self.conditioning.rewards, self._each(), strict=True)
+        return {f"{reward}:{name}": tensor for reward, own in named for name, tensor in own.items()}
+
+    def forward(self, rollout: Rollout) -> PolicyOutput:
+        stacked = dict(zip(self._names, self.experts, strict=True))
+        output = self.policy.forward_mixed(rollout, stacked)
+        if output is not None:
+            return output
+        columns = self._at_each(rollout, lambda policy, rows: vars(policy(rows)))
+        return PolicyOutput(**columns)
+
+    @torch.no_grad()
+    def values(self, rollout: Rollout) -> Tensor:
+        return self._at_each(rollout, lambda policy, rows: {"values": policy.values(rows)})["values"]
+
+    def _at_each(
+        self, rollout: Rollout, ask: Callable[[Policy, Rollout], Mapping[str, Tensor | None]]
+    ) -> dict[str, Any]:
+        """What ``ask`` gives of all rows, one λ after another; None stays None."""
+        points, groups = rollout[COEFFICIENTS].unique(dim=0, return_inverse=True)
+        mixed = [torch.tensordot(points.to(each), each, 1) for each in self.experts]
+        order, asked = groups.argsort(stable=True), _Asked(self.policy, ask)
+        parts = []
+        for number, rows in enumerate(order.split(groups.bincount().tolist())):
+            weights = {f"policy.{name}": each[number] for name, each in zip(self._names, mixed, strict=True)}
+            parts.append(functional_call(asked, weights, (rollout.rows(rows),)))
+        columns = {name: [part[name] for part in parts] for name in parts[0]}
+        back = order.argsort()
+        return {name: None if column[0] is None else torch.cat(column)[back] for name, column in columns.items()}
+
+    def sampled(self, play: Callable[[Policy], Rollout]) -> Rollout:
+        points = self.conditioning.draw(torch.initial_seed())  # that of the step: all it samples is at the same λ
+        try:
+            with self._soup(points) as policy:
+                rollout = play(policy)
+            repeats = rows_per_point(len(rollout), len(points))
+        except CoefficientError as error:
+            raise ConfigError(f"soup.method.init_args.points is {len(points)}: {error}") from error
+        coefficients = rollout.log_probs.new_tensor(points).repeat_interleave(repeats, 0)
+        return replace(rollout, context={**rollout.context, COEFFICIENTS: coefficients})
+
+    @contextmanager
+    def evaluated(self) -> Iterator[Policy]:
+        """The soup of equal shares."""
+        with self._soup(uniform(len(self.conditioning.rewards))) as policy:
+            yield policy
+
+    @contextmanager
+    def _soup(self, points: Sequence[tuple[float, ...]]) -> Iterator[Policy]:
+        """What plays M soups, its rows in one group per λ, in order."""
+        soups = self.policy.soups(self._each())
+        if soups is not None:
+            yield soups(points)
+            return
+        if len(points) > 1:
+            raise CoefficientError(f"a {type(self.policy).__name__} of whole weights plays one λ at a time, so give 1")
+        self.policy.load_weights(linear(self._each(), points[0]))  # its own are nowhere needed any more
+        yield self.policy
+
+    def freeze_reference(self) -> None:
+        self.policy.freeze_reference()
+
+    def reference_log_probs(self, rollout: Rollout) -> Tensor:
+        return self.policy.reference_log_probs(rollout)
+
+    def train(self, mode: bool = True) -> ConditionedPolicy:
+        self.policy.train(mode)
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
+        self.policy._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+
+class _Asked(nn.Module):
+    """A question to a policy as a module's forward, so that it can be asked under other weights."""
+
+    def __init__(self, policy: Policy, ask: Callable[[Policy, Rollout], Mapping[str, Tensor | None]]) -> None:
+        super().__init__()
+        self.policy, self._ask = policy, ask
+
+    def forward(self, rollout: Rollout) -> Mapping[str, Tensor | None]:
+        return self._ask(self.policy, rollout)
+
+
+def expert_of(weights: Weights, reward: str) -> dict[str, Tensor]:
+    """The weights of one expert among :meth:`ConditionedPolicy.weights`.
+
+    >>> expert_of({"risky:place": torch.zeros(2), "cautious:place": torch.ones(2)}, "cautious")["place"].tolist()
+    [1.0, 1.0]
+    """
+    start = f"{reward}:"
+    return {name.removeprefix(start): tensor for name, tensor in weights.items() if name.startswith(start)}
