@@ -15,7 +15,7 @@ FLOORS = [
     {"own_metrics", "conditioned"},
     {"evaluation"},
     {"module"},
-    {"modalities", "report"},
+    {"methods", "modalities", "report"},
     {"run"},
     {"playing"},
     {"serving"},

@@ -99,7 +99,7 @@ class LMC:
     Attributes:
         gaps: ``[P, R]`` score minus chord; not negative where LMC holds.
         ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without several completions.
-        interior: ``[P]`` bool, points with at least two non-zero coefficients: only they can fail.
+        interior: ``[P]`` bool, points of the simplex with at least two non-zero coefficients: only they can fail.
     """
 
     gaps: Array
@@ -151,7 +151,7 @@ def linear_mode_connectivity(
     """
     merged, corners, weights = (np.asarray(value, float) for value in (scores, experts, coefficients))
     gaps = merged - np.tensordot(weights, corners, axes=1)
-    interior = (weights != 0).sum(1) > 1
+    interior = ((weights != 0).sum(1) > 1) & (weights >= 0).all(1)
     if gaps.ndim == 2:
         return LMC(gaps, None, interior)
     several = gaps.shape[-1] > 1

@@ -136,13 +136,14 @@ def corners(coefficients: Array) -> list[int]:
 
 def _maximise(around: Array, curve: Array) -> Array:
     """``[E]`` the λ within the range of ``around [P, E]`` where the quadratic ``curve [C]`` is highest."""
+    low, high = around.min(0), around.max(0)
     result = minimize(
         lambda place: -(scheffe_terms(place) @ curve).item(),
         around[(scheffe_terms(around) @ curve).argmax()],
         method="SLSQP",
-        bounds=list(zip(around.min(0), around.max(0), strict=True)),
+        bounds=list(zip(low, high, strict=True)),
         constraints={"type": "eq", "fun": lambda place: place.sum() - 1},
         options={"ftol": 1e-12},
     )
-    rounded = np.clip(result.x, 0, 1).round(4)  # so that an expert alone is exactly that
+    rounded = np.clip(result.x, low, high).round(4)  # so that an expert alone is exactly that
     return rounded / rounded.sum()

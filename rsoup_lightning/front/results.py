@@ -54,9 +54,10 @@ class Point:
 
 def front_record(
     task: str,
-    experts: Sequence[str],
+    rewards: Sequence[str],
     points: Sequence[Point],
     *,
+    experts: Sequence[str] | None = None,
     reference_point: Mapping[str, float] | None,
     training_cost: Mapping[str, int],
     guards: Sequence[str] = (),
@@ -69,20 +70,22 @@ def front_record(
 
     Args:
         task: its name.
-        experts: E names of experts, each the reward it was trained on: the rewards of this front.
+        rewards: R names of those that span this front.
         points: what was evaluated; its kind "expert" entries are the one-hot ones.
         reference_point: of the raw hypervolume; None takes the nadir of all points.
+        experts: E names of them; None: one per reward, named after it.
         training_cost: steps taken by soup and MORL training.
         guards: rewards that are only watched: points say by which of them they have collapsed, if init is among them.
         limits: reward to what its mean should not fall below: points say which of them they break.
     """
+    names = list(experts or rewards)
     init = next((point.scores for point in points if point.kind == "init"), None)
     return {
         "schema": SCHEMA,
         "task": task,
-        "rewards": list(experts),
-        "experts": list(experts),
-        "degrees_of_freedom": len(points[0].scores[experts[0]]) - 1,
+        "rewards": list(rewards),
+        "experts": names,
+        "degrees_of_freedom": len(points[0].scores[rewards[0]]) - 1,
         "limits": dict(limits or {}),
         "points": [
             {
@@ -92,7 +95,7 @@ def front_record(
             }
             for point in points
         ],
-        "summary": summarise(points, experts, reference_point=reference_point, training_cost=training_cost),
+        "summary": summarise(points, rewards, names, reference_point=reference_point, training_cost=training_cost),
     }
 
 
@@ -137,6 +140,7 @@ def record_of(
 
 def summarise(
     points: Sequence[Point],
+    rewards: Sequence[str],
     experts: Sequence[str],
     *,
     reference_point: Mapping[str, float] | None,
@@ -146,12 +150,12 @@ def summarise(
     soups = [point for point in points if point.kind in ("soup", "expert")]
     corners = [next(p for p in soups if p.kind == "expert" and (p.coefficients or {})[name] == 1) for name in experts]
     baselines = [point for point in points if point.kind == "morl"]
-    # The experts are what MORL trains for one-hot μ: both families have them, and so the same corners.
+    # The experts are what MORL trains for their μ: both families have them, and so the same corners.
     families = {"soup": soups, "experts": corners, "morl": corners + baselines if baselines else []}
-    scores = {kind: _stack(members, experts) for kind, members in families.items()}
+    scores = {kind: _stack(members, rewards) for kind, members in families.items()}
     means = {kind: values.mean(-1) for kind, values in scores.items() if len(values)}
-    everything = _stack(points, experts).mean(-1)
-    nadir = everything.min(0) if reference_point is None else np.array([reference_point[name] for name in experts])
+    everything = _stack(points, rewards).mean(-1)
+    nadir = everything.min(0) if reference_point is None else np.array([reference_point[name] for name in rewards])
     lmc = fronts.linear_mode_connectivity(
         scores["soup"],
         scores["experts"],
@@ -161,7 +165,7 @@ def summarise(
     fronts_of = {kind: means[kind] for kind in ("soup", "morl") if kind in means}
     draws = {kind: _or_none(_hypervolumes, scores[kind], scores["experts"]) for kind in fronts_of}
     return {
-        "reference_point": dict(zip(experts, nadir.tolist(), strict=True)),
+        "reference_point": dict(zip(rewards, nadir.tolist(), strict=True)),
         "hypervolume": {kind: fronts.hypervolume(values, nadir) for kind, values in fronts_of.items()},
         "hypervolume_normalised": {
             kind: _or_none(fronts.normalised_hypervolume, values, means["experts"])

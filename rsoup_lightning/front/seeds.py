@@ -42,6 +42,7 @@ def combine_seeds(records: Sequence[Record]) -> Record:
     costs = [record["summary"]["training_cost"] for record in records]
     summary = summarise(
         means,
+        first["rewards"],
         first["experts"],
         reference_point=references[0] if shared else None,
         training_cost={kind: sum(cost[kind] for cost in costs) for kind in costs[0]},

@@ -17,7 +17,7 @@ from torch import Tensor
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.disk.stored_expert import Readable
-from rsoup_lightning.merging.methods import Ingredients, Method
+from rsoup_lightning.merging.methods import Ingredients, MergeMethod
 from rsoup_lightning.simplex import Coefficients
 from rsoup_lightning.threads import cores, one_thread
 
@@ -27,7 +27,7 @@ PIECES_PER_WORKER = 64
 
 
 @dataclass(frozen=True)
-class Plan:
+class MergePlan:
     """How to merge.
 
     Attributes:
@@ -39,7 +39,7 @@ class Plan:
         dtype: of the floating tensors that come out; None: that of the first expert's.
     """
 
-    method: Method
+    method: MergeMethod
     coefficients: Coefficients
     groups: Mapping[str, Coefficients] = field(default_factory=dict)
     device: torch.device | None = None
@@ -61,7 +61,7 @@ class Plan:
         return list(self.names) or [f"expert {index}" for index in range(len(self.coefficients))]
 
 
-def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor | None = None) -> Tensor:
+def merge_tensor(plan: MergePlan, name: str, experts: Sequence[Tensor], init: Tensor | None = None) -> Tensor:
     """One tensor merged in float32 (float64 stays so) and cast back: a new one.
 
     Where the method keeps experts, those that weigh zero are left out, so that a one-hot λ is that expert bit for bit,
@@ -76,7 +76,7 @@ def merge_tensor(plan: Plan, name: str, experts: Sequence[Tensor], init: Tensor 
     return merged.clone() if any(merged is expert for expert in experts) else merged
 
 
-def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
+def _chosen(plan: MergePlan, name: str, dtype: torch.dtype) -> list[int]:
     """Which experts the result depends on; the others are not even read."""
     weights = plan.coefficients_of(name)
     used = [index for index, weight in enumerate(weights) if weight != 0]
@@ -87,7 +87,7 @@ def _chosen(plan: Plan, name: str, dtype: torch.dtype) -> list[int]:
     return used if used and drops and weighed else list(range(len(weights)))
 
 
-def _merge(plan: Plan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
+def _merge(plan: MergePlan, name: str, experts: Sequence[Tensor], chosen: Sequence[int], init: Tensor | None) -> Tensor:
     """The ``chosen`` experts merged; maybe one of them itself."""
     first = experts[0]
     if is_counter(name) and not first.is_floating_point():
@@ -141,7 +141,7 @@ def _finite(tensor: Tensor) -> bool:
     return bool(tensor.sum(dtype=torch.float32 if narrow else None).isfinite() or tensor.isfinite().all())
 
 
-def check_groups(plan: Plan, names: Sequence[str]) -> None:
+def check_groups(plan: MergePlan, names: Sequence[str]) -> None:
     """Require each group's expression to be one, and to match some tensor.
 
     Raises:
@@ -157,7 +157,7 @@ def check_groups(plan: Plan, names: Sequence[str]) -> None:
 
 
 def stream(
-    plan: Plan,
+    plan: MergePlan,
     experts: Sequence[Mapping[str, Readable]],
     init: Mapping[str, Readable] | None,
     write: Callable[[str, int, Tensor], None],
@@ -203,7 +203,7 @@ def stream(
             raise
 
 
-def _pieces(plan: Plan, tensors: Mapping[str, Readable]) -> Iterator[tuple[str, int, int | None]]:
+def _pieces(plan: MergePlan, tensors: Mapping[str, Readable]) -> Iterator[tuple[str, int, int | None]]:
     """Name, first element and count of everything to do."""
     for name, tensor in tensors.items():
         if plan.method.elementwise:

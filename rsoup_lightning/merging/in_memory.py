@@ -10,7 +10,7 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import methods
 from rsoup_lightning.merging.check import check_layout, check_match
-from rsoup_lightning.merging.engine import Plan, merge_tensor
+from rsoup_lightning.merging.engine import MergePlan, merge_tensor
 from rsoup_lightning.merging.factors import check_no_factors
 from rsoup_lightning.simplex import check_coefficients
 
@@ -51,7 +51,7 @@ def merge_weights(
         if init is None:
             raise ConfigError(f"the method {method!r} works on task vectors, expert minus init: give init")
         check_layout([experts[0], init], [names[0] if names else "expert 0", "init"])
-    plan = Plan(chosen, weights, names=names or ())
+    plan = MergePlan(chosen, weights, names=names or ())
     return {
         key: merge_tensor(plan, key, [expert[key] for expert in experts], init[key] if init else None)
         for key in experts[0]
@@ -60,7 +60,7 @@ def merge_weights(
 
 def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
     """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back."""
-    return merge_tensor(Plan(methods.method("linear"), tuple(coefficients)), "tensor", tensors)
+    return merge_tensor(MergePlan(methods.method("linear"), tuple(coefficients)), "tensor", tensors)
 
 
 def linear(

@@ -48,7 +48,7 @@ class Ingredients:
 
 
 @dataclass(frozen=True)
-class Method:
+class MergeMethod:
     """A registered way to merge.
 
     Attributes:
@@ -81,7 +81,7 @@ class Method:
         said = next((item.description for item in described if item.arg_name == setting), None)
         return " ".join((said or "").split()).removesuffix(".")
 
-    def bound(self, **options: Any) -> Method:
+    def bound(self, **options: Any) -> MergeMethod:
         """The same method with some of its settings changed.
 
         Raises:
@@ -91,28 +91,28 @@ class Method:
             known = ", ".join(self.settings) or "none"
             raise ConfigError(f"the method {self.name!r} has no setting {option!r}; its settings: {known}")
         function = partial(self.function, **options)
-        return Method(self.name, function, self.elementwise, self.needs_init, self.keeps_experts)
+        return MergeMethod(self.name, function, self.elementwise, self.needs_init, self.keeps_experts)
 
 
-METHODS: dict[str, Method] = {}
+METHODS: dict[str, MergeMethod] = {}
 
 
 def register(
     name: str, *, elementwise: bool, needs_init: bool, keeps_experts: bool
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Make a function known as a method: of :class:`Ingredients`, its settings keyword-only; see :class:`Method`.
+    """Make a function known as a method: of :class:`Ingredients`, its settings keyword-only; see :class:`MergeMethod`.
 
     ``rsoup merge`` takes each setting as an option, with the type, the default and the words that the function gives.
     """
 
     def door(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        METHODS[name] = Method(name, function, elementwise, needs_init, keeps_experts)
+        METHODS[name] = MergeMethod(name, function, elementwise, needs_init, keeps_experts)
         return function
 
     return door
 
 
-def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
+def method(name: str, options: Mapping[str, Any] | None = None) -> MergeMethod:
     """The method called ``name`` with ``options``.
 
     Raises:
@@ -124,7 +124,7 @@ def method(name: str, options: Mapping[str, Any] | None = None) -> Method:
     return METHODS[name].bound(**options or {})
 
 
-def settings() -> dict[str, list[Method]]:
+def settings() -> dict[str, list[MergeMethod]]:
     """The settings of all methods, each with those that have it."""
     return {
         name: [known for known in METHODS.values() if name in known.settings]

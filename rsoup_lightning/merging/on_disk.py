@@ -16,7 +16,7 @@ from rsoup_lightning.merging import methods
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter, write_adapter_soup, write_folded
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, check_stored, open_expert
-from rsoup_lightning.merging.engine import Plan, check_groups
+from rsoup_lightning.merging.engine import MergePlan, check_groups
 from rsoup_lightning.merging.kinds.one_kind import check_adapter_tokens, of_one_kind
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.sweep import Sweep, progress_bar, sweep
@@ -119,7 +119,7 @@ def merge_models(
         total = len(wanted.targets) * weight_bytes(opened[0], kind)
         check_space(wanted.output, total)
         advance = stack.enter_context(progress_bar(total))
-        plan = Plan(chosen, next(iter(wanted.targets.values())), by_pattern, _device(device), experts, kind)
+        plan = MergePlan(chosen, next(iter(wanted.targets.values())), by_pattern, _device(device), experts, kind)
         check_groups(plan, list(opened[0].tensors))
         for target, point in stack.enter_context(wanted.writing(*more)).items():
             about, now = wanted.provenance(point, **shared), replace(plan, coefficients=point)

@@ -56,7 +56,7 @@ class LoRAPerRow:
         self._layers = [_SideBySide(name, layer, experts, adapter) for name, layer in layers]
 
     @contextmanager
-    def at(self, coefficients: Tensor) -> Iterator[nn.Module]:
+    def at(self, coefficients: Tensor, *, extrapolate: bool = False) -> Iterator[nn.Module]:
         """Within the block, the model plays row b at ``coefficients[b]``, with gradient to experts that need one; it
         is as before after it.
 
@@ -66,6 +66,7 @@ class LoRAPerRow:
 
         Args:
             coefficients: ``[B, E]``, every row on the simplex.
+            extrapolate: allow any λ.
 
         Raises:
             CoefficientError: λ off the simplex, or (on use) N is not a multiple of B.
@@ -76,7 +77,7 @@ class LoRAPerRow:
         if self._model.training or any(each.layer.training for each in self._layers):
             raise ConfigError("the model is in training mode: call its eval() before playing soups side by side")
         for point in coefficients.unique(dim=0).tolist():
-            check_coefficients(point, self._experts)
+            check_coefficients(point, self._experts, extrapolate=extrapolate)
 
         @cache
         def scales(rank: int, scaling: float, device: torch.device) -> Tensor:  # the same in most layers

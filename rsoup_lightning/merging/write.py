@@ -19,7 +19,7 @@ from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.merging.disk.checkpoint import Checkpoint
 from rsoup_lightning.merging.disk.stored_expert import INDEX_SUFFIX, StoredExpert
 from rsoup_lightning.merging.disk.tensor_file import StoredTensor, WeightFile, layout, metadata
-from rsoup_lightning.merging.engine import Plan, stream
+from rsoup_lightning.merging.engine import MergePlan, stream
 from rsoup_lightning.merging.kinds.vocabulary import written
 
 PROVENANCE = "merge.json"
@@ -31,7 +31,7 @@ Advance = Callable[[int], None]
 
 def write_merged(
     output: Path,
-    plan: Plan,
+    plan: MergePlan,
     experts: Sequence[StoredExpert],
     init: StoredExpert | None,
     *,
@@ -78,7 +78,7 @@ def weight_bytes(expert: StoredExpert, dtype: torch.dtype | None = None) -> int:
 
 
 def _write_files(
-    targets: Mapping[str, Path], plan: Plan, experts: Any, init: Any, first: StoredExpert, advance: Advance
+    targets: Mapping[str, Path], plan: MergePlan, experts: Any, init: Any, first: StoredExpert, advance: Advance
 ) -> None:
     with ExitStack() as stack:
         places: dict[StoredTensor, tuple[int, int]] = {}
@@ -101,7 +101,7 @@ def _write_files(
         stream(plan, experts, init, write, advance)
 
 
-def _beside(first: StoredExpert, relative: str, plan: Plan) -> bytes:
+def _beside(first: StoredExpert, relative: str, plan: MergePlan) -> bytes:
     """What lies beside the first expert's weights, with what it says of their dtype and size as they are written."""
     content, name = first.other(relative), relative.rpartition("/")[2]
     if plan.dtype and name == CONFIG:
@@ -125,7 +125,7 @@ def _of_dtype(value: Any, dtype: str) -> Any:
     return {key: dtype if key in named and item else _of_dtype(item, dtype) for key, item in value.items()}
 
 
-def _layout(file: WeightFile, plan: Plan) -> tuple[bytes, dict[str, int]]:
+def _layout(file: WeightFile, plan: MergePlan) -> tuple[bytes, dict[str, int]]:
     """The header of what is written of ``file``, and where its tensors start: its own but for another dtype."""
     if plan.dtype is None:
         return file.header, {name: stored.start for name, stored in file.tensors.items()}
@@ -134,7 +134,7 @@ def _layout(file: WeightFile, plan: Plan) -> tuple[bytes, dict[str, int]]:
 
 
 def _write_checkpoint(
-    target: Path, plan: Plan, experts: Any, init: Any, checkpoint: Checkpoint, advance: Advance
+    target: Path, plan: MergePlan, experts: Any, init: Any, checkpoint: Checkpoint, advance: Advance
 ) -> None:
     merged = {
         name: torch.empty(tensor.shape, dtype=plan.dtype_of(tensor.dtype))

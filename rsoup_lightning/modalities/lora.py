@@ -89,7 +89,7 @@ class LoRASoups:
 
     def at(self, coefficients: Sequence[Sequence[float]] | Tensor) -> AbstractContextManager[Any]:
         """The model, which must be in evaluation mode, inside the block: its rows in M groups, one per λ, in order."""
-        return self._per_row.at(torch.as_tensor(coefficients, dtype=torch.float64))
+        return self._per_row.at(torch.as_tensor(coefficients, dtype=torch.float64), extrapolate=True)
 
 
 def learning(

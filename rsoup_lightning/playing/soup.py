@@ -125,8 +125,9 @@ class Soup:
         if preference is not None:
             if self.front is None:
                 raise FrontError("these experts have no front that tells which λ suits a preference: give λ")
-            coefficients = self.front.pick(preference).coefficients
-        elif coefficients is None:
+            chosen = self.front.pick(preference).coefficients  # a method may extrapolate
+            return self.environment.player(Rows(self, [tuple(chosen[name] for name in self.experts)], each=False))
+        if coefficients is None:
             if not named and len(self.experts) > 1:
                 raise ConfigError(f"at() needs λ, weights of {', '.join(self.experts)}")
             coefficients = named or {self.experts[0]: 1.0}

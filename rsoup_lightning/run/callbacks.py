@@ -40,7 +40,7 @@ def souped(policy: Policy, experts: Sequence[Weights], coefficients: Coefficient
     if soups is not None:
         yield soups([coefficients])
     else:
-        with swapped_in(policy, linear(experts, coefficients)):
+        with swapped_in(policy, linear(experts, coefficients, extrapolate=True)):
             yield policy
 
 
@@ -73,7 +73,7 @@ def benchmark_soups(
         return play(soups(coefficients), batches)
     scores = []
     for point in coefficients:
-        with swapped_in(module.policy, linear(experts, point, names=names)):
+        with swapped_in(module.policy, linear(experts, point, names=names, extrapolate=True)):
             scores += play(module.policy, batches)
     return scores
 
@@ -147,8 +147,8 @@ class SoupCallback(L.Callback):
     def _benchmark(self, trainer: L.Trainer, module: L.LightningModule, batches: Iterable[Any]) -> None:
         assert isinstance(module, RewardFineTuner)
         scores = benchmark_soups(module, self._weights(module), self.coefficients, batches, names=list(self.experts))
-        pairs = zip(self.coefficients, scores, strict=True)
-        self.points = [soup_point(self.experts, point, as_numpy(each.values)) for point, each in pairs]
+        pairs, trained = zip(self.coefficients, scores, strict=True), {name: {name: 1.0} for name in self.experts}
+        self.points = [soup_point(trained, point, as_numpy(each.values)) for point, each in pairs]
         if self.output and trainer.is_global_zero:
             cost = {"soup": 0, "morl": 0}  # the experts were trained elsewhere
             names, task = list(self.experts), type(module).__name__
@@ -161,12 +161,12 @@ class SoupCallback(L.Callback):
         return [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
 
 
-def soup_point(experts: Iterable[str], coefficients: Coefficients, scores: dict[str, Any]) -> Point:
-    """An evaluated λ with its scores ``{reward: [S]}``; one-hot λ are experts."""
+def soup_point(experts: Mapping[str, dict[str, float]], coefficients: Coefficients, scores: dict[str, Any]) -> Point:
+    """An evaluated λ with its scores ``{reward: [S]}``; one-hot λ are experts, with the μ that each was trained on."""
     weights = dict(zip(experts, coefficients, strict=True))
-    kind: Kind = "expert" if 1.0 in coefficients else "soup"
-    preference = {name: 1.0 for name, weight in weights.items() if weight == 1} if kind == "expert" else None
-    return Point(kind, weights, preference, scores)
+    alone = dict(zip(one_hot(len(experts)), experts.values(), strict=True))
+    kind: Kind = "expert" if coefficients in alone else "soup"
+    return Point(kind, weights, alone.get(coefficients), scores)
 
 
 def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:

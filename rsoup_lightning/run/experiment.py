@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,14 +10,15 @@ from rsoup_lightning.errors import StageError, UnknownNameError
 from rsoup_lightning.files import sha256, write_json
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.front.results import Point, front_record
+from rsoup_lightning.methods.method import Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.shown import worth_filming, write_shown
 from rsoup_lightning.run.callbacks import souped
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import FRONT, NORMALISATION, Graph, Stage, graph
-from rsoup_lightning.run.sweep import SWEEP, RunSweep
+from rsoup_lightning.run.stages import BASELINES, FRONT, NORMALISATION, SWEEP, Graph, Plan, graph
+from rsoup_lightning.run.sweep import RunSweep
 from rsoup_lightning.run.training import Training
 
 
@@ -27,8 +27,7 @@ class Experiment:
 
     Args:
         recipe: what to run.
-        experts: the rewards that get an expert.
-        stages: every training, in order.
+        plan: what is to be trained.
         name: of the run, all its seeds included.
         progress: where to show how it goes.
         seed: of everything random.
@@ -39,8 +38,7 @@ class Experiment:
     def __init__(
         self,
         recipe: Recipe,
-        experts: Sequence[str],
-        stages: Sequence[Stage],
+        plan: Plan,
         name: str,
         progress: StageProgress,
         seed: int,
@@ -48,19 +46,18 @@ class Experiment:
         module: RewardFineTuner,
     ) -> None:
         self.recipe = recipe
-        self.experts = experts
-        self.stages = stages
+        self.plan = plan
         self.progress = progress
         self.folder = folder
         self.module = module
         built = {name: tensor.clone() for name, tensor in module.policy.weights().items()}
-        self.training = Training(recipe, experts, seed, name, folder, progress, module)
-        self.sweep = RunSweep(recipe, experts, stages, folder, module, built)
+        self.training = Training(recipe, plan.rewards, seed, name, folder, progress, module)
+        self.sweep = RunSweep(recipe, plan, folder, module, built)
 
     @property
     def graph(self) -> Graph:
         """All stages, and what must be finished before each."""
-        return graph(self.stages, self.sweep.blocks, normalise=self.recipe.settings.normalise > 0)
+        return graph(self.plan.stages, self.sweep.blocks, normalise=self.recipe.settings.normalise > 0)
 
     def compute(self, name: str) -> None:
         """Compute a stage other than the front, and record that it is finished.
@@ -70,10 +67,9 @@ class Experiment:
             StageError: another must be computed before it.
             RSoupError: whatever stops it; what was computed until then stays, and the same call goes on from there.
         """
-        trainings = {stage.name: stage for stage in self.stages}
         if name not in self.graph or name == FRONT:
             raise UnknownNameError("stage", name, [*self.graph])
-        if not self.recipe.leads and name not in trainings:
+        if not self.recipe.leads and name not in self.plan.trainings:
             return  # the first process does this alone
         with self.folder.only_worker(name) if self.recipe.leads else nullcontext():
             done = self.folder.finished(self.graph)
@@ -81,20 +77,23 @@ class Experiment:
                 return
             if missing := [need for need in self.graph[name] if need not in done]:
                 raise StageError(f"{name} needs stages that are not finished: compute {', '.join(missing)} before it")
-            if name in trainings:
-                self._train(trainings[name])
+            if name in self.plan.trainings:
+                self._train(self.plan.trainings[name])
                 return
             start = time.perf_counter()
-            if name == NORMALISATION:
+            if derived := self.plan.derived.get(name):
+                self.training.derive(derived)
+            elif name == NORMALISATION:
                 self.training.measure()
             else:
-                self.progress.stage(f"{name} of {len(self.sweep.blocks)}: {len(self.sweep.lattice)} λ", 1)
+                self.progress.stage(f"{name} of {len(self.sweep.blocks)}: {len(self.plan.lattice)} λ", 1)
                 self.sweep.play(name)
             self.folder.finish(name, {"seconds": round(time.perf_counter() - start, 1)})
 
     def _train(self, stage: Stage) -> None:
         if self.recipe.leads:
-            for later in (FRONT, SWEEP) if stage.start else (FRONT, SWEEP, NORMALISATION):
+            made = self.plan.made_of(stage.name)
+            for later in (FRONT, SWEEP, *made) if stage.start else (FRONT, SWEEP, NORMALISATION, *made):
                 self.folder.forget(later)  # it is of what was trained before
         self.training.train(stage)
 
@@ -113,8 +112,9 @@ class Experiment:
         init = next(point for point in points if point.kind == "init")
         record = front_record(
             self.recipe.task,
-            self.experts,
+            self.plan.rewards,
             points,
+            experts=[*self.plan.experts],
             reference_point=self.recipe.settings.reference_point,
             training_cost=self._cost(),
             guards=[name for name, reward in self.module.rewards.items() if reward.guard],
@@ -130,9 +130,9 @@ class Experiment:
 
     def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
         """Films of the first expert, the last, and the soup nearest the middle, by the index of their point."""
-        weights = self.sweep.weights[: len(self.experts)]
+        weights = self.sweep.weights[: len(self.plan.experts)]
         films: dict[int, str] = {}
-        for index in worth_filming(points, self.experts):
+        for index in worth_filming(points, [*self.plan.experts]):
             name = f"film-{index:03d}.webp"
             coefficients = tuple((points[index].coefficients or {}).values())
             with souped(self.module.policy, weights, coefficients) as policy:
@@ -142,9 +142,9 @@ class Experiment:
         return films
 
     def _cost(self) -> dict[str, int]:
-        """Training steps of the soup (init, experts), and of MORL, which trains the same and one more for each μ."""
-        steps = {"init": 0, "experts": 0, "baselines": 0}
-        for stage in self.stages:
-            steps[stage.family] += self.folder.stage(stage.name)["steps"]
-        soup = steps["init"] + steps["experts"]
-        return {"soup": soup, "morl": soup + steps["baselines"] if self.recipe.settings.morl else 0}
+        """Training steps of the soup, init included, and of MORL, which trains the same and one more for each μ."""
+        soup = baselines = 0
+        for name, stage in self.plan.trainings.items():
+            steps = self.folder.stage(name)["steps"]
+            soup, baselines = (soup, baselines + steps) if stage.family == BASELINES else (soup + steps, baselines)
+        return {"soup": soup, "morl": soup + baselines if baselines else 0}

@@ -17,7 +17,7 @@ from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.claim import check_free, claim
 from rsoup_lightning.run.inputs import changes, fingerprint, inputs
 from rsoup_lightning.run.lock import LOCK, only_process
-from rsoup_lightning.run.stages import FRONT, Graph, is_record, is_training
+from rsoup_lightning.run.stages import FRONT, Graph, has_weights, is_record
 
 
 class RunFolder:
@@ -138,17 +138,17 @@ class RunFolder:
         Raises:
             FrontError: as of :meth:`front`.
         """
-        trainings = [stage for stage in graph if is_training(stage)]
-        done = [stage for stage in trainings if self.is_done(stage)]
-        if done == trainings and self.front() is not None:
+        weighty = [stage for stage in graph if has_weights(stage)]
+        done = [stage for stage in weighty if self.is_done(stage)]
+        if done == weighty and self.front() is not None:
             return list(graph)
         for stage, needs in graph.items():
-            if stage != FRONT and stage not in trainings and {*needs} <= {*done} and self.is_recorded(stage):
+            if stage != FRONT and stage not in weighty and {*needs} <= {*done} and self.is_recorded(stage):
                 done.append(stage)
         return done
 
     def is_done(self, name: str) -> bool:
-        """Whether a training stage is finished and its weights are there."""
+        """Whether a stage that ends with weights is finished, and they are there."""
         return self.is_recorded(name) and (self.path / name / FILE_NAME).exists()
 
     def is_recorded(self, name: str) -> bool:

@@ -80,9 +80,11 @@ def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen) ->
     from rsoup_lightning.merging.on_disk import merge  # these bring in torch
 
     places, weights = list(experts.values()), list(chosen.coefficients.values())
+    extrapolate = min(weights) < 0  # as a run's method may
     if all(map(is_adapter, places)):  # whose averaged factors would be another policy
-        merge(places, output, weights)
+        merge(places, output, weights, extrapolate=extrapolate)
         return
     if all(map(is_pipeline, places)):
-        merge(places, output, weights)
-    write_weights(output, linear([read_weights(place) for place in places], weights, names=list(experts)))
+        merge(places, output, weights, extrapolate=extrapolate)
+    read = [read_weights(place) for place in places]
+    write_weights(output, linear(read, weights, names=list(experts), extrapolate=extrapolate))

@@ -69,7 +69,7 @@ class Recipe:
         check_values(parser, config)
         config = config.clone(with_meta=False)  # without the files that sections were read from
         settle_soup_trainer(config.trainer)
-        return cls(task, parser, config, SoupSettings(**config.soup.as_dict()), make, metrics or {})
+        return cls(task, parser, config, built(SoupSettings, "soup", config.soup), make, metrics or {})
 
     @classmethod
     def of_run(cls, folder: Path) -> Recipe:
@@ -90,7 +90,7 @@ class Recipe:
         return cls.resolve(task, parser, config, make)
 
     def check(self, module: RewardFineTuner) -> list[str]:
-        """The rewards that get an expert, after a check of the recipe against its module.
+        """The rewards that span the front, after a check of the recipe against its module.
 
         Raises:
             RSoupError: whatever would stop the run later: names, preferences, callbacks.

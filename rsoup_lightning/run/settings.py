@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from jsonargparse import lazy_instance
+
 from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.methods import Method, RewardedSoup
 from rsoup_lightning.simplex import GridKind, check_preference, grid
 
 
@@ -14,13 +17,16 @@ class SoupSettings:
     """What ``rsoup soup`` does around the trainings.
 
     Args:
-        experts: rewards that get an expert, and that span the front; null takes all of the model's rewards.
+        experts: rewards that span the front, of which a rewarded soup has an expert each; null takes all of the
+            model's rewards.
+        method: how experts are trained, and which λ over them serves a preference: RewardedSoup, or another one of
+            rsoup_lightning.methods.
         init_preference: μ that the shared initialisation is trained on; null weighs the experts' rewards equally.
         init_epochs: epochs of that training; 0 takes the policy as it is built, or model.init_weights.
         normalise: so many training rollouts of init measure each reward's mean and standard deviation, by which
             experts and MORL then see all rewards on one scale; 0 leaves rewards as they are.
-        grid: values of λ per edge of the simplex, both ends included.
-        kind: which points of the simplex to evaluate.
+        grid: values of μ per edge of the simplex, both ends included, whose λ are evaluated; of a rewarded soup λ = μ.
+        kind: which points of the simplex.
         morl: preferences μ over the experts' rewards, each trained directly from init for as long as an expert.
         reference_point: reward to its worst score that counts, for the raw hypervolume; null takes the nadir.
         split: the entries that λ are evaluated on: eval, which is reported, or dev, which settings are chosen by.
@@ -32,6 +38,7 @@ class SoupSettings:
     """
 
     experts: list[str] | None = None
+    method: Method = field(default_factory=lambda: lazy_instance(RewardedSoup))
     init_preference: dict[str, float] | None = None
     init_epochs: int = 0
     normalise: int = 0
@@ -47,16 +54,16 @@ class SoupSettings:
 
 
 def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[str]) -> list[str]:
-    """The experts' rewards, after every name and preference in the settings has been checked against ``rewards``.
+    """The rewards that span the front, after all names and preferences in the settings have been checked.
 
     Args:
         settings: what was asked.
         rewards: names of all rewards of the model.
-        objectives: those that get an expert each where the settings name none.
+        objectives: those that span it where the settings name none.
 
     Raises:
         UnknownNameError: a reward that the model does not have.
-        ConfigError: no expert, a doubled one, or a front that cannot be.
+        ConfigError: no expert, a doubled one, a method that does not fit, or a front that cannot be.
         CoefficientError: a preference off the simplex.
     """
     experts = settings.experts or objectives
@@ -74,5 +81,5 @@ def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[
         raise ConfigError("soup.init_epochs, soup.normalise and soup.validate_every must not be negative")
     if settings.keep == "best" and not settings.validate_every:
         raise ConfigError("soup.keep is best: set soup.validate_every, the epochs between two evaluations")
-    grid(len(experts), settings.grid, settings.kind)
+    settings.method.lattice(experts, grid(len(experts), settings.grid, settings.kind))
     return list(experts)

@@ -21,7 +21,7 @@ from rsoup_lightning.run.folder import RunFolder, environment_record, opened
 from rsoup_lightning.run.launchers import Here, Launch
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import FRONT, Graph, Stage, is_training, stages
+from rsoup_lightning.run.stages import FRONT, Graph, Plan, has_weights, plan
 from rsoup_lightning.run.team import Team
 
 
@@ -45,7 +45,7 @@ class SoupRun:
 
     Args:
         runs: one per seed.
-        trainings: of each.
+        plan: of each.
         make: an experiment, of a seed, its folder and a fine-tuner.
         build: a fine-tuner, of a seed.
         ready: the fine-tuner of the first seed, in a list that nobody else keeps it from.
@@ -55,14 +55,14 @@ class SoupRun:
     def __init__(
         self,
         runs: Sequence[SeedRun],
-        trainings: Sequence[Stage],
+        plan: Plan,
         make: Callable[[int, RunFolder, RewardFineTuner], Experiment],
         build: Callable[[int], RewardFineTuner],
         ready: list[RewardFineTuner],
         team: Team,
     ) -> None:
         self.runs = runs
-        self.trainings = trainings
+        self.plan = plan
         self._make, self._build, self._ready, self._team = make, build, ready, team
         self._current: tuple[SeedRun, Experiment] | None = None
 
@@ -86,13 +86,15 @@ class SoupRun:
         """
         done = [(run, stage) for run in self.runs for stage in run.folder.finished(self.of_one)]
         for run, stage in done:
-            if is_training(stage):
+            if has_weights(stage):
                 read_weights(run.folder.path / stage)
         return {run.prefix + stage for run, stage in done}
 
     def epochs(self, finished: set[str]) -> int:
         """Training epochs of finished stages."""
-        done = [each for run in self.runs for each in self.trainings if run.prefix + each.name in finished]
+        done = [
+            each for run in self.runs for each in self.plan.trainings.values() if run.prefix + each.name in finished
+        ]
         return sum(training.epochs for training in done)
 
     def compute(self, stage: str) -> None:
@@ -106,7 +108,7 @@ class SoupRun:
 
     def records(self, run: SeedRun) -> Stages:
         """What was recorded of the trainings of a seed."""
-        return {training.name: run.folder.stage(training.name) for training in self.trainings}
+        return {name: run.folder.stage(name) for name in self.plan.trainings}
 
     def _write(self, run: SeedRun) -> None:
         self.report(run, self._experiment(run).front())
@@ -141,17 +143,17 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
     """
     ready = [recipe.fine_tuner(seeds[0])]
-    experts = recipe.check(ready[0])
+    rewards = recipe.check(ready[0])
     if launch or recipe.config.trainer.devices > 1:
         recipe.check_elsewhere()
-    trainings = stages(recipe.settings, experts, recipe.epochs)
-    name, epochs = run_dir.resolve().name, len(seeds) * sum(training.epochs for training in trainings)
+    whole = plan(recipe.settings, rewards, recipe.epochs)
+    name, epochs = run_dir.resolve().name, len(seeds) * sum(training.epochs for training in whole.trainings.values())
     with RunProgress(name, epochs) as progress, ExitStack() as stack:
         runs = _opened(recipe, run_dir, seeds, stack, progress.say)
-        make = partial(Experiment, recipe, experts, trainings, name, progress)
+        make = partial(Experiment, recipe, whole, name, progress)
         team = Team(run_dir, progress)
         stack.callback(team.close)
-        soup = SoupRun(runs, trainings, make, recipe.fine_tuner, ready, team)
+        soup = SoupRun(runs, whole, make, recipe.fine_tuner, ready, team)
         finished = soup.finished()
         progress.count(soup.epochs(finished))
         left, devices = len(soup.graph.keys() - finished - soup.fronts().keys()), recipe.config.trainer.devices

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
+from rsoup_lightning.methods.method import INIT, Derived, Method, Stage
 from rsoup_lightning.run.settings import SoupSettings
+from rsoup_lightning.simplex import Coefficients, grid
 
-INIT = "init"
+BASELINES = "baselines"
 NORMALISATION = "normalisation"
+SWEEP = "sweep"
 FRONT = "front"
 
 Graph = Mapping[str, Collection[str]]
@@ -30,60 +33,99 @@ and after how many epochs the weights were taken that it ended with ("kept")."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One training: where its weights go, what it maximises, for how long, and from which stage's weights on."""
+class Plan:
+    """What a run is to train.
 
-    name: str
-    preference: dict[str, float]
-    epochs: int
-    start: str | None = INIT
+    Attributes:
+        method: whose experts they are.
+        rewards: R names of those that span the front.
+        stages: init, those of the method, and baselines, each after its sources.
+        preferences: the μ whose λ are evaluated.
+    """
+
+    method: Method
+    rewards: list[str]
+    stages: list[Stage | Derived]
+    preferences: list[Coefficients]
 
     @property
-    def family(self) -> str:
-        """ "init", "experts" or "baselines"."""
-        return self.name.split("/")[0]
+    def experts(self) -> dict[str, dict[str, float]]:
+        """The μ that each expert is trained on."""
+        return self.method.experts(self.rewards)
+
+    @property
+    def lattice(self) -> list[Coefficients]:
+        """The λ to evaluate."""
+        return self.method.lattice(self.rewards, self.preferences)
+
+    @property
+    def trainings(self) -> dict[str, Stage]:
+        """The stages that train, by their names."""
+        return {stage.name: stage for stage in self.stages if isinstance(stage, Stage)}
+
+    @property
+    def derived(self) -> dict[str, Derived]:
+        """The stages whose weights are made of those of others, by their names."""
+        return {stage.name: stage for stage in self.stages if isinstance(stage, Derived)}
+
+    @property
+    def beside(self) -> list[Stage]:
+        """The trainings that are evaluated beside the experts: init, and MORL's."""
+        return [stage for stage in self.trainings.values() if stage.family in (INIT, BASELINES)]
+
+    def made_of(self, name: str) -> list[str]:
+        """The stages whose weights are made of those of one, without training."""
+        found = [name]
+        for stage in self.derived.values():
+            if {*stage.sources} & {*found}:
+                found.append(stage.name)
+        return found[1:]
 
 
-def stages(settings: SoupSettings, experts: Sequence[str], epochs: int) -> list[Stage]:
-    """Every training of a run; all that begin at init may come in any order after it.
+def plan(settings: SoupSettings, rewards: list[str], epochs: int) -> Plan:
+    """Everything that a run trains; what begins at init may come in any order after it.
 
     Args:
         settings: of the run.
-        experts: the rewards that get an expert.
+        rewards: those that span the front.
         epochs: of each expert and baseline.
     """
-    uniform = dict.fromkeys(experts, 1 / len(experts))
-    return [
-        Stage(INIT, settings.init_preference or uniform, settings.init_epochs, None),
-        *(Stage(f"experts/{expert}", {expert: 1.0}, epochs) for expert in experts),
-        *(Stage(f"baselines/morl/{index}", preference, epochs) for index, preference in enumerate(settings.morl)),
-    ]
+    uniform = dict.fromkeys(rewards, 1 / len(rewards))
+    baselines = [Stage(f"{BASELINES}/morl/{index}", wanted, epochs) for index, wanted in enumerate(settings.morl)]
+    init = Stage(INIT, settings.init_preference or uniform, settings.init_epochs, None)
+    trained = [init, *settings.method.stages(rewards, epochs), *baselines]
+    return Plan(settings.method, rewards, trained, grid(len(rewards), settings.grid, settings.kind))
 
 
-def is_training(stage: str) -> bool:
-    """Whether the stage of that name trains.
+def has_weights(stage: str) -> bool:
+    """Whether the stage of that name ends with weights.
 
-    >>> is_training("experts/risky"), is_training("sweep/000")
+    >>> has_weights("experts/risky"), has_weights("sweep/000")
     (True, False)
     """
-    return stage.split("/")[0] in ("init", "experts", "baselines")
+    return stage.split("/")[0] not in (NORMALISATION, SWEEP, FRONT)
 
 
-def graph(trainings: Sequence[Stage], blocks: Sequence[str], *, normalise: bool) -> Graph:
+def graph(stages: Sequence[Stage | Derived], blocks: Sequence[str], *, normalise: bool) -> Graph:
     """All stages of a run: trainings, the measurement of init's rewards, blocks of the sweep, and the front.
 
     Args:
-        trainings: all of them.
+        stages: all that end with weights.
         blocks: of the sweep.
         normalise: whether rewards are measured before anything but init is trained.
 
     >>> graph([Stage("init", {}, 1, None), Stage("experts/a", {}, 1)], ["sweep/000"], normalise=True)["experts/a"]
     ['normalisation']
     """
-    names = [training.name for training in trainings]
     measured = {NORMALISATION: [INIT]} if normalise else {}
-    trained = {name: [NORMALISATION if normalise else INIT] for name in names if name != INIT}
-    return {INIT: [], **measured, **trained, **dict.fromkeys(blocks, names), FRONT: list(blocks)}
+    begun = NORMALISATION if normalise else INIT
+    made = {
+        stage.name: [begun if source == INIT else source for source in stage.sources]
+        for stage in stages
+        if stage.name != INIT
+    }
+    names = [stage.name for stage in stages]
+    return {INIT: [], **measured, **made, **dict.fromkeys(blocks, names), FRONT: list(blocks)}
 
 
 def is_record(value: Any) -> bool:

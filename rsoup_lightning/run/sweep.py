@@ -20,16 +20,15 @@ from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.front.results import Kind, Point
 from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME, read_tensors
+from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
 from rsoup_lightning.report.shown import as_json
 from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import Stage
-from rsoup_lightning.simplex import grid, one_hot
-
-SWEEP = "sweep"
+from rsoup_lightning.run.stages import SWEEP, Plan
+from rsoup_lightning.simplex import one_hot
 
 
 class RunSweep:
@@ -40,8 +39,7 @@ class RunSweep:
 
     Args:
         recipe: of the run.
-        experts: the rewards that have an expert.
-        stages: every training; all must be finished before a block is played.
+        plan: what is trained; all of it must be finished before a block is played.
         folder: of the run.
         module: its one model.
         built: the weights that its policy was built with.
@@ -50,19 +48,15 @@ class RunSweep:
     def __init__(
         self,
         recipe: Recipe,
-        experts: Sequence[str],
-        stages: Sequence[Stage],
+        plan: Plan,
         folder: RunFolder,
         module: RewardFineTuner,
         built: Weights,
     ) -> None:
         self.recipe = recipe
-        self.experts = experts
-        self.stages = [stage for stage in stages if stage.family == "experts"]
-        self.others = [stage for stage in stages if stage.family != "experts"]
+        self.plan = plan
         self.folder = folder
         self.module = module
-        self.lattice = grid(len(experts), recipe.settings.grid, recipe.settings.kind)
         self._built = built
 
     @cached_property
@@ -80,14 +74,19 @@ class RunSweep:
         """
         self._check_init()
         number, settings = self.blocks.index(block), self.recipe.settings
-        rows = [(*point, *(0.0,) * len(self.others)) for point in self.lattice]
-        rows += one_hot(len(self.weights))[len(self.stages) :]
+        rows = [(*point, *(0.0,) * len(self.plan.beside)) for point in self.plan.lattice]
+        rows += one_hot(len(self.weights))[len(self.plan.experts) :]
         self.module.to(self.recipe.device)
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self._batches() if len(self.blocks) == 1 else [*islice(self._batches(), number, number + 1)]
-        names = [stage.name for stage in (*self.stages, *self.others)]
         scores = benchmark_soups(
-            self.module, self.weights, rows, batches, show=settings.shown, metrics=self.recipe.metrics, names=names
+            self.module,
+            self.weights,
+            rows,
+            batches,
+            show=settings.shown,
+            metrics=self.recipe.metrics,
+            names=self._played,
         )
         tensors, shown = self._files(block)
         write_weights(tensors, _tensors(scores))
@@ -102,7 +101,7 @@ class RunSweep:
         """
         read = [self._read(block) for block in self.blocks]
         names, points = [*self.module.rewards, *self.recipe.metrics], []
-        for row, policy in enumerate([*self.lattice, *self.others]):
+        for row, policy in enumerate([*self.plan.lattice, *self.plan.beside]):
             scores = {name: _gathered([tensors for tensors, _ in read], name, row) for name in names}
             points.append(self._point(policy, scores))
         shown = [[each for _, block in read for each in block[row]] for row in range(len(points))]
@@ -126,12 +125,17 @@ class RunSweep:
     def weights(self) -> list[Weights]:
         """Those of experts and others, on the device."""
         device = self.recipe.device
-        read = [read_weights(self.folder.path / stage.name) for stage in (*self.stages, *self.others)]
+        read = [read_weights(self.folder.path / name) for name in self._played]
         return [{name: tensor.to(device) for name, tensor in weights.items()} for weights in read]
 
+    @property
+    def _played(self) -> list[str]:
+        """The stages whose weights are mixed or played."""
+        return [*(f"experts/{name}" for name in self.plan.experts), *(stage.name for stage in self.plan.beside)]
+
     def _check_init(self) -> None:
-        """Require that all trainings began at the weights that lie in ``init`` now: soups need one start."""
-        for stage in (*self.stages, *self.others):
+        """Require that all trainings began at the weights that lie now where they began: soups need one start."""
+        for stage in self.plan.trainings.values():
             if not stage.start:
                 continue
             folder, start = (self.folder.path / name for name in (stage.name, stage.start))
@@ -141,8 +145,8 @@ class RunSweep:
     def _point(self, policy: Any, scores: dict[str, Tensor]) -> Point:
         """Of a λ, or of the stage of another policy."""
         if not isinstance(policy, Stage):
-            return soup_point(self.experts, policy, as_numpy(scores))
-        kind: Kind = "init" if policy.family == "init" else "morl"
+            return soup_point(self.plan.experts, policy, as_numpy(scores))
+        kind: Kind = "init" if policy.family == INIT else "morl"
         return Point(kind, None, policy.preference if policy.epochs else None, as_numpy(scores))
 
     def _files(self, block: str) -> tuple[Path, Path]:

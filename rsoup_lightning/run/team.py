@@ -19,7 +19,6 @@ from rsoup_lightning.run.folder import WORKERS
 from rsoup_lightning.run.launchers.local import GRACE, Process, shares
 from rsoup_lightning.run.launchers.messages import pass_on
 from rsoup_lightning.run.progress import StageProgress
-from rsoup_lightning.run.stages import is_training
 from rsoup_lightning.threads import core_numbers
 
 LOOPBACK = {"MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0", "TORCHELASTIC_USE_AGENT_STORE": "True"}
@@ -57,7 +56,7 @@ class Team:
             RSoupError: whatever stops it; what was computed until then stays, and the same call goes on from there.
         """
         size, nodes = experiment.recipe.team, experiment.recipe.config.trainer.num_nodes
-        if size == 1 or name not in experiment.graph or not is_training(name):
+        if size == 1 or name not in experiment.plan.trainings:
             experiment.compute(name)
         elif name not in experiment.folder.finished(experiment.graph):
             if nodes > 1:

@@ -10,8 +10,9 @@ import lightning as L
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import read_json, sha256, write_json
-from rsoup_lightning.merging import write_weights
+from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.methods.method import INIT, Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.logs import Place, close
@@ -19,7 +20,7 @@ from rsoup_lightning.run.progress import ProgressCallback, StageProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.signals import OwnSignals
 from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
-from rsoup_lightning.run.stages import INIT, NORMALISATION, Stage
+from rsoup_lightning.run.stages import NORMALISATION
 from rsoup_lightning.run.trainer_settings import of_lightning
 from rsoup_lightning.run.validation import Validation
 
@@ -29,7 +30,7 @@ class Training:
 
     Args:
         recipe: of the run.
-        experts: the rewards that get an expert.
+        rewards: those that span the front.
         seed: of everything random.
         name: of the run, all its seeds included.
         folder: of the run.
@@ -40,7 +41,7 @@ class Training:
     def __init__(
         self,
         recipe: Recipe,
-        experts: Sequence[str],
+        rewards: Sequence[str],
         seed: int,
         name: str,
         folder: RunFolder,
@@ -48,7 +49,7 @@ class Training:
         module: RewardFineTuner,
     ) -> None:
         self.recipe = recipe
-        self.experts = experts
+        self.rewards = rewards
         self.seed = seed
         self.name = name
         self.folder = folder
@@ -91,6 +92,18 @@ class Training:
         )
         checkpoint.remove()
 
+    def derive(self, stage: Derived) -> None:
+        """Make a stage's weights of those of its sources.
+
+        Raises:
+            WeightsError: a source is damaged.
+            MergeError: sources that do not fit each other.
+        """
+        path, sources = self.folder.path, [read_weights(self.folder.path / source) for source in stage.sources]
+        self.module.policy.load_weights(stage.make(sources))
+        write_weights(path / stage.name, self.module.policy.weights())
+        self.module.policy.export(path / stage.name)
+
     def measure(self) -> None:
         """Measure mean and standard deviation of every reward on init's completions, and keep them beside init.
 
@@ -101,12 +114,12 @@ class Training:
         module.prepare(module.preference, init_weights=str(self.folder.path / INIT / FILE_NAME))
         statistics = reward_statistics(
             module.environment,
-            {name: module.rewards[name] for name in (*self.experts, *module.guards.guards)},  # of these it consists
+            {name: module.rewards[name] for name in (*self.rewards, *module.guards.guards)},  # of these it consists
             module.policy,
             rollouts=self.recipe.settings.normalise,
             completions=module.algorithm.completions,
             seed=self.seed,
-            constant=module.guards.guards.keys() - {*self.experts},
+            constant=module.guards.guards.keys() - {*self.rewards},
         )
         module.environment.close()
         write_json(self._statistics, statistics)

@@ -13,7 +13,7 @@ from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import stages
+from rsoup_lightning.run.stages import plan
 from rsoup_lightning.run.team import Team
 
 
@@ -84,7 +84,6 @@ class Worker:
         recipe = Recipe.of_run(folder)
         seed = recipe.config.seed_everything
         module = recipe.fine_tuner(seed)
-        experts = recipe.check(module)
-        trainings = stages(recipe.settings, experts, recipe.epochs)
+        whole = plan(recipe.settings, recipe.check(module), recipe.epochs)
         name = self.run.resolve().name
-        return Experiment(recipe, experts, trainings, name, self.progress, seed, RunFolder(folder), module)
+        return Experiment(recipe, whole, name, self.progress, seed, RunFolder(folder), module)

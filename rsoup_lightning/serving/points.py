@@ -145,7 +145,7 @@ class Points:
         if self._front is None:
             raise FrontError("these experts have no front that tells which λ suits a preference: give coefficients")
         chosen = self._front.pick(dict(preference))
-        point = self._named(chosen.coefficients)
+        point = self._at(tuple(chosen.coefficients[expert] for expert in self.experts))
         found = chosen.record()
         kept = ("scores", "ci95", "utility", "utility_ci95")
         expected = {**{key: found[key] for key in kept}, "reason": chosen.reason}

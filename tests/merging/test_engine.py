@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merging.engine import Plan, check_groups, merge_tensor
+from rsoup_lightning.merging.engine import MergePlan, check_groups, merge_tensor
 from rsoup_lightning.merging.methods import method
 
 
-def plan(*coefficients: float, **settings: object) -> Plan:
-    return Plan(method("linear"), coefficients, **settings)  # type: ignore[arg-type]
+def plan(*coefficients: float, **settings: object) -> MergePlan:
+    return MergePlan(method("linear"), coefficients, **settings)  # type: ignore[arg-type]
 
 
 def test_integers_must_agree_and_counters_take_the_largest() -> None:

@@ -16,9 +16,9 @@ from rsoup_lightning.merging.adapters.fold import changed, folded, square_fan_in
 from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, beside_adapter
 from rsoup_lightning.merging.disk.untied import untied
-from rsoup_lightning.merging.engine import Plan
+from rsoup_lightning.merging.engine import MergePlan
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
-from rsoup_lightning.merging.methods import Ingredients, Method
+from rsoup_lightning.merging.methods import Ingredients, MergeMethod
 from rsoup_lightning.merging.write import PROVENANCE, check_apart, write_merged
 from rsoup_lightning.simplex import Coefficients
 
@@ -108,10 +108,10 @@ def write_folded(
             tensor = given.experts[0]
             return folded(given.name, tensor, experts, coefficients, fan_in_first=turned, extrapolate=extrapolate)
 
-        method = Method("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
+        method = MergeMethod("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
         write_merged(
             output,
-            Plan(method, (1.0,), names=[str(base.path)]),
+            MergePlan(method, (1.0,), names=[str(base.path)]),
             [whole],
             None,
             provenance={**provenance, "untied": sorted(whole.tensors.keys() - named.tensors.keys())},

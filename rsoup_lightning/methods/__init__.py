@@ -1,0 +1,9 @@
+"""How experts are trained, and how a preference becomes one policy: a file per method."""
+
+from rsoup_lightning.methods.anchors import Anchors
+from rsoup_lightning.methods.bone_soup import BoneSoup
+from rsoup_lightning.methods.method import Method
+from rsoup_lightning.methods.morl import MORL
+from rsoup_lightning.methods.rewarded_soup import RewardedSoup
+
+__all__ = ["MORL", "Anchors", "BoneSoup", "Method", "RewardedSoup"]

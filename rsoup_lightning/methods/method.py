@@ -1,0 +1,107 @@
+"""The abstract method, and the stages that it is made of.
+
+Notation: R rewards, E experts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rsoup_lightning.policy import Weights
+from rsoup_lightning.simplex import Coefficients, one_hot
+
+INIT = "init"
+"""The stage that trains the shared initialisation."""
+
+Preference = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training: where its weights go, what it maximises, for how long, and from which stage's weights on."""
+
+    name: str
+    preference: Preference
+    epochs: int
+    start: str | None = INIT
+
+    @property
+    def family(self) -> str:
+        """ "init", "experts" or "baselines"; a method may have others."""
+        return self.name.split("/")[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The stages whose weights it needs."""
+        return (self.start,) if self.start else ()
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Weights that are made of those of other stages, without training.
+
+    Attributes:
+        name: where they go.
+        sources: of which stages.
+        make: what makes them, of the sources' weights in order.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    make: Callable[[Sequence[Weights]], Weights]
+
+
+class Method(ABC):
+    """Which experts a run trains, and which λ over them serves a preference μ.
+
+    Launchers, resumed runs, sweep, report, page and server work for each method unchanged.
+    """
+
+    mixing: str = "linear"
+    """How experts become one policy at λ, as ``method`` of a point in front.json has it."""
+
+    @abstractmethod
+    def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
+        """The μ that each expert is trained on, by the expert's name, which is also that of its folder.
+
+        Args:
+            rewards: R names of those that span the front.
+
+        Raises:
+            RSoupError: the method does not fit these rewards.
+        """
+
+    @abstractmethod
+    def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
+        """λ, one per expert, for a preference; they sum to one, and a method may extrapolate to negative ones.
+
+        Args:
+            preference: μ, one weight per reward.
+            rewards: as of :meth:`experts`.
+        """
+
+    def stages(self, rewards: Sequence[str], epochs: int) -> list[Stage | Derived]:
+        """Everything between init and the sweep, each stage after its sources. Default: each expert begins at init.
+
+        Args:
+            rewards: as of :meth:`experts`.
+            epochs: what each expert costs in all.
+        """
+        return [Stage(f"experts/{name}", preference, epochs) for name, preference in self.experts(rewards).items()]
+
+    def lattice(self, rewards: Sequence[str], preferences: Sequence[Sequence[float]]) -> list[Coefficients]:
+        """The λ to evaluate: those of all ``preferences``, and every expert alone, each once."""
+        served = [self.coefficients(preference, rewards) for preference in preferences]
+        return [*dict.fromkeys([*served, *one_hot(len(self.experts(rewards)))])]
+
+
+def expert_name(preference: Preference) -> str:
+    """What to call the expert of a preference: its reward, or the weights of several.
+
+    >>> expert_name({"risky": 1.0}), expert_name({"risky": 0.2, "cautious": 0.8})
+    ('risky', '0.2-0.8')
+    """
+    weighed = [name for name, weight in preference.items() if weight]
+    return weighed[0] if len(weighed) == 1 else "-".join(f"{weight:.6g}" for weight in preference.values())
