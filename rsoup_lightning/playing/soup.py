@@ -155,7 +155,7 @@ class Soup:
             raise ConfigError("whole weights play one λ at a time: give the rows of each λ in a batch of their own")
         if point != self._in_policy:
             self._in_policy = None  # until all of it is there
-            self._policy.load_weights(linear(self._weights, point, names=self.experts))
+            self._policy.load_weights(linear(self._weights, point, names=self.experts, extrapolate=True))
             self._in_policy = point
         return self._policy
 

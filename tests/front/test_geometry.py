@@ -81,6 +81,13 @@ def test_lmc_finds_the_point_below_its_chord() -> None:
     assert lmc.worst_gap == pytest.approx(-0.1)
 
 
+def test_lmc_is_asked_between_experts_only() -> None:
+    """Where λ is extrapolated there is no mean of the experts' scores to compare with."""
+    weights = [[0, 1], [0.5, 0.5], [1, 0], [1.5, -0.5]]
+    lmc = fronts.linear_mode_connectivity([[0, 1], [0.6, 0.6], [1, 0], [0, 0]], [[1, 0], [0, 1]], weights)
+    assert (lmc.holds, lmc.of) == (1, 1)
+
+
 def test_lmc_intervals_are_paired() -> None:
     """Noise shared by all points of a sample cancels: what is left is the gap itself."""
     noise = np.random.default_rng(2).normal(0, 100, 50)

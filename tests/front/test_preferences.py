@@ -41,6 +41,17 @@ def test_two_quadratic_rewards_have_a_known_optimum(share: float) -> None:
     assert PLACES[pick.nearest] == pytest.approx([share, 1 - share], abs=0.05)
 
 
+@pytest.mark.parametrize("share", [-0.32, 1.2])
+def test_an_optimum_beyond_the_experts_is_found_where_merges_were_measured_there(share: float) -> None:
+    shares = np.linspace(-0.75, 1.75, 11)
+    places = np.stack([shares, 1 - shares], axis=1)
+    apart = (share - np.array([0.0, 1.0])) ** 2
+    scores = np.stack([-np.square(shares - share), places[:, 0]], axis=1)
+    pick = _pick(places, scores, EXACT, [1.0, 0.0])
+    assert pick.coefficients == pytest.approx([share, 1 - share], abs=1e-4)
+    assert pick.utility == pytest.approx(apart.max() / np.ptp(apart), abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["simplex", "pairs"])
 @pytest.mark.parametrize("mu", [(0.23, 0.41, 0.36), (0.0, 0.55, 0.45), (0.0, 0.0, 1.0)])
 def test_three_quadratic_rewards(mu: tuple[float, ...], kind: str) -> None:

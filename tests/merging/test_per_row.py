@@ -68,6 +68,14 @@ def test_each_row_is_the_base_folded_at_its_coefficients() -> None:
         torch.testing.assert_close(logits[[row]], expected, rtol=1e-5, atol=1e-5)
 
 
+def test_rows_may_extrapolate_where_that_is_meant() -> None:
+    model, tokens, beyond = _language_model(), torch.randint(64, (2, 7)), torch.tensor([[1.5, -0.5, 0.0], [0, 2, -1.0]])
+    with LoRAPerRow(model, _experts(model), NAME).at(beyond, extrapolate=True) as every:
+        logits = every(tokens).logits
+    for row, point in enumerate(beyond):
+        torch.testing.assert_close(logits[[row]], _folded(point)(tokens[[row]]).logits, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("beams", [1, 3])
 def test_generation_under_one_coefficient_per_row(beams: int) -> None:
     model, prompt = _language_model(), torch.randint(64, (1, 5))
