@@ -176,7 +176,7 @@ class ActorCritic(ControlPolicy):
     def soups(self, experts: Sequence[Weights]) -> Soups:
         def at(coefficients: Sequence[Sequence[float]]) -> StackedPolicy:
             points = [tuple(point) for point in coefficients]
-            distinct = {point: self._with(linear(experts, point)) for point in dict.fromkeys(points)}
+            distinct = {point: self._with(linear(experts, point, extrapolate=True)) for point in dict.fromkeys(points)}
             members = [distinct[point] for point in points]
             return StackedPolicy(_greedy(members), len(points), self.device, partial(self.explorer_of, members))
 

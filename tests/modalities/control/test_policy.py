@@ -61,13 +61,13 @@ def test_stacked_soups_act_like_each_merged_policy(policy: GaussianMLP) -> None:
         torch.nn.init.normal_(expert.actor[-1].weight)
         expert.mean.fill_(1.5)
         experts.append({name: tensor.clone() for name, tensor in expert.weights().items()})
-    points = [(1.0, 0.0, 0.0), (0.2, 0.3, 0.5), (0.0, 0.5, 0.5)]
+    points = [(1.0, 0.0, 0.0), (0.2, 0.3, 0.5), (-0.5, 0.5, 1.0)]
     stacked = policy.soups(experts)(points)
     assert stacked.members == 3
     observations = torch.randn(3, 6, OBS)
     actions = stacked.player()(observations.flatten(0, 1).numpy()).reshape(3, 6, A)
     for index, point in enumerate(points):
-        policy.load_weights(linear(experts, point))
+        policy.load_weights(linear(experts, point, extrapolate=True))
         expected = policy.actor(policy.normalise(observations[index])).detach()
         torch.testing.assert_close(torch.from_numpy(actions[index]), expected)
         assert np.allclose(policy.player()(observations[index].numpy()), expected, atol=1e-6)
