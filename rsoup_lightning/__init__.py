@@ -22,6 +22,7 @@ _EXPORTS = {
     "Soup": "playing.soup",
     "SoupCallback": "run.callbacks",
     "Task": "registry",
+    "bench": "comparing.bench",
     "load": "playing.load",
     "merge": "merging.on_disk",
     "pick": "run.pick",

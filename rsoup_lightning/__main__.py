@@ -17,6 +17,7 @@ from rsoup_lightning.errors import ConfigError, RSoupError, RSoupWarning, Unknow
 COMMANDS = {
     "tasks": "list the registered tasks: rewards, environments, default recipe",
     "soup": "init, one expert per reward, λ sweep, report; run again to resume",
+    "bench": "methods compared at equal cost: tasks × methods × seeds; run again to resume",
     "stage": "one stage of a run, from its folder alone, for clusters of your own",
     "merge": "merge experts you already have: checkpoints, model folders, adapters",
     "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"rsoup: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        hint = "; the same command goes on from the last checkpoint" if arguments[:1] == ["soup"] else ""
+        hint = "; the same command goes on from the last checkpoint" if arguments[:1] in (["soup"], ["bench"]) else ""
         print(f"rsoup: interrupted{hint}", file=sys.stderr)
         return 128 + (stop.args[0] if stop.args else signal.SIGINT)
 

@@ -18,7 +18,7 @@ FLOORS = [
     {"methods", "modalities", "report"},
     {"run"},
     {"playing"},
-    {"serving"},
+    {"serving", "comparing"},
     {"explorer"},
     {"commands"},
     {"__main__"},

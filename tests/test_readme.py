@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
+from rsoup_lightning.comparing.suite import read_suite
 from rsoup_lightning.run.folder import RunFolder
 from tests.conftest import ROOT
 from tests.explorer.browsing import served
@@ -26,7 +27,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
 COMMAND_LINES = [
     shlex.split(line)
     for line in re.findall(r"(?:^|`)(rsoup [^`\n]+)", re.sub(r"\\\n\s*", "", README), re.M)
-    if "point" not in line and "serve" not in line
+    if "point" not in line and "serve" not in line and "SUITE" not in line
 ]
 QUICK = (
     "--model.num_envs 4 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 2 --trainer.max_epochs 1"
@@ -82,6 +83,9 @@ def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_commands_run(line: list[str], experts: Path) -> None:
     command, *arguments = line[1:]
     assert command in COMMANDS
+    if command == "bench":  # for minutes: tests/commands/test_bench.py has a smaller suite
+        assert read_suite(ROOT / arguments[0]).methods
+        return
     if command == "explore":  # it does not end by itself
         with served(experts / arguments[0]) as address, urlopen(address) as page:
             assert page.status == 200

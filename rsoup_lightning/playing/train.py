@@ -56,6 +56,24 @@ def soup(
     Raises:
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
     """
+    launch = launch_of(launcher, workers, slurm)
+    with quiet(), listening(on_stderr):
+        resolved, name = resolve(recipe, overrides, metrics)
+        folder = user_path(str(run_dir or f"runs/{name}"))
+        run_soup(resolved, folder, check_seeds(seeds or [resolved.config.seed_everything]), launch)
+    return Front.load(folder, resolved.make)
+
+
+def resolve(
+    recipe: str | Path | Mapping[str, Any] | Callable[[], RewardFineTuner],
+    overrides: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, OwnMetric] | None = None,
+) -> tuple[Recipe, str]:
+    """What :func:`soup` runs, and what it calls the run; its arguments are those of :func:`soup`.
+
+    Raises:
+        RSoupError: the recipe cannot be read, or asks for what cannot be.
+    """
     make = recipe if callable(recipe) else None
     content, name, place = _content(recipe)
     for key, value in (overrides or {}).items():
@@ -70,12 +88,7 @@ def soup(
         config = parser.parse_object(content)
     for key in NOT_OF_RECIPES:
         config.pop(key)
-    launch = launch_of(launcher, workers, slurm)
-    folder = user_path(str(run_dir or f"runs/{name}"))
-    with quiet(), listening(on_stderr):
-        resolved = Recipe.resolve(task, parser, config, make, metrics)
-        run_soup(resolved, folder, check_seeds(seeds or [config.seed_everything]), launch)
-    return Front.load(folder, make)
+    return Recipe.resolve(task, parser, config, make, metrics), name
 
 
 def _content(recipe: Any) -> tuple[dict[str, Any], str, Path]:

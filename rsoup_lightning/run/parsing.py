@@ -48,16 +48,16 @@ PLAIN = (
 """Words of jsonargparse, and ours."""
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
-    """A recipe as plain values.
+def read_recipe(path: Path, kind: str = "recipe") -> dict[str, Any]:
+    """A recipe as plain values, or another ``kind`` of file in YAML.
 
     Raises:
         ConfigError: it cannot be read, is not a mapping, or gives a key twice.
     """
-    return recipe_content(recipe_text(path), path)
+    return recipe_content(recipe_text(path, kind), path, kind)
 
 
-def recipe_text(path: Path) -> str:
+def recipe_text(path: Path, kind: str = "recipe") -> str:
     """What is written in a recipe.
 
     Raises:
@@ -67,28 +67,28 @@ def recipe_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"cannot read the recipe {path}: {reason}") from error
+        raise ConfigError(f"cannot read the {kind} {path}: {reason}") from error
 
 
-def recipe_content(text: str, path: Path) -> dict[str, Any]:
+def recipe_content(text: str, path: Path, kind: str = "recipe") -> dict[str, Any]:
     """What a recipe says, its numbers as the parser of command lines reads them.
 
     Raises:
         ConfigError: it is not a mapping, or gives a key twice; names ``path``, where it was read.
     """
     try:
-        check_mappings(text, f"the recipe {path}")
+        check_mappings(text, f"the {kind} {path}")
         recipe = get_loader("yaml")(text)
         if recipe is text:  # its reader takes a mapping whose values are all empty for a text
             recipe = yaml.load(text, Loader=LOADER)
     except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the recipe {path}: {_said(error)}") from error
+        raise ConfigError(f"cannot read the {kind} {path}: {_said(error)}") from error
     if not isinstance(recipe, dict):
-        raise ConfigError(f"the recipe {path} is not a YAML mapping")
+        raise ConfigError(f"the {kind} {path} is not a YAML mapping")
     for key in SECTIONS:
         if key in recipe and not isinstance(recipe[key], dict | str):
             found = "empty" if recipe[key] is None else f"{recipe[key]!r:.60}, not a mapping"
-            raise ConfigError(f"{key} of the recipe {path} is {found}: fill or remove it")
+            raise ConfigError(f"{key} of the {kind} {path} is {found}: fill or remove it")
     return recipe
 
 

@@ -1,0 +1,104 @@
+"""``rsoup_lightning.bench``: a suite run in a folder, or gone on with, up to its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.comparing.cells import Cell, cells_of
+from rsoup_lightning.comparing.record import Bench, CellResult
+from rsoup_lightning.comparing.suite import Suite, read_suite
+from rsoup_lightning.errors import RSoupError, RunFolderError, StageError
+from rsoup_lightning.files import read_json, user_path, write_json
+from rsoup_lightning.run.launchers import Launch, LauncherName, launch_of
+from rsoup_lightning.run.lock import only_process
+from rsoup_lightning.run.progress import listening, on_stderr
+from rsoup_lightning.run.quiet import quiet
+
+
+def bench(
+    suite: str | Path,
+    run_dir: str | Path | None = None,
+    *,
+    launcher: LauncherName = "here",
+    workers: int | None = None,
+    slurm: Mapping[str, Any] | None = None,
+) -> Bench:
+    """Run all methods of a suite on its tasks under its seeds, and compare them; the same call again goes on.
+
+    Args:
+        suite: its file.
+        run_dir: where its runs, bench.json and bench.html go; default: ``runs/`` and the file's name.
+        launcher: who computes the stages of a run, as of :func:`soup`.
+        workers: how many at a time.
+        slurm: options of SLURM's jobs.
+
+    Raises:
+        RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
+    """
+    file = user_path(str(suite))
+    output = user_path(str(run_dir or f"runs/{file.stem}"))
+    launch = launch_of(launcher, workers, slurm)
+    content = read_suite(file)
+    with quiet(), listening(on_stderr):
+        cells = cells_of(content, file.parent, output)
+        _check(cells)
+        with only_process(output):
+            _freeze(content, output)
+            result = Bench.of(file.stem, content, _run(cells, launch))
+            result.write(output / "bench.json")
+    return result
+
+
+def _run(cells: list[Cell], launch: Launch | None) -> list[CellResult]:
+    """Run all cells; one that fails keeps none of the others from it."""
+    results: list[CellResult] = []
+    failed: list[str] = []
+    for number, cell in enumerate(cells, 1):
+        name = f"{cell.task}/{cell.method}/seed-{cell.seed}"
+        on_stderr(f"{name} ({number} of {len(cells)})")
+        try:
+            results.append(cell.run(launch, [each for each in cells[: number - 1] if _are_kin(each, cell)]))
+        except RSoupError as error:
+            failed.append(f"{name}: {error}")
+            on_stderr(f"{name} failed: {error}")
+    if failed:
+        raise StageError("; ".join(failed))
+    return results
+
+
+def _are_kin(one: Cell, other: Cell) -> bool:
+    return (one.task, one.seed) == (other.task, other.seed)
+
+
+def _check(cells: list[Cell]) -> None:
+    """Require that rewards and the like have the names that recipes give them, before hours of what comes first.
+
+    Raises:
+        RSoupError: names the setting.
+    """
+    for task in dict.fromkeys(cell.task for cell in cells):
+        members = [cell for cell in cells if cell.task == task]
+        if any(cell.folder.front() is None for cell in members):
+            module = members[0].recipe.fine_tuner(members[0].seed)
+            for recipe in {cell.method: cell.recipe for cell in members}.values():
+                recipe.check(module)
+
+
+def _freeze(suite: Suite, output: Path) -> None:
+    """Keep each task's box as it was before its first run: one that is chosen by its results compares nothing.
+
+    Raises:
+        RunFolderError: it is not what it was.
+    """
+    for name, task in suite.tasks.items():
+        file = output / name / "box.json"
+        box = {reward: list(scores) for reward, scores in task.box.items()}
+        if not file.exists():
+            write_json(file, box)
+        elif (before := read_json(file, "choose another --run_dir")) != box:
+            raise RunFolderError(
+                f"tasks.{name}.box is {box}, but was {before} when {output} began: "
+                "put it back, or choose another --run_dir"
+            )

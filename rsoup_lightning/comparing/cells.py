@@ -1,0 +1,164 @@
+"""The cells of a suite: each is a run of one method on one task under one seed, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rsoup_lightning.comparing.record import CellResult
+from rsoup_lightning.comparing.suite import Box, Suite, SuiteMethod, SuiteTask
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.files import atomic_output, read_json, write_json
+from rsoup_lightning.front.geometry import normalised_hypervolume
+from rsoup_lightning.front.record import Record
+from rsoup_lightning.methods.method import INIT, Stage
+from rsoup_lightning.playing.train import resolve
+from rsoup_lightning.run.claim import claim
+from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.launchers import Launch
+from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.soup import run_soup
+from rsoup_lightning.run.stages import FRONT, plan
+
+OF_INIT = ("experts", "init_preference", "init_epochs", "validate_every", "keep")
+"""What of soup's settings the training of init depends on."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run of a suite.
+
+    Attributes:
+        task: on which.
+        method: by which.
+        seed: of everything random.
+        recipe: the task's and the method's, for as many epochs as the method is allowed.
+        box: of the task.
+        path: the run folder.
+    """
+
+    task: str
+    method: str
+    seed: int
+    recipe: Recipe
+    box: Box
+    path: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        """The state of the run."""
+        return RunFolder(self.path)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What claims the folder."""
+        return self.recipe.resolved(seed_everything=self.seed)
+
+    @property
+    def init(self) -> dict[str, Any]:
+        """All that the training of init depends on."""
+        config = self.config
+        trainer = {key: value for key, value in config["trainer"].items() if key != "max_epochs"}
+        return {**config, "trainer": trainer, "soup": {key: config["soup"][key] for key in OF_INIT}}
+
+    def run(self, launch: Launch | None, others: Sequence[Cell]) -> CellResult:
+        """Run it, or go on where it stopped, or read what it found.
+
+        Args:
+            launch: who computes the stages; None: this process.
+            others: cells that have run, one of which may have trained the init that this one begins at.
+
+        Raises:
+            RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
+        """
+        claim(self.path, self.config)
+        record = self.folder.front()
+        if record is None:
+            self._take_init(others)
+            record = run_soup(self.recipe, self.path, [self.seed], launch)
+        return self._result(record)
+
+    def _take_init(self, others: Sequence[Cell]) -> None:
+        if self.folder.is_recorded(INIT):
+            return
+        there = (other for other in others if other.folder.is_done(INIT) and other.init == self.init)
+        if (other := next(there, None)) is not None:
+            with atomic_output(self.path / INIT, overwrite=True) as temporary:
+                shutil.copytree(other.path / INIT, temporary)
+            record = other.folder.record_of(INIT)
+            write_json(self.folder.record_of(INIT), read_json(record, "delete it, and the stage is trained anew"))
+
+    def _result(self, record: Record) -> CellResult:
+        scores = [
+            {name: point["scores"][name] for name in self.box}
+            for point in record["points"]
+            if point["kind"] in ("expert", "soup")
+        ]
+        corners = [*zip(*self.box.values(), strict=True)]
+        records = {stage.name: self.folder.stage(stage.name) for stage in trainings(self.recipe, self.box)}
+        init = records.pop(INIT)
+        front = read_json(self.folder.record_of(FRONT), "delete it, and all λ are evaluated anew")
+        return CellResult(
+            task=self.task,
+            method=self.method,
+            seed=self.seed,
+            hypervolume=normalised_hypervolume([[*point.values()] for point in scores], corners),
+            points=scores,
+            init_steps=init["steps"],
+            steps=sum(each["steps"] for each in records.values()),
+            unit=init["unit"],
+            init_seconds=init["seconds"],
+            seconds=sum(each["seconds"] for each in records.values()),
+            evaluation_seconds=front["seconds"],
+        )
+
+
+def trainings(recipe: Recipe, box: Box, epochs: int | None = None) -> list[Stage]:
+    """All trainings of a run, init among them, with as many ``epochs`` per expert as its recipe or the caller says."""
+    return [*plan(recipe.settings, list(box), epochs or recipe.epochs).trainings.values()]
+
+
+def cells_of(suite: Suite, beside: Path, output: Path) -> list[Cell]:
+    """The cells of a suite, one seed of a task after another.
+
+    Args:
+        suite: which.
+        beside: the folder it was read in.
+        output: where the cells go.
+
+    Raises:
+        RSoupError: a recipe cannot be read, or asks for what cannot be, alone or for a method's cost.
+    """
+    found = []
+    for name, task in suite.tasks.items():
+        recipes = {each: _recipe(name, task, each, method, beside) for each, method in suite.methods.items()}
+        for seed in suite.seeds:
+            for method, recipe in recipes.items():
+                path = output / name / method / f"seed-{seed}"
+                found.append(Cell(name, method, seed, recipe, task.box, path))
+    return found
+
+
+def _recipe(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, beside: Path) -> Recipe:
+    """A task's recipe by a method, for as many epochs as the method is allowed."""
+    file = beside / task.recipe
+    source = str(file if file.is_file() else task.recipe)
+    own = {"soup.experts": list(task.box), "soup.morl": [], "soup.reference_point": None}
+    plain, _ = resolve(source, {**task.overrides, **own})
+    recipe, _ = resolve(source, {**task.overrides, **method.overrides, **own})
+    allowed = int(method.cost * len(task.box) * plain.epochs + 1e-9)
+
+    def needed(epochs: int) -> int:
+        return sum(stage.epochs for stage in trainings(recipe, task.box, epochs) if stage.start)
+
+    epochs = max((each for each in range(1, allowed + 1) if needed(each) <= allowed), default=0)
+    if not epochs:
+        raise ConfigError(
+            f"methods.{method_name} cannot train on {name}: it needs {needed(1)} epochs at least, and may have "
+            f"{allowed}: raise methods.{method_name}.cost, or trainer.max_epochs of tasks.{name}"
+        )
+    recipe.config.trainer.max_epochs = epochs
+    return recipe

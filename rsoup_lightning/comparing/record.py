@@ -1,0 +1,149 @@
+"""``bench.json``: its schema, how it is written, and the check of whoever reads it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from rsoup_lightning.comparing.aggregate import Estimate, interquartile, mean_over_seeds, paired_difference, superiority
+from rsoup_lightning.comparing.suite import Box, Suite
+from rsoup_lightning.errors import ConfigError, FrontError
+from rsoup_lightning.files import read_json, write_json
+from rsoup_lightning.run.parsing import ours
+
+SCHEMA = 1
+"""Of bench.json."""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell found, and what it cost.
+
+    Attributes:
+        task: on which.
+        method: by which.
+        seed: of everything random.
+        hypervolume: of ``points`` in the task's box.
+        points: the scores of every policy that the method offers, by reward.
+        init_steps: of the training of init, which all methods share.
+        steps: of all trainings after it.
+        unit: what a step is called.
+        init_seconds: that init took, whoever trained it.
+        seconds: that the trainings after it took, added up, also where some ran at the same time.
+        evaluation_seconds: that the evaluation of all points took.
+    """
+
+    task: str
+    method: str
+    seed: int
+    hypervolume: float
+    points: list[dict[str, float]]
+    init_steps: int
+    steps: int
+    unit: str
+    init_seconds: float
+    seconds: float
+    evaluation_seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What cells come to.
+
+    Attributes:
+        hypervolume: by task and method, the mean over seeds, with Student's interval.
+        difference: likewise, to the reference's hypervolume on the same seeds, as a share of the latter's mean; null
+            where that is 0.
+        interquartile_mean: by method, of the hypervolumes of all tasks and seeds, with a bootstrap interval.
+        superiority: by method, how probable it is that it surpasses the reference, with a bootstrap interval.
+    """
+
+    hypervolume: dict[str, dict[str, Estimate]]
+    difference: dict[str, dict[str, Estimate | None]]
+    interquartile_mean: dict[str, Estimate]
+    superiority: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A suite that has run.
+
+    Attributes:
+        schema: of this record.
+        suite: its name.
+        reference: the method that others are compared with.
+        boxes: by task, and by reward the scores at 0 and 1.
+        costs: by method, how many times the training of a soup's experts it was allowed.
+        cells: every run.
+        summary: what they come to.
+    """
+
+    schema: int
+    suite: str
+    reference: str
+    boxes: dict[str, Box]
+    costs: dict[str, float]
+    cells: list[CellResult]
+    summary: Summary
+
+    @classmethod
+    def of(cls, name: str, suite: Suite, cells: list[CellResult]) -> Bench:
+        """The record of a suite, all of whose cells have run."""
+        volumes = {(cell.task, cell.method, cell.seed): cell.hypervolume for cell in cells}
+        scores = {
+            method: [[volumes[task, method, seed] for task in suite.tasks] for seed in suite.seeds]
+            for method in suite.methods
+        }
+        reference = scores[suite.compared_with]
+        each = {
+            task: {method: [row[index] for row in rows] for method, rows in scores.items()}
+            for index, task in enumerate(suite.tasks)
+        }
+        summary = Summary(
+            hypervolume={
+                task: {method: mean_over_seeds(column) for method, column in columns.items()}
+                for task, columns in each.items()
+            },
+            difference={
+                task: {
+                    method: paired_difference(column, columns[suite.compared_with])
+                    for method, column in columns.items()
+                    if method != suite.compared_with
+                }
+                for task, columns in each.items()
+            },
+            interquartile_mean={method: interquartile(rows) for method, rows in scores.items()},
+            superiority={
+                method: superiority(rows, reference) for method, rows in scores.items() if method != suite.compared_with
+            },
+        )
+        costs = {method: settings.cost for method, settings in suite.methods.items()}
+        boxes = {task: settings.box for task, settings in suite.tasks.items()}
+        return cls(SCHEMA, name, suite.compared_with, boxes, costs, cells, summary)
+
+    def write(self, file: Path) -> None:
+        """Write it whole or not at all."""
+        write_json(file, asdict(self))
+
+
+def read_bench(file: Path) -> Bench:
+    """The record of a suite in a bench.json.
+
+    Raises:
+        RunFolderError: it is missing, or no JSON.
+        FrontError: it is of another schema, or damaged.
+    """
+    cure = "rsoup bench writes it again"
+    content = read_json(file, cure)
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise FrontError(f"{file} has schema {schema!r:.60}; this version reads schema {SCHEMA}: {cure}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Bench)
+    try:
+        with ours():
+            return Bench(**parser.instantiate(parser.parse_object(content)).as_dict())
+    except ConfigError as error:
+        raise FrontError(f"{file} is damaged: {error}: {cure}") from error

@@ -1,0 +1,135 @@
+"""A suite: which methods are compared, on which tasks, under which seeds, and at which cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.files import user_path
+from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
+from rsoup_lightning.run.recipe_parser import built
+
+Box = dict[str, tuple[float, float]]
+"""Of each reward, the score that counts as 0 and the one that counts as 1."""
+
+OF_THE_SUITE = {
+    "seed_everything": "the suite's seeds are used",
+    "soup.morl": "make MORL a method of its own",
+    "soup.experts": "the rewards of the box get an expert",
+    "soup.reference_point": "the box has it",
+}
+"""Keys of recipes that a suite sets itself, and why."""
+
+
+@dataclass(frozen=True)
+class SuiteTask:
+    """What methods are compared on.
+
+    Args:
+        recipe: a file, beside the suite or where one works, or the name of one of ours. Its trainer.max_epochs is what
+            each expert of a soup trains for; all methods get as many epochs as those experts have together.
+        box: of the hypervolume, whose corner at 0 is the reference point: reward to its scores at 0 and at 1. These
+            rewards span the fronts.
+        overrides: keys of the recipe to values.
+    """
+
+    recipe: str
+    box: Box
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SuiteMethod:
+    """What is compared.
+
+    Args:
+        overrides: keys of recipes to values: what makes a recipe use this method.
+        cost: how many times the training of a soup's experts it is allowed.
+    """
+
+    overrides: dict[str, Any] = field(default_factory=dict)
+    cost: float = 1.0
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Methods × tasks × seeds.
+
+    Args:
+        tasks: by name.
+        methods: by name.
+        seeds: of everything random; all methods of a task begin at the same init under the same seed.
+        reference: the method that others are compared with; null takes the first.
+    """
+
+    tasks: dict[str, SuiteTask]
+    methods: dict[str, SuiteMethod]
+    seeds: list[int]
+    reference: str | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """The method that others are compared with."""
+        return self.reference or next(iter(self.methods))
+
+
+def read_suite(file: str | Path) -> Suite:
+    """The suite in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or asks for what cannot be; names the key.
+        UnknownNameError: the reference is no method.
+    """
+    path = user_path(str(file))
+    content = read_recipe(path, "suite")
+    for section, kind in (("tasks", SuiteTask), ("methods", SuiteMethod)):
+        members = content.get(section)
+        for name, member in members.items() if isinstance(members, dict) else ():
+            if not re.fullmatch(r"\w+", str(name)):
+                raise ConfigError(f"{section}: {name!r} names folders: use letters, digits and _ alone")
+            if not isinstance(member, dict):
+                raise ConfigError(f"{section}.{name} is {member!r:.60}, not a mapping; {{}} changes nothing")
+            built(kind, f"{section}.{name}", member)  # whose errors, unlike those below, say which of them it is
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Suite)
+    with ours():
+        suite = Suite(**parser.instantiate(parser.parse_object(content)).as_dict())
+    _check(suite, path)
+    return suite
+
+
+def _check(suite: Suite, path: Path) -> None:
+    check_seeds(suite.seeds)
+    for what, members in (("seeds", suite.seeds), ("tasks", suite.tasks), ("methods", suite.methods)):
+        if not members:
+            raise ConfigError(f"{what} of the suite {path} is empty: give at least one")
+    if suite.compared_with not in suite.methods:
+        raise UnknownNameError("method (reference)", suite.compared_with, suite.methods)
+    for kind, named in (("tasks", suite.tasks), ("methods", suite.methods)):
+        for name, each in named.items():
+            _check_overrides(f"{kind}.{name}", each.overrides)
+    for name, task in suite.tasks.items():
+        if not task.box:
+            raise ConfigError(f"tasks.{name}.box is empty: give each reward its scores at 0 and at 1")
+        for reward, (zero, one) in task.box.items():
+            if not zero < one:
+                raise ConfigError(
+                    f"tasks.{name}.box.{reward} is [{zero}, {one}]: rewards are maximised, so 0 lies below 1"
+                )
+    for name, method in suite.methods.items():
+        if not method.cost > 0:
+            raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")
+        if "trainer.max_epochs" in method.overrides:
+            raise ConfigError(f"methods.{name}: remove trainer.max_epochs: it follows from the task's, and from cost")
+
+
+def _check_overrides(name: str, overrides: Mapping[str, Any]) -> None:
+    for key in overrides:
+        if key in OF_THE_SUITE:
+            raise ConfigError(f"{name}: remove {key}: {OF_THE_SUITE[key]}")

@@ -1,0 +1,87 @@
+"""A suite's results as tables: of each task, and of all; for a terminal, and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table as RichTable
+
+from rsoup_lightning.comparing.aggregate import Estimate
+from rsoup_lightning.comparing.record import Bench
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names things and whose others hold numbers."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def rich(self) -> RichTable:
+        """For a terminal."""
+        table = RichTable(title=self.title, title_justify="left")
+        for index, name in enumerate(self.head):
+            table.add_column(name, justify="right" if index else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """As a section."""
+        lines = [self.head, ["---", *["---:"] * (len(self.head) - 1)], *self.rows]
+        return "\n".join([f"### {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
+
+
+def tables(bench: Bench) -> list[Table]:
+    """One for each task, and one over all."""
+    return [*(_of_task(bench, task) for task in bench.boxes), _of_all(bench)]
+
+
+def _of_task(bench: Bench, task: str) -> Table:
+    rows = []
+    for method, cost in bench.costs.items():
+        cells = [cell for cell in bench.cells if (cell.task, cell.method) == (task, method)]
+        means = {name: float(np.mean([getattr(cell, name) for cell in cells])) for name in MEANS}
+        rows.append(
+            [
+                method,
+                _written(bench.summary.hypervolume[task][method]),
+                _against(bench, task, method),
+                f"{cost:g} ×",
+                *(f"{means[name]:,.{0 if means[name] >= 10 else 1}f}" for name in MEANS),
+            ]
+        )
+    unit = next(cell.unit for cell in bench.cells if cell.task == task)
+    head = ["method", "hypervolume", f"against {bench.reference}", "cost", unit, "training, s", "evaluation, s"]
+    return Table(task, head, rows)
+
+
+MEANS = ("steps", "seconds", "evaluation_seconds")
+"""What a table of a task has the means over seeds of."""
+
+
+def _of_all(bench: Bench) -> Table:
+    summary = bench.summary
+    rows = [
+        [
+            method,
+            _written(summary.interquartile_mean[method]),
+            "–" if method == bench.reference else _written(summary.superiority[method], ".2f"),
+        ]
+        for method in bench.costs
+    ]
+    head = ["method", "interquartile mean", f"probability of improvement over {bench.reference}"]
+    return Table("hypervolumes of all tasks", head, rows)
+
+
+def _against(bench: Bench, task: str, method: str) -> str:
+    found = bench.summary.difference[task].get(method)
+    return "–" if found is None else _written(found, "+z.1%")
+
+
+def _written(estimate: Estimate, form: str = ".3f") -> str:
+    interval = f" [{estimate.ci95[0]:{form}}, {estimate.ci95[1]:{form}}]" if estimate.ci95 else ""
+    return f"{estimate.value:{form}}{interval}"

@@ -1,0 +1,50 @@
+"""A suite on the point in the plane, whose cells take a second each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rsoup_lightning.comparing.record import Bench, CellResult
+from rsoup_lightning.comparing.suite import Suite, SuiteMethod, SuiteTask
+from tests.running import POINT_RECIPE
+
+POINT_SUITE: dict[str, Any] = {
+    "seeds": [0, 1],
+    "tasks": {
+        "point": {
+            "recipe": "point.yaml",
+            "box": {"east": [-2, 0], "north": [-2, 0]},
+            "overrides": {"trainer.max_epochs": 2, "soup.films": False},
+        }
+    },
+    "methods": {"soup": {}, "experts": {"overrides": {"soup.kind": "one_hot"}, "cost": 1.5}},
+}
+
+
+def write_suite(folder: Path, **changes: Any) -> Path:
+    """The suite in a file beside its recipe."""
+    (folder / "point.yaml").write_text(POINT_RECIPE)
+    file = folder / "suite.yaml"
+    file.write_text(yaml.safe_dump({**POINT_SUITE, **changes}, sort_keys=False))
+    return file
+
+
+def made_up(volumes: dict[str, list[list[float]]]) -> Bench:
+    """The record of a suite whose methods had these hypervolumes, of each seed on each task."""
+    first = next(iter(volumes.values()))
+    tasks = [f"task{index}" for index in range(len(first[0]))]
+    suite = Suite(
+        {task: SuiteTask("r.yaml", {"a": (0.0, 1.0), "b": (0.0, 2.0)}) for task in tasks},
+        {name: SuiteMethod(cost=1.0 + index) for index, name in enumerate(volumes)},
+        [*range(len(first))],
+    )
+    cells = [
+        CellResult(task, method, seed, volume, [{"a": volume, "b": 1.0}], 10, 1000 + seed, "steps", 1.0, 2.0, 3.0)
+        for method, rows in volumes.items()
+        for seed, row in enumerate(rows)
+        for task, volume in zip(tasks, row, strict=True)
+    ]
+    return Bench.of("made_up", suite, cells)

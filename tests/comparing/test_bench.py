@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rsoup_lightning import bench
+from rsoup_lightning.comparing.record import Bench, read_bench
+from rsoup_lightning.errors import RunFolderError, StageError, UnknownNameError
+from tests.comparing.suites import POINT_SUITE, write_suite
+
+TASK = POINT_SUITE["tasks"]["point"]
+QUICK = {"seeds": [3], "methods": {"soup": {}}}
+
+
+def test_a_suite_grows_and_its_box_stays(tmp_path: Path) -> None:
+    one = bench(write_suite(tmp_path, **QUICK), tmp_path / "out")
+    assert isinstance(one, Bench) and read_bench(tmp_path / "out" / "bench.json") == one
+    two = bench(write_suite(tmp_path, **{**QUICK, "methods": {"soup": {}, "experts": {"cost": 2.0}}}), tmp_path / "out")
+    assert two.cells[0] == one.cells[0] and len(two.cells) == 2
+    other = {"point": {**TASK, "box": {"east": [-2, 1], "north": [-2, 0]}}}
+    with pytest.raises(RunFolderError, match=r"tasks.point.box is .* but was .* put it back"):
+        bench(write_suite(tmp_path, **QUICK, tasks=other), tmp_path / "out")
+
+
+def test_one_that_fails_keeps_no_other_from_its_end(tmp_path: Path) -> None:
+    broken = {"overrides": {"model.optimizer.init_args.lr": 1e30}}
+    suite = write_suite(tmp_path, **{**QUICK, "methods": {"broken": broken, "soup": {}}})
+    with pytest.raises(StageError, match=r"^point/broken/seed-3: "):
+        bench(suite, tmp_path / "out")
+    assert (tmp_path / "out" / "point" / "soup" / "seed-3" / "front.json").exists()
+    assert not (tmp_path / "out" / "bench.json").exists()
+
+
+def test_a_reward_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    wrong = {"late": {**TASK, "box": {"west": [-2, 0]}}}
+    suite = write_suite(tmp_path, **QUICK, tasks={**POINT_SUITE["tasks"], **wrong})
+    with pytest.raises(UnknownNameError, match="unknown reward 'west'"):
+        bench(suite, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

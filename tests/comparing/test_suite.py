@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsoup_lightning.comparing.cells import cells_of
+from rsoup_lightning.comparing.suite import read_suite
+from rsoup_lightning.errors import RSoupError
+from tests.comparing.suites import POINT_SUITE, write_suite
+from tests.conftest import ROOT
+
+TASK = POINT_SUITE["tasks"]["point"]
+
+
+def test_what_a_suite_says(tmp_path: Path) -> None:
+    suite = read_suite(write_suite(tmp_path))
+    assert suite.compared_with == "soup" and suite.seeds == [0, 1]
+    assert suite.tasks["point"].box == {"east": (-2.0, 0.0), "north": (-2.0, 0.0)}
+    assert suite.methods["experts"].cost == 1.5
+    assert read_suite(write_suite(tmp_path, reference="experts")).compared_with == "experts"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"methods": {"soup": {"costs": 2}}}, "'methods.soup' does not accept option 'costs'"),
+        ({"methods": {"soup": None}}, "methods.soup is None, not a mapping"),
+        ({"methods": {"soup": {"cost": 0}}}, "methods.soup.cost is 0.0: give a number above 0"),
+        ({"methods": {"a/b": {}}}, "methods: 'a/b' names folders"),
+        ({"methods": {}}, "methods of the suite .* is empty"),
+        ({"methods": {"soup": {"overrides": {"trainer.max_epochs": 3}}}}, "methods.soup: remove trainer.max_epochs"),
+        ({"methods": {"soup": {"overrides": {"soup.morl": []}}}}, "methods.soup: remove soup.morl: make MORL a method"),
+        ({"tasks": {"point": {"recipe": "point.yaml"}}}, "required: tasks.point.box"),
+        ({"tasks": {"point": {**TASK, "box": {"east": [0, -2]}}}}, "tasks.point.box.east is .* 0 lies below 1"),
+        ({"tasks": {"point": {**TASK, "box": {"east": [0]}}}}, "tasks.point.box: expected tuple with 2 elements"),
+        ({"tasks": {"point": {**TASK, "box": {}}}}, "tasks.point.box is empty"),
+        ({"reference": "soop"}, "unknown method .reference. 'soop': did you mean 'soup'"),
+        ({"seeds": [1, 1]}, "names a seed twice"),
+        ({"seeds": [-1]}, "the seed is -1"),
+        ({"sedes": [1]}, "Option 'sedes' is not accepted"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RSoupError, match=said):
+        read_suite(write_suite(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("suite", sorted((ROOT / "benchmarks" / "suites").glob("*.yaml")), ids=lambda file: file.stem)
+def test_suites_of_ours_name_recipes_and_settings_that_are_there(suite: Path, tmp_path: Path) -> None:
+    assert cells_of(read_suite(suite), suite.parent, tmp_path)
+    assert suite.read_text().startswith(f"# rsoup bench benchmarks/suites/{suite.name}")
