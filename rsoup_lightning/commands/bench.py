@@ -14,7 +14,8 @@ from rsoup_lightning.run.parsing import parse
 from rsoup_lightning.run.signals import heeding_sigterm
 
 DESCRIPTION = """Methods compared at equal cost: every method of a suite on every task under every seed, each an
-ordinary run of rsoup soup in RUN_DIR/TASK/METHOD/seed-SEED. Ends in tables and bench.json; run again to resume."""
+ordinary run of rsoup soup in RUN_DIR/TASK/METHOD/seed-SEED. Ends in tables, bench.json and bench.html. Run it again to
+resume."""
 
 WIDTH = 120  # columns of tables that no terminal shows
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.comparing.cells import Cell, cells_of
+from rsoup_lightning.comparing.page import write_bench_page
 from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.comparing.suite import Suite, read_suite
 from rsoup_lightning.errors import RSoupError, RunFolderError, StageError
@@ -48,6 +49,7 @@ def bench(
             _freeze(content, output)
             result = Bench.of(file.stem, content, _run(cells, launch))
             result.write(output / "bench.json")
+            write_bench_page(output / "bench.html", result)
     return result
 
 

@@ -123,6 +123,12 @@ class Bench:
         boxes = {task: settings.box for task, settings in suite.tasks.items()}
         return cls(SCHEMA, name, suite.compared_with, boxes, costs, cells, summary)
 
+    def of_task(self, task: str) -> dict[str, list[CellResult]]:
+        """The cells of a task, all seeds of each method."""
+        return {
+            method: [cell for cell in self.cells if (cell.task, cell.method) == (task, method)] for method in self.costs
+        }
+
     def write(self, file: Path) -> None:
         """Write it whole or not at all."""
         write_json(file, asdict(self))

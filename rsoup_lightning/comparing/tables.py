@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from rich.table import Table as RichTable
 
 from rsoup_lightning.comparing.aggregate import Estimate
 from rsoup_lightning.comparing.record import Bench
+from rsoup_lightning.report.tables import table_row
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Table:
         lines = [self.head, ["---", *["---:"] * (len(self.head) - 1)], *self.rows]
         return "\n".join([f"### {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
+    def html(self) -> str:
+        """As an element of a page."""
+        lines = [("th", self.head), *(("td", row) for row in self.rows)]
+        return f"<table>{''.join(table_row(tag, map(html.escape, cells)) for tag, cells in lines)}</table>"
+
 
 def tables(bench: Bench) -> list[Table]:
     """One for each task, and one over all."""
@@ -42,20 +49,26 @@ def tables(bench: Bench) -> list[Table]:
 
 def _of_task(bench: Bench, task: str) -> Table:
     rows = []
-    for method, cost in bench.costs.items():
-        cells = [cell for cell in bench.cells if (cell.task, cell.method) == (task, method)]
+    for method, cells in bench.of_task(task).items():
         means = {name: float(np.mean([getattr(cell, name) for cell in cells])) for name in MEANS}
         rows.append(
             [
                 method,
                 _written(bench.summary.hypervolume[task][method]),
                 _against(bench, task, method),
-                f"{cost:g} ×",
+                f"{bench.costs[method]:g} ×",
                 *(f"{means[name]:,.{0 if means[name] >= 10 else 1}f}" for name in MEANS),
             ]
         )
-    unit = next(cell.unit for cell in bench.cells if cell.task == task)
-    head = ["method", "hypervolume", f"against {bench.reference}", "cost", unit, "training, s", "evaluation, s"]
+    head = [
+        "method",
+        "hypervolume",
+        f"against {bench.reference}",
+        "cost",
+        cells[0].unit,
+        "training, s",
+        "evaluation, s",
+    ]
     return Table(task, head, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+from collections.abc import Iterable
 from typing import Any
 
 from rsoup_lightning.front.record import Record
@@ -37,10 +38,10 @@ def points_table(record: Record) -> str:
     for point, best in zip(record["points"], view.on_front(record), strict=True):
         cells = [html.escape(view.point_label(point) + view.faults(point))]
         cells += [_number(point["scores"][name], point["ci95"][name]) for name in rewards]
-        rows.append(_row("td", cells, "" if best else " class=dominated"))
+        rows.append(table_row("td", cells, "" if best else " class=dominated"))
     limits = {name: f" ≥ {limit:.4g}" for name, limit in record.get("limits", {}).items()}
     head = map(html.escape, ["point", *(name + limits.get(name, "") for name in rewards)])
-    return f"<table>{_row('th', head)}{''.join(rows)}</table>"
+    return f"<table>{table_row('th', head)}{''.join(rows)}</table>"
 
 
 def cost_table(record: Record) -> str:
@@ -53,7 +54,7 @@ def cost_table(record: Record) -> str:
     }
     head = ["", "trainings", "training steps", "serves", "hypervolume in the experts' box", "hypervolume"]
     rows = [
-        _row(
+        table_row(
             "td",
             [
                 name,
@@ -71,7 +72,7 @@ def cost_table(record: Record) -> str:
         "At the soup's cost MORL has the experts alone: every further preference is one more training. "
         "Steps include the shared init, trainings do not."
     )
-    return f"<table>{_row('th', head)}{''.join(rows)}</table><p><small>{note}</small></p>"
+    return f"<table>{table_row('th', head)}{''.join(rows)}</table><p><small>{note}</small></p>"
 
 
 def _weights(weights: dict[str, float] | None, names: list[str]) -> list[Any]:
@@ -89,5 +90,6 @@ def _number(value: float | None, interval: list[float] | None = None) -> str:
     return "–" if value is None else f"{value:.4g} <small>{view.written_interval(interval)}</small>"
 
 
-def _row(tag: str, cells: Any, attributes: str = "") -> str:
+def table_row(tag: str, cells: Iterable[str], attributes: str = "") -> str:
+    """Cells of HTML as a row of a table; ``tag`` is td or th."""
     return f"<tr{attributes}>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
