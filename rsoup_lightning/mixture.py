@@ -10,11 +10,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from rsoup_lightning.errors import CoefficientError
-from rsoup_lightning.policy import Policy
-from rsoup_lightning.simplex import Coefficients
+from rsoup_lightning.errors import CoefficientError, ConfigError
+from rsoup_lightning.policy import Policy, Soups, Weights
+from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS, Coefficients
 
 T = TypeVar("T")
+
+
+def prepared(policy: Policy, experts: Sequence[Weights], mixing: str) -> Soups | None:
+    """The experts ready to play at many λ; None where their weights are to be merged at one λ after another.
+
+    Raises:
+        ConfigError: this kind of policy cannot mix its experts so.
+    """
+    if mixing == LINEAR:
+        return policy.soups(experts)
+    ensembles = policy.ensembles(experts, drawn=mixing == DRAWN) if mixing in (OUTPUTS, DRAWN) else None
+    if ensembles is None:
+        raise ConfigError(f"{type(policy).__name__} cannot mix experts by {mixing}: choose another method")
+    return ensembles
 
 
 class Mixture(Protocol):

@@ -15,6 +15,9 @@ from rsoup_lightning.errors import CoefficientError, UnknownNameError
 Coefficients = tuple[float, ...]
 GridKind = Literal["simplex", "pairs", "uniform", "one_hot"]
 
+LINEAR, OUTPUTS, DRAWN = "linear", "outputs", "drawn outputs"
+"""How experts are mixed at λ: their weights averaged, their outputs at each step, or one drawn for each step."""
+
 TOLERANCE = 1e-6  # how far from one a sum of coefficients may be: float rounding of a written grid
 
 

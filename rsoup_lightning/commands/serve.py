@@ -28,6 +28,7 @@ from rsoup_lightning.serving.call_engine import CallEngine
 from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.limits import Limits
 from rsoup_lightning.serving.text_engine import TextEngine
+from rsoup_lightning.simplex import LINEAR
 
 if TYPE_CHECKING:  # with the extra only
     from starlette.types import ASGIApp
@@ -116,6 +117,8 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
 
     run, url, key = given.get("run"), given["url"], os.environ.get("VLLM_API_KEY")
     front = Front.load(run) if run is not None else None
+    if front and front.mixing != LINEAR:
+        raise ConfigError(f"vLLM averages weights, but {run} mixes its experts by {front.mixing}: leave out --engine")
     soup = RemoteSoup(offered(url, key, given.get("name", run and Path(run).resolve().name)), front)
     points = Points(soup.offered.name, soup, given.get("coefficients"), given.get("preference"))
     upstream = Upstream(url, key, soup.offered.keep, soup.offered.known)

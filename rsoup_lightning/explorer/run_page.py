@@ -50,7 +50,7 @@ async def run_page(run: Run, address: Mapping[str, str]) -> None:
             ExpectedView(run.front, selection)
     played, preferring = box(""), box("", "section")
     with section("Take it with you"):
-        take = Take(run.front.run, selection)
+        take = Take(run.front, selection)
 
     def loaded(soup: Soup) -> None:
         if is_served(soup):

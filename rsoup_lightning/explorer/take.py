@@ -11,20 +11,24 @@ from nicegui import ui
 from rsoup_lightning.explorer.elements import box, command, set_text, tag
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.playing.front import Front
+from rsoup_lightning.simplex import LINEAR
 
 
 class Take:
     """Commands and lines to copy, which follow λ.
 
     Args:
-        run: the run folder.
+        front: of the run.
         selection: whose λ.
     """
 
-    def __init__(self, run: Path, selection: Selection) -> None:
-        self._run, self._selection = run, selection
-        tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
-        self._merge = command("")
+    def __init__(self, front: Front, selection: Selection) -> None:
+        self._run, self._selection = front.run, selection
+        self._merge: ui.html | None = None
+        if front.mixing == LINEAR:  # else no weights play it
+            tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
+            self._merge = command("")
         tag("p", "In Python:", "small faint")
         self._python = command("")
         self._served: ui.html | None = None
@@ -41,7 +45,8 @@ class Take:
         self._show()
 
     def _show(self) -> None:
-        set_text(self._merge, command_to_merge(self._run, self._selection.mix))
+        if self._merge is not None:
+            set_text(self._merge, command_to_merge(self._run, self._selection.mix))
         set_text(self._python, python_lines(self._run, self._selection.mix))
         if self._served is not None:
             set_text(self._served, command_to_ask(self._selection.mix))

@@ -13,7 +13,7 @@ from rsoup_lightning.errors import FrontError
 from rsoup_lightning.front.choices import Learnt, choice_differences, learn_preference
 from rsoup_lightning.front.geometry import FlatBoxError, normalise
 from rsoup_lightning.front.preferences import Pick, best_coefficients, corners
-from rsoup_lightning.front.record import Record
+from rsoup_lightning.front.record import Record, mixtures
 from rsoup_lightning.simplex import check_preference
 
 Array = NDArray[np.float64]
@@ -141,8 +141,7 @@ def measured_front(record: Record, label: object = "the front") -> MeasuredFront
     """
     rewards, experts, freedom = (record[key] for key in ("rewards", "experts", "degrees_of_freedom"))
     everything = np.array([[point["scores"][name] for name in rewards] for point in record["points"]], float)
-    kinds = {"expert", "soup"}
-    merges = {i: p for i, p in enumerate(record["points"]) if p["kind"] in kinds and p["method"] == "linear"}
+    merges = mixtures(record)
     places = np.array([[point["coefficients"][name] for name in experts] for point in merges.values()], float)
     errors = np.array([[point["standard_errors"][name] for name in rewards] for point in merges.values()], float)
     index = list(merges)

@@ -12,7 +12,7 @@ import numpy as np
 
 from rsoup_lightning.front.intervals import student_quantile
 from rsoup_lightning.front.quadratic import predict, scheffe_terms, smoothers, window_around
-from rsoup_lightning.front.record import Record
+from rsoup_lightning.front.record import Record, mixtures
 
 NEAR = 1e-6  # λ that differ by less are the same place
 
@@ -41,8 +41,7 @@ def expected_scores(record: Record, coefficients: Mapping[str, float]) -> Expect
         record: the content of a front.json.
         coefficients: λ, expert to weight on the simplex; absent ones weigh zero.
     """
-    points, experts = record["points"], record["experts"]
-    merges = {i: p for i, p in enumerate(points) if p["kind"] in ("expert", "soup") and p["method"] == "linear"}
+    points, experts, merges = record["points"], record["experts"], mixtures(record)
     places = np.array([[point["coefficients"][name] for name in experts] for point in merges.values()], float)
     place = np.array([coefficients.get(name, 0.0) for name in experts])
     distances = np.linalg.norm(places - place, axis=1)

@@ -65,6 +65,17 @@ def check_record(record: Any, name: str = "this record") -> Record:
     return front.value
 
 
+def mixing_of(record: Record) -> str:
+    """How the experts of a front are mixed: the ``method`` of their own points."""
+    return next(str(point["method"]) for point in record["points"] if point["kind"] == "expert")
+
+
+def mixtures(record: Record) -> dict[int, Record]:
+    """The points at λ, experts alone included, by their places among all points."""
+    mixing, kinds = mixing_of(record), ("expert", "soup")
+    return {i: p for i, p in enumerate(record["points"]) if p["kind"] in kinds and p["method"] == mixing}
+
+
 def _check_point(point: _Entry, rewards: list[str], experts: list[str], measured: Iterable[str]) -> None:
     kind = point["kind"].require(_KIND).value
     point["method"].require(_TEXT)
@@ -142,7 +153,7 @@ def _is_texts(value: Any) -> bool:
 def _is_alone(point: Record, expert: str) -> bool:
     """Whether this is the point of an expert as it was trained, and its λ are one-hot."""
     alone = point["coefficients"] and all(value == (name == expert) for name, value in point["coefficients"].items())
-    return bool(alone) and (point["kind"], point["method"]) == ("expert", "linear")
+    return bool(alone) and point["kind"] == "expert"
 
 
 _Wanted = tuple[str, Callable[[Any], bool]]

@@ -17,7 +17,7 @@ from rsoup_lightning.front import geometry as fronts
 from rsoup_lightning.front.collapse import collapsed
 from rsoup_lightning.front.intervals import TAILS, bootstrap_interval, bootstrap_means, standard_error
 from rsoup_lightning.front.record import SCHEMA, Record
-from rsoup_lightning.simplex import check_coefficients, one_hot
+from rsoup_lightning.simplex import LINEAR, check_coefficients, one_hot
 
 Kind = Literal["init", "expert", "soup", "morl"]
 Array = NDArray[np.float64]
@@ -33,12 +33,14 @@ class Point:
         coefficients: λ per expert, or None where it is no merge of experts.
         preference: μ it was trained on, or None where it was not trained on one.
         scores: ``{reward: [S]}`` scores per completion.
+        method: how its experts are mixed.
     """
 
     kind: Kind
     coefficients: dict[str, float] | None
     preference: dict[str, float] | None
     scores: dict[str, Array]
+    method: str = LINEAR
 
     def record(self) -> Record:
         """As an entry of ``points`` in front.json."""
@@ -48,7 +50,7 @@ class Point:
             "preference": self.preference,
             **estimates(self.scores, bootstrap_interval),
             "completions": len(next(iter(self.scores.values()))),
-            "method": "linear",
+            "method": self.method,
         }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rsoup_lightning.policy import Weights
-from rsoup_lightning.simplex import Coefficients, one_hot
+from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
 
 INIT = "init"
 """The stage that trains the shared initialisation."""
@@ -59,7 +59,7 @@ class Method(ABC):
     Launchers, resumed runs, sweep, report, page and server work for each method unchanged.
     """
 
-    mixing: str = "linear"
+    mixing: str = LINEAR
     """How experts become one policy at λ, as ``method`` of a point in front.json has it."""
 
     @abstractmethod

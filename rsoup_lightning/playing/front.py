@@ -13,7 +13,7 @@ from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.expected import Expected, expected_scores
-from rsoup_lightning.front.record import Record, read_record
+from rsoup_lightning.front.record import Record, mixing_of, read_record
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
 from rsoup_lightning.simplex import check_named_coefficients
@@ -66,6 +66,11 @@ class Front:
     def experts(self) -> list[str]:
         """Whose soups it is of."""
         return list(self.record["experts"])
+
+    @property
+    def mixing(self) -> str:
+        """How they are mixed: ``linear`` where their weights are averaged."""
+        return mixing_of(self.record)
 
     @property
     def points(self) -> list[Record]:

@@ -24,6 +24,7 @@ from rsoup_lightning.run.experts import experts_folder
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.pick import RECIPE
 from rsoup_lightning.run.recipe_parser import built
+from rsoup_lightning.simplex import LINEAR
 
 Make = Callable[[], RewardFineTuner]
 
@@ -63,7 +64,8 @@ def load(
         recipe = trained.parent / "config.yaml"
     module = make() if make else _fine_tuner(recipe, _rank(folder))
     experts = read_experts(places, module.policy, module.policy.weights())
-    return Soup(module.policy, experts, module.environment, rewards, front, device)
+    mixing = front.mixing if front else LINEAR
+    return Soup(module.policy, experts, module.environment, rewards, front, device, mixing)
 
 
 def _picked(file: Path) -> Mapping[str, float]:

@@ -11,10 +11,10 @@ import torch
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.merging import linear
-from rsoup_lightning.mixture import Rows
+from rsoup_lightning.mixture import Rows, prepared
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.simplex import Coefficients, check_named_coefficients
+from rsoup_lightning.simplex import LINEAR, Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]
 
@@ -36,6 +36,7 @@ class Soup:
         rewards: names of the rewards that a preference weighs.
         front: what was measured of these experts, if anything.
         device: where to play; default: a GPU where there is one.
+        mixing: how to mix them; see :func:`mixture.prepared`.
 
     Attributes:
         experts: their names, in the order of coefficients.
@@ -51,12 +52,13 @@ class Soup:
         rewards: Sequence[str] = (),
         front: Front | None = None,
         device: str | torch.device | None = None,
+        mixing: str = LINEAR,
     ) -> None:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
         self._policy, self.environment = policy.eval().to(place), environment
         weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
-        self._soups = policy.soups(weights)
+        self._soups = prepared(policy, weights, mixing)
         self._weights = weights if self._soups is None else []  # which holds them itself
         self._in_policy: Coefficients | None = None  # where ``_weights`` are merged into it now
 

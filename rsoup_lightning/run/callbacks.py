@@ -16,10 +16,11 @@ from rsoup_lightning.files import check_writable, user_path, write_json
 from rsoup_lightning.front.results import Kind, Point, front_record
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_weights import read_experts
+from rsoup_lightning.mixture import prepared
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.simplex import Coefficients, GridKind, check_named_coefficients, grid, one_hot
+from rsoup_lightning.simplex import LINEAR, Coefficients, GridKind, check_named_coefficients, grid, one_hot
 
 
 @contextmanager
@@ -34,13 +35,29 @@ def swapped_in(policy: Policy, weights: Weights) -> Iterator[None]:
 
 
 @contextmanager
-def souped(policy: Policy, experts: Sequence[Weights], coefficients: Coefficients) -> Iterator[Policy]:
-    """A policy that plays the linear soup of ``experts`` at λ inside the block; ``policy`` is as before after it."""
-    soups = policy.soups(experts)
+def souped(
+    policy: Policy,
+    experts: Sequence[Weights],
+    coefficients: Coefficients,
+    mixing: str = LINEAR,
+    names: Sequence[str] | None = None,
+) -> Iterator[Policy]:
+    """A policy that plays ``experts`` mixed at λ inside the block; ``policy`` is as before after it.
+
+    Args:
+        policy: whose experts they are.
+        experts: E weights. Those without weight at λ cost nothing.
+        coefficients: λ.
+        mixing: how they are mixed; see :func:`mixture.prepared`.
+        names: what to call the experts in errors.
+    """
+    if mixing != LINEAR:
+        experts, coefficients = zip(*((e, w) for e, w in zip(experts, coefficients, strict=True) if w), strict=True)
+    soups = prepared(policy, experts, mixing)
     if soups is not None:
         yield soups([coefficients])
     else:
-        with swapped_in(policy, linear(experts, coefficients, extrapolate=True)):
+        with swapped_in(policy, linear(experts, coefficients, names=names, extrapolate=True)):
             yield policy
 
 
@@ -53,10 +70,11 @@ def benchmark_soups(
     show: int = 0,
     metrics: Mapping[str, OwnMetric] | None = None,
     names: Sequence[str] | None = None,
+    mixing: str = LINEAR,
 ) -> list[Scores]:
-    """Score the linear soup of ``experts`` at each λ on the same batches.
+    """Score ``experts``, mixed at each λ, on the same batches.
 
-    In one pass where the policy can play many λ at once, else one λ after another; the module's weights are as before.
+    In one pass where soups at many λ share work, else one λ after another; the module's weights are as before.
 
     Args:
         module: gives environment, rewards and policy.
@@ -66,15 +84,16 @@ def benchmark_soups(
         show: how many completions per λ to keep for people to look at.
         metrics: the user's own, by name.
         names: what to call the experts in errors.
+        mixing: how they are mixed; see :func:`mixture.prepared`.
     """
     play = partial(evaluate, module.environment, module.rewards, show=show, metrics=metrics)
-    soups = module.policy.soups(experts)
+    soups = module.policy.soups(experts) if mixing == LINEAR else None  # outputs at many λ would share nothing
     if soups is not None:
         return play(soups(coefficients), batches)
     scores = []
     for point in coefficients:
-        with swapped_in(module.policy, linear(experts, point, names=names, extrapolate=True)):
-            scores += play(module.policy, batches)
+        with souped(module.policy, experts, point, mixing, names) as policy:
+            scores += play(policy, batches)
     return scores
 
 
@@ -161,12 +180,14 @@ class SoupCallback(L.Callback):
         return [{name: tensor.to(module.device) for name, tensor in expert.items()} for expert in read]
 
 
-def soup_point(experts: Mapping[str, dict[str, float]], coefficients: Coefficients, scores: dict[str, Any]) -> Point:
+def soup_point(
+    experts: Mapping[str, dict[str, float]], coefficients: Coefficients, scores: dict[str, Any], mixing: str = LINEAR
+) -> Point:
     """An evaluated λ with its scores ``{reward: [S]}``; one-hot λ are experts, with the μ that each was trained on."""
     weights = dict(zip(experts, coefficients, strict=True))
     alone = dict(zip(one_hot(len(experts)), experts.values(), strict=True))
     kind: Kind = "expert" if coefficients in alone else "soup"
-    return Point(kind, weights, alone.get(coefficients), scores)
+    return Point(kind, weights, alone.get(coefficients), scores, mixing)
 
 
 def as_numpy(rewards: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Experiment:
         for index in worth_filming(points, [*self.plan.experts]):
             name = f"film-{index:03d}.webp"
             coefficients = tuple((points[index].coefficients or {}).values())
-            with souped(self.module.policy, weights, coefficients) as policy:
+            with souped(self.module.policy, weights, coefficients, self.plan.method.mixing) as policy:
                 if not self.module.environment.film(policy, folder / name):
                     break  # there is nothing to see
             films[index] = name

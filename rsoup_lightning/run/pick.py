@@ -12,8 +12,9 @@ from pathlib import Path
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import atomic_output, read_json, user_path, write_bytes, write_json
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
-from rsoup_lightning.front.record import read_record
+from rsoup_lightning.front.record import mixing_of, read_record
 from rsoup_lightning.run.experts import experts_folder
+from rsoup_lightning.simplex import LINEAR
 
 RECIPE = "recipe.yaml"
 """What tells how the policy beside it is built."""
@@ -39,7 +40,8 @@ def pick(
         overwrite: replace an earlier pick in ``output``.
 
     Raises:
-        RSoupError: no run to read, a bad preference, choices that say nothing, an output that is taken.
+        RSoupError: no run to read, or one whose experts' outputs are mixed; a bad preference, choices that say nothing,
+            an output that is taken.
 
     Returns:
         What was chosen: ``coefficients``, ``reason``, and ``record()`` as pick.json has it.
@@ -48,7 +50,13 @@ def pick(
         raise ConfigError("say what you prefer with one of --preference '{reward: weight, ...}' and --choices FILE")
     run, output = user_path(str(run)), user_path(str(output))
     check_pick_output(output, overwrite=overwrite)
-    front = measured_front(read_record(run / "front.json"), run / "front.json")
+    record = read_record(run / "front.json")
+    if (mixing := mixing_of(record)) != LINEAR:
+        raise ConfigError(
+            f"the experts of {run} are mixed by {mixing}, which no merged weights play: play them with "
+            "rsoup_lightning.load, rsoup explore or rsoup serve, or run the recipe with soup.method RewardedSoup"
+        )
+    front = measured_front(record, run / "front.json")
     seed, experts = experts_folder(run, seed)
     read = None
     if choices is not None:

@@ -87,6 +87,7 @@ class RunSweep:
             show=settings.shown,
             metrics=self.recipe.metrics,
             names=self._played,
+            mixing=self.plan.method.mixing,
         )
         tensors, shown = self._files(block)
         write_weights(tensors, _tensors(scores))
@@ -145,7 +146,7 @@ class RunSweep:
     def _point(self, policy: Any, scores: dict[str, Tensor]) -> Point:
         """Of a λ, or of the stage of another policy."""
         if not isinstance(policy, Stage):
-            return soup_point(self.plan.experts, policy, as_numpy(scores))
+            return soup_point(self.plan.experts, policy, as_numpy(scores), self.plan.method.mixing)
         kind: Kind = "init" if policy.family == INIT else "morl"
         return Point(kind, None, policy.preference if policy.epochs else None, as_numpy(scores))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,9 @@ from rsoup_lightning.__main__ import main
 from rsoup_lightning.files import read_json
 from rsoup_lightning.front.record import read_record
 from rsoup_lightning.merging import read_weights
+from rsoup_lightning.modalities.control import GaussianMLP
 from rsoup_lightning.playing.load import load
+from tests.playing.conftest import CHEETAH
 from tests.running import POINT_RECIPE
 
 THREE = ["--soup.method.preferences", "3"]
@@ -56,3 +59,48 @@ def test_from_the_command_to_the_policy_of_a_preference(
     torch.testing.assert_close(played.weights()["place"], wanted)
     if method[0] == "BoneSoup":
         assert min(chosen.values()) < 0, "a preference purer than the experts'"
+
+
+def test_outputs_are_mixed_from_the_command_to_the_action(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "cheetah.yaml"
+    recipe.write_text(CHEETAH)
+    scores = {}
+    for method, mixing in (("RewardedSoup", "linear"), ("OutputMixing", "outputs")):
+        assert main(["soup", "-c", str(recipe), "--run_dir", str(tmp_path / mixing), "--soup.method", method]) == 0
+        front = read_record(tmp_path / mixing / "front.json")
+        assert {point["method"] for point in front["points"] if point["coefficients"]} == {mixing}
+        scores[mixing] = [point["scores"] for point in front["points"]]
+    same = [one == other for one, other in zip(*scores.values(), strict=True)]
+    assert same == [True, False, True, True], "all but the middle is one expert's, or init's"
+
+    run, seen = tmp_path / "outputs", np.random.default_rng(0).normal(size=(20, 17))
+    soup, experts = load(run), []
+    for name in soup.experts:
+        experts.append(GaussianMLP(17, 6, hidden=(16,)))
+        experts[-1].load_weights(read_weights(run / "experts" / name))
+    counts = [share * expert.precision.detach().numpy() for share, expert in zip((0.2, 0.8), experts, strict=True)]
+    weighed = [count * expert.player()(seen) for count, expert in zip(counts, experts, strict=True)]
+    expected = (sum(weighed) / sum(counts)).clip(-1, 1)
+    assert soup.side_by_side
+    assert np.allclose(soup.at(risky=0.2, cautious=0.8).act(seen), expected, atol=1e-6)
+    assert not np.allclose(load(tmp_path / "linear").at(risky=0.2, cautious=0.8).act(seen), expected, atol=1e-6)
+
+    assert main(["pick", str(run), "--preference", "{risky: 1.0}", "--output", str(tmp_path / "picked")]) == 2
+    assert "are mixed by outputs, which no merged weights play" in capsys.readouterr().err
+    served = ["serve", str(run), "--engine", "vllm", "--url", "http://127.0.0.1:1"]
+    assert main(served) == 2
+    assert "vLLM averages weights" in capsys.readouterr().err
+
+
+def test_what_cannot_mix_outputs_is_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "point.yaml"
+    recipe.write_text(POINT_RECIPE)
+    asked = ["soup", "-c", str(recipe), "--run_dir", str(tmp_path / "run"), "--soup.method", "OutputMixing"]
+    assert main(asked) == 2
+    assert "PointPolicy cannot mix experts by outputs" in capsys.readouterr().err
+    recipe.write_text(CHEETAH)
+    assert main([*asked, "--soup.method.drawn", "true"]) == 2
+    assert "GaussianMLP cannot mix experts by drawn outputs" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
