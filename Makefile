@@ -31,6 +31,7 @@ bench: install
 	$(INSTALL) -e '.[bench]'
 	$(VENV)/bin/python benchmarks/locomotion_throughput.py
 	$(VENV)/bin/python benchmarks/locomotion_sweep.py
+	$(VENV)/bin/python benchmarks/weights_or_outputs.py
 	$(VENV)/bin/python benchmarks/merge_speed.py
 	$(VENV)/bin/python benchmarks/text_throughput.py
 	$(VENV)/bin/python benchmarks/text_sweep.py

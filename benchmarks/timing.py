@@ -28,9 +28,14 @@ class Rounds:
     seconds: float = math.inf
 
     @classmethod
-    def asked(cls, most: int) -> Rounds:
-        """As many as the command line's ``--rounds``, or else ``most`` within the limit."""
-        parser = ArgumentParser(description=sys.modules["__main__"].__doc__)
+    def asked(cls, most: int, parser: ArgumentParser | None = None) -> Rounds:
+        """As many as the command line's ``--rounds``, or else ``most`` within the limit.
+
+        Args:
+            most: counted rounds.
+            parser: of a script that asks for more than that.
+        """
+        parser = parser or ArgumentParser(description=sys.modules["__main__"].__doc__)
         parser.add_argument("--rounds", type=int, help=f"counted rounds (default: {most}, or what {LIMIT} s allow)")
         given = parser.parse_args().rounds
         return cls(most, LIMIT) if given is None else cls(given)
