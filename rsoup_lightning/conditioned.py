@@ -91,18 +91,19 @@ class ConditionedPolicy(Policy):
         return self._policy[0]
 
     def _each(self) -> list[dict[str, Tensor]]:
-        """The weights of every expert: views of what is trained, and what they share."""
-        stacked = dict(zip(self._names, self.experts, strict=True))
-        shared = self.policy.weights().items()
-        return [
-            {name: stacked[name].detach()[expert] if name in stacked else tensor for name, tensor in shared}
-            for expert in range(len(self.conditioning.rewards))
-        ]
+        """The weights of every expert."""
+        weights = self.weights()
+        return [expert_of(weights, expert) for expert in range(len(self.conditioning.rewards))]
 
     def weights(self) -> Weights:
-        """Those of all experts, named after their rewards; :func:`expert_of` takes them apart."""
-        named = zip(self.conditioning.rewards, self._each(), strict=True)
-        return {f"{reward}:{name}": tensor for reward, own in named for name, tensor in own.items()}
+        """Those of all experts, with their numbers, and once what they share; :func:`expert_of` takes them apart."""
+        own = {
+            f"{expert}:{name}": tensor
+            for name, each in zip(self._names, self.experts, strict=True)
+            for expert, tensor in enumerate(each.detach())
+        }
+        shared = self.policy.weights().items()
+        return own | {f":{name}": tensor for name, tensor in shared if name not in self._names}
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         stacked = dict(zip(self._names, self.experts, strict=True))
@@ -166,10 +167,6 @@ class ConditionedPolicy(Policy):
     def reference_log_probs(self, rollout: Rollout) -> Tensor:
         return self.policy.reference_log_probs(rollout)
 
-    def train(self, mode: bool = True) -> ConditionedPolicy:
-        self.policy.train(mode)
-        return super().train(mode)
-
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
         self.policy._apply(fn, recurse)
         return super()._apply(fn, recurse)
@@ -186,11 +183,15 @@ class _Asked(nn.Module):
         return self._ask(self.policy, rollout)
 
 
-def expert_of(weights: Weights, reward: str) -> dict[str, Tensor]:
-    """The weights of one expert among :meth:`ConditionedPolicy.weights`.
+def expert_of(weights: Weights, number: int) -> dict[str, Tensor]:
+    """The weights of one expert, by the number of its reward, among :meth:`ConditionedPolicy.weights`.
 
-    >>> expert_of({"risky:place": torch.zeros(2), "cautious:place": torch.ones(2)}, "cautious")["place"].tolist()
-    [1.0, 1.0]
+    >>> expert_of({"0:place": torch.zeros(2), "1:place": torch.ones(2), ":mean": torch.zeros(2)}, 1)
+    {'place': tensor([1., 1.]), 'mean': tensor([0., 0.])}
     """
-    start = f"{reward}:"
-    return {name.removeprefix(start): tensor for name, tensor in weights.items() if name.startswith(start)}
+    own = f"{number}:"
+    return {
+        name.removeprefix(own).removeprefix(":"): tensor
+        for name, tensor in weights.items()
+        if name.startswith((own, ":"))
+    }

@@ -38,7 +38,8 @@ def trained(
     with module.conditioned(conditioning):
         quiet_trainer(max_epochs=epochs, limit_val_batches=1).fit(module)
         weights = module.policy.weights()
-    return {name: expert_of(weights, name)["place"].clone() for name in conditioning.rewards}, module
+    named = enumerate(conditioning.rewards)
+    return {name: expert_of(weights, number)["place"].clone() for number, name in named}, module
 
 
 class Straight(PointPolicy):
@@ -170,7 +171,7 @@ def test_the_gradient_is_that_of_each_row_under_its_soup(kind: str) -> None:
 
 
 def _whole_weights_by_hand(policy: Policy, made: ConditionedPolicy, rollout: Rollout, into: dict[str, Tensor]) -> None:
-    experts = [expert_of(made.weights(), name) for name in made.conditioning.rewards]
+    experts = made._each()
     for row, point in enumerate(rollout["coefficients"]):
         policy.zero_grad()
         policy.load_weights(linear(experts, (point.double() / point.double().sum()).tolist()))
@@ -208,7 +209,7 @@ def test_values_and_the_critics_are_those_of_each_rows_soup(make: Any) -> None:
     torch.manual_seed(0)
     policy = make()
     made = stirred(policy, Conditioning(("a", "b")))
-    experts = [expert_of(made.weights(), name) for name in ("a", "b")]
+    experts = made._each()
     points = torch.tensor([[0.25, 0.75], [1.0, 0.0], [0.25, 0.75]])
     steps = {"observations": torch.randn(3, 5, 4), "actions": torch.zeros(3, 5, 2)}
     context = {"last_observations": torch.randn(3, 4), "coefficients": points}

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rsoup_lightning.conditioned import Conditioning
 from rsoup_lightning.policy import Weights
 from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
 
@@ -20,12 +21,16 @@ Preference = dict[str, float]
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: where its weights go, what it maximises, for how long, and from which stage's weights on."""
+    """One training: where its weights go, what it maximises, for how long, and from which stage's weights on.
+
+    With ``conditioning`` it trains experts together, and its weights are those of all of them.
+    """
 
     name: str
     preference: Preference
     epochs: int
     start: str | None = INIT
+    conditioning: Conditioning | None = None
 
     @property
     def family(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
@@ -95,16 +96,21 @@ def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve
     history = stage["history"]
     if not history:
         return None
-    family, _, which = name.partition("/")
+    family = name.partition("/")[0]
     logged = {key: [entry.get(key) for entry in history] for key in history[-1]}
     values: dict[str, list[float | None]] = {}
     for prefix, title in ((REWARD, ""), (GUARD, ""), (MULTIPLIER, "multiplier of ")):
         values |= {title + key.removeprefix(prefix): each for key, each in logged.items() if key.startswith(prefix)}
     written = ", ".join(f"{reward} {weight:.3g}" for reward, weight in stage["preference"].items())
-    group, color = {
+    others = {
         "init": ("init", view.MARKS["init"].color),
         "baselines": (view.MARKS["morl"].label, view.MARKS["morl"].color),
-    }.get(family) or (f"expert {which}", view.EXPERT_COLORS[experts.index(which) % len(view.EXPERT_COLORS)])
+    }
+    own = dict(zip((f"experts/{expert}" for expert in experts), cycle(view.EXPERT_COLORS), strict=False))
+    if name in own:
+        group, color = f"expert {name.removeprefix('experts/')}", own[name]
+    else:  # a method may have stages of other names
+        group, color = others.get(family, (name, view.MARKS["soup"].color))
     before = 0 if family == "init" else init
     label = f"{group.partition(' (')[0]} (μ: {written})"
     return Curve(

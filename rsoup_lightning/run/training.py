@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightning as L
@@ -62,14 +63,19 @@ class Training:
         Raises:
             RSoupError: whatever stops it; what was trained until then stays.
         """
-        path = self.folder.path / stage.name
         if self.recipe.leads:
             self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
-        checkpoint = StageCheckpoint(path / "last.ckpt")
-        validation = Validation(self.recipe.settings.validate_every)
-        self._fit(stage, checkpoint, validation)
-        if not self.recipe.leads:
-            return
+        self._prepare(stage)
+        with self.module.conditioned(stage.conditioning) if stage.conditioning else nullcontext():
+            checkpoint = StageCheckpoint(self.folder.path / stage.name / "last.ckpt")
+            validation = Validation(self.recipe.settings.validate_every)
+            self._fit(stage, checkpoint, validation)
+            if self.recipe.leads:
+                self._keep(stage, checkpoint, validation)
+
+    def _keep(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
+        """Write what a training ends with, and record it."""
+        path = self.folder.path / stage.name
         best = self.recipe.settings.keep == "best" and stage.epochs > 0
         if best:
             self.module.policy.load_weights(validation.weights)
@@ -140,12 +146,15 @@ class Training:
             reason = f"{self._statistics} holds no mean and standard deviation of each reward"
             raise RunFolderError(f"{reason}: {cure}") from error
 
-    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
-        """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
+    def _prepare(self, stage: Stage) -> None:
+        """Turn the module to a stage."""
         normalisation = self._normalisation() if stage.start else None
         L.seed_everything(self.seed, verbose=False)
         weights = str(self.folder.path / stage.start / FILE_NAME) if stage.start else None
         self.module.prepare(stage.preference, normalisation, weights, guarded=stage.start is not None)
+
+    def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
+        """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""
         if not stage.epochs:
             return
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)

@@ -31,6 +31,12 @@ def test_experts_go_on_where_init_ends() -> None:
     assert expert.values == {"reward_a": [0, 1, 2], "other": [0, 0, 0]}
 
 
+def test_a_stage_of_a_method_is_called_what_it_is() -> None:
+    (init, together) = curves(demo_record(2), [{"init": stages()["init"], "together": stage(1, {"reward_a": 0.5})}])
+    assert (together.group, together.label, together.dotted) == ("together", "together (μ: reward_a 0.5)", False)
+    assert together.color != init.color and together.steps == [300]
+
+
 def test_a_panel_per_reward_holds_every_stage_of_every_seed() -> None:
     figure = curves_figure(demo_record(2), [stages(0.0), stages(5.0)])
     assert figure is not None
