@@ -10,7 +10,7 @@ from rsoup_lightning.comparing.cells import Cell, cells_of
 from rsoup_lightning.comparing.page import write_bench_page
 from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.comparing.suite import Suite, read_suite
-from rsoup_lightning.errors import RSoupError, RunFolderError, StageError
+from rsoup_lightning.errors import RSoupError, RunFolderError, StageError, UnknownNameError
 from rsoup_lightning.files import read_json, user_path, write_json
 from rsoup_lightning.run.launchers import Launch, LauncherName, launch_of
 from rsoup_lightning.run.lock import only_process
@@ -44,7 +44,7 @@ def bench(
     content = read_suite(file)
     with quiet(), listening(on_stderr):
         cells = cells_of(content, file.parent, output)
-        _check(cells)
+        check_cells(cells)
         with only_process(output):
             _freeze(content, output)
             result = Bench.of(file.stem, content, _run(cells, launch))
@@ -61,7 +61,7 @@ def _run(cells: list[Cell], launch: Launch | None) -> list[CellResult]:
         name = f"{cell.task}/{cell.method}/seed-{cell.seed}"
         on_stderr(f"{name} ({number} of {len(cells)})")
         try:
-            results.append(cell.run(launch, [each for each in cells[: number - 1] if _are_kin(each, cell)]))
+            results += cell.run(launch, [each for each in cells[: number - 1] if _are_kin(each, cell)])
         except RSoupError as error:
             failed.append(f"{name}: {error}")
             on_stderr(f"{name} failed: {error}")
@@ -74,7 +74,7 @@ def _are_kin(one: Cell, other: Cell) -> bool:
     return (one.task, one.seed) == (other.task, other.seed)
 
 
-def _check(cells: list[Cell]) -> None:
+def check_cells(cells: list[Cell]) -> None:
     """Require that rewards and the like have the names that recipes give them, before hours of what comes first.
 
     Raises:
@@ -86,21 +86,24 @@ def _check(cells: list[Cell]) -> None:
             module = members[0].recipe.fine_tuner(members[0].seed)
             for recipe in {cell.method: cell.recipe for cell in members}.values():
                 recipe.check(module)
+            for reward in (reward for box in members[0].beside.values() for reward in box):
+                if reward not in module.rewards:
+                    raise UnknownNameError("reward", reward, module.rewards)
 
 
 def _freeze(suite: Suite, output: Path) -> None:
-    """Keep each task's box as it was before its first run: one that is chosen by its results compares nothing.
+    """Keep each task's boxes as it was before its first run: one that is chosen by its results compares nothing.
 
     Raises:
         RunFolderError: it is not what it was.
     """
     for name, task in suite.tasks.items():
-        file = output / name / "box.json"
-        box = {reward: list(scores) for reward, scores in task.box.items()}
+        file = output / name / "boxes.json"
+        boxes = {key: {reward: [*ends] for reward, ends in box.items()} for key, box in task.boxes(name).items()}
         if not file.exists():
-            write_json(file, box)
-        elif (before := read_json(file, "choose another --run_dir")) != box:
+            write_json(file, boxes)
+        elif (before := read_json(file, "choose another --run_dir")) != boxes:
             raise RunFolderError(
-                f"tasks.{name}.box is {box}, but was {before} when {output} began: "
+                f"the box of {name} is {boxes}, but was {before} when {output} began: "
                 "put it back, or choose another --run_dir"
             )

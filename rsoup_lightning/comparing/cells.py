@@ -36,7 +36,8 @@ class Cell:
         method: by which.
         seed: of everything random.
         recipe: the task's and the method's, for as many epochs as the method is allowed.
-        box: of the task.
+        box: of the task; its rewards get an expert.
+        beside: further boxes, by the name of their results.
         path: the run folder.
     """
 
@@ -45,6 +46,7 @@ class Cell:
     seed: int
     recipe: Recipe
     box: Box
+    beside: dict[str, Box]
     path: Path
 
     @property
@@ -64,12 +66,15 @@ class Cell:
         trainer = {key: value for key, value in config["trainer"].items() if key != "max_epochs"}
         return {**config, "trainer": trainer, "soup": {key: config["soup"][key] for key in OF_INIT}}
 
-    def run(self, launch: Launch | None, others: Sequence[Cell]) -> CellResult:
+    def run(self, launch: Launch | None, others: Sequence[Cell]) -> list[CellResult]:
         """Run it, or go on where it stopped, or read what it found.
 
         Args:
             launch: who computes the stages; None: this process.
             others: cells that have run, one of which may have trained the init that this one begins at.
+
+        Returns:
+            What it found, in each box.
 
         Raises:
             RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
@@ -79,7 +84,7 @@ class Cell:
         if record is None:
             self._take_init(others)
             record = run_soup(self.recipe, self.path, [self.seed], launch)
-        return self._result(record)
+        return [self._result(record, task, box) for task, box in {self.task: self.box, **self.beside}.items()]
 
     def _take_init(self, others: Sequence[Cell]) -> None:
         if self.folder.is_recorded(INIT):
@@ -91,18 +96,18 @@ class Cell:
             record = other.folder.record_of(INIT)
             write_json(self.folder.record_of(INIT), read_json(record, "delete it, and the stage is trained anew"))
 
-    def _result(self, record: Record) -> CellResult:
+    def _result(self, record: Record, task: str, box: Box) -> CellResult:
         scores = [
-            {name: point["scores"][name] for name in self.box}
+            {name: point["scores"][name] for name in box}
             for point in record["points"]
             if point["kind"] in ("expert", "soup")
         ]
-        corners = [*zip(*self.box.values(), strict=True)]
+        corners = [*zip(*box.values(), strict=True)]
         records = {stage.name: self.folder.stage(stage.name) for stage in trainings(self.recipe, self.box)}
         init = records.pop(INIT)
         front = read_json(self.folder.record_of(FRONT), "delete it, and all λ are evaluated anew")
         return CellResult(
-            task=self.task,
+            task=task,
             method=self.method,
             seed=self.seed,
             hypervolume=normalised_hypervolume([[*point.values()] for point in scores], corners),
@@ -121,12 +126,12 @@ def trainings(recipe: Recipe, box: Box, epochs: int | None = None) -> list[Stage
     return [*plan(recipe.settings, list(box), epochs or recipe.epochs).trainings.values()]
 
 
-def cells_of(suite: Suite, beside: Path, output: Path) -> list[Cell]:
+def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
     """The cells of a suite, one seed of a task after another.
 
     Args:
         suite: which.
-        beside: the folder it was read in.
+        source: the folder it was read in.
         output: where the cells go.
 
     Raises:
@@ -134,31 +139,36 @@ def cells_of(suite: Suite, beside: Path, output: Path) -> list[Cell]:
     """
     found = []
     for name, task in suite.tasks.items():
-        recipes = {each: _recipe(name, task, each, method, beside) for each, method in suite.methods.items()}
+        file = source / task.recipe
+        written = str(file if file.is_file() else task.recipe)
+        allowed = len(task.box) * resolve(written, {**task.overrides, **_own(task)})[0].epochs
+        recipes = {each: _recipe(name, task, each, method, written, allowed) for each, method in suite.methods.items()}
+        beside = {key: box for key, box in task.boxes(name).items() if key != name}
         for seed in suite.seeds:
             for method, recipe in recipes.items():
                 path = output / name / method / f"seed-{seed}"
-                found.append(Cell(name, method, seed, recipe, task.box, path))
+                found.append(Cell(name, method, seed, recipe, task.box, beside, path))
     return found
 
 
-def _recipe(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, beside: Path) -> Recipe:
-    """A task's recipe by a method, for as many epochs as the method is allowed."""
-    file = beside / task.recipe
-    source = str(file if file.is_file() else task.recipe)
-    own = {"soup.experts": list(task.box), "soup.morl": [], "soup.reference_point": None}
-    plain, _ = resolve(source, {**task.overrides, **own})
-    recipe, _ = resolve(source, {**task.overrides, **method.overrides, **own})
-    allowed = int(method.cost * len(task.box) * plain.epochs + 1e-9)
+def _own(task: SuiteTask) -> dict[str, Any]:
+    """Keys of a recipe that follow from the suite."""
+    return {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
+
+
+def _recipe(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, source: str, epochs: int) -> Recipe:
+    """A task's recipe by a method that is allowed so many epochs, times its cost."""
+    recipe, _ = resolve(source, {**task.overrides, **method.overrides, **_own(task)})
+    allowed = int(method.cost * epochs + 1e-9)
 
     def needed(epochs: int) -> int:
         return sum(stage.epochs for stage in trainings(recipe, task.box, epochs) if stage.start)
 
-    epochs = max((each for each in range(1, allowed + 1) if needed(each) <= allowed), default=0)
-    if not epochs:
+    fitting = [each for each in range(1, allowed + 1) if needed(each) <= allowed]
+    if not fitting:
         raise ConfigError(
             f"methods.{method_name} cannot train on {name}: it needs {needed(1)} epochs at least, and may have "
             f"{allowed}: raise methods.{method_name}.cost, or trainer.max_epochs of tasks.{name}"
         )
-    recipe.config.trainer.max_epochs = epochs
+    recipe.config.trainer.max_epochs = fitting[-1]
     return recipe

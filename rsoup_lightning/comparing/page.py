@@ -33,7 +33,6 @@ def write_bench_page(file: Path, bench: Bench) -> None:
     encoded = base64.b64encode(json.dumps(asdict(bench), indent=1).encode()).decode()
     page = Template((Path(__file__).parent / "page.html.in").read_text(encoding="utf-8")).substitute(
         title=html.escape(bench.suite),
-        cells=len(bench.cells),
         json=f"data:application/json;base64,{encoded}",
         tasks="".join(sections),
         cost=_drawn(cost_figure(bench)),

@@ -22,7 +22,7 @@ class CellResult:
     """What a cell found, and what it cost.
 
     Attributes:
-        task: on which.
+        task: on which, or the name of a box beside the task's own.
         method: by which.
         seed: of everything random.
         hypervolume: of ``points`` in the task's box.
@@ -53,7 +53,7 @@ class Summary:
     """What cells come to.
 
     Attributes:
-        hypervolume: by task and method, the mean over seeds, with Student's interval.
+        hypervolume: by box and method, the mean over seeds, with Student's interval.
         difference: likewise, to the reference's hypervolume on the same seeds, as a share of the latter's mean; null
             where that is 0.
         interquartile_mean: by method, of the hypervolumes of all tasks and seeds, with a bootstrap interval.
@@ -74,9 +74,9 @@ class Bench:
         schema: of this record.
         suite: its name.
         reference: the method that others are compared with.
-        boxes: by task, and by reward the scores at 0 and 1.
+        boxes: by task, and by reward the scores at 0 and 1; those beside a task's own have its name and theirs.
         costs: by method, how many times the training of a soup's experts it was allowed.
-        cells: every run.
+        cells: every run, in every box.
         summary: what they come to.
     """
 
@@ -96,23 +96,23 @@ class Bench:
             method: [[volumes[task, method, seed] for task in suite.tasks] for seed in suite.seeds]
             for method in suite.methods
         }
-        reference = scores[suite.compared_with]
         each = {
-            task: {method: [row[index] for row in rows] for method, rows in scores.items()}
-            for index, task in enumerate(suite.tasks)
+            box: {method: [volumes[box, method, seed] for seed in suite.seeds] for method in suite.methods}
+            for box in suite.boxes
         }
+        reference = scores[suite.compared_with]
         summary = Summary(
             hypervolume={
-                task: {method: mean_over_seeds(column) for method, column in columns.items()}
-                for task, columns in each.items()
+                box: {method: mean_over_seeds(column) for method, column in columns.items()}
+                for box, columns in each.items()
             },
             difference={
-                task: {
+                box: {
                     method: paired_difference(column, columns[suite.compared_with])
                     for method, column in columns.items()
                     if method != suite.compared_with
                 }
-                for task, columns in each.items()
+                for box, columns in each.items()
             },
             interquartile_mean={method: interquartile(rows) for method, rows in scores.items()},
             superiority={
@@ -120,8 +120,7 @@ class Bench:
             },
         )
         costs = {method: settings.cost for method, settings in suite.methods.items()}
-        boxes = {task: settings.box for task, settings in suite.tasks.items()}
-        return cls(SCHEMA, name, suite.compared_with, boxes, costs, cells, summary)
+        return cls(SCHEMA, name, suite.compared_with, suite.boxes, costs, cells, summary)
 
     def of_task(self, task: str) -> dict[str, list[CellResult]]:
         """The cells of a task, all seeds of each method."""

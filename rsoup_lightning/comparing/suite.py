@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,19 @@ class SuiteTask:
             each expert of a soup trains for; all methods get as many epochs as those experts have together.
         box: of the hypervolume, whose corner at 0 is the reference point: reward to its scores at 0 and at 1. These
             rewards span the fronts.
+        beside: further boxes, by name, of rewards that the recipe measures beside those, such as discounted returns.
+            Fronts are shown and scored in them, too, but not averaged over with the rest.
         overrides: keys of the recipe to values.
     """
 
     recipe: str
     box: Box
+    beside: dict[str, Box] = field(default_factory=dict)
     overrides: dict[str, Any] = field(default_factory=dict)
+
+    def boxes(self, name: str) -> dict[str, Box]:
+        """Its own box by its ``name``, and those beside."""
+        return {name: self.box, **{f"{name}_{each}": box for each, box in self.beside.items()}}
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,11 @@ class Suite:
     reference: str | None = None
 
     @property
+    def boxes(self) -> dict[str, Box]:
+        """The boxes of all tasks; those beside a task's own have its name and theirs."""
+        return {key: box for name, task in self.tasks.items() for key, box in task.boxes(name).items()}
+
+    @property
     def compared_with(self) -> str:
         """The method that others are compared with."""
         return self.reference or next(iter(self.methods))
@@ -88,20 +100,31 @@ def read_suite(file: str | Path) -> Suite:
     """
     path = user_path(str(file))
     content = read_recipe(path, "suite")
-    for section, kind in (("tasks", SuiteTask), ("methods", SuiteMethod)):
-        members = content.get(section)
-        for name, member in members.items() if isinstance(members, dict) else ():
-            if not re.fullmatch(r"\w+", str(name)):
-                raise ConfigError(f"{section}: {name!r} names folders: use letters, digits and _ alone")
-            if not isinstance(member, dict):
-                raise ConfigError(f"{section}.{name} is {member!r:.60}, not a mapping; {{}} changes nothing")
-            built(kind, f"{section}.{name}", member)  # whose errors, unlike those below, say which of them it is
+    tasks = _members(content.pop("tasks", None), "tasks", SuiteTask)
+    methods = _members(content.pop("methods", None), "methods", SuiteMethod)
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Suite)
+    parser.add_class_arguments(Suite, skip={"tasks", "methods"})
     with ours():
-        suite = Suite(**parser.instantiate(parser.parse_object(content)).as_dict())
+        suite = Suite(tasks, methods, **parser.parse_object(content).as_dict())
     _check(suite, path)
     return suite
+
+
+def _members(members: Any, section: str, kind: type[Any]) -> dict[str, Any]:
+    """The tasks or the methods of a suite; their overrides stay as they are written, for the parser of recipes."""
+    if not isinstance(members, dict):
+        raise ConfigError(f"{section} is {members!r:.60}: give a mapping, each one's name to what it is")
+    found = {}
+    for name, member in members.items():
+        if not re.fullmatch(r"\w+", str(name)):
+            raise ConfigError(f"{section}: {name!r} names folders: use letters, digits and _ alone")
+        if not isinstance(member, dict):
+            raise ConfigError(f"{section}.{name} is {member!r:.60}, not a mapping; {{}} changes nothing")
+        overrides = member.pop("overrides", {})
+        if not isinstance(overrides, dict):
+            raise ConfigError(f"{section}.{name}.overrides is {overrides!r:.60}, not a mapping")
+        found[str(name)] = replace(built(kind, f"{section}.{name}", member), overrides=overrides)
+    return found
 
 
 def _check(suite: Suite, path: Path) -> None:
@@ -114,14 +137,15 @@ def _check(suite: Suite, path: Path) -> None:
     for kind, named in (("tasks", suite.tasks), ("methods", suite.methods)):
         for name, each in named.items():
             _check_overrides(f"{kind}.{name}", each.overrides)
-    for name, task in suite.tasks.items():
-        if not task.box:
-            raise ConfigError(f"tasks.{name}.box is empty: give each reward its scores at 0 and at 1")
-        for reward, (zero, one) in task.box.items():
+    if len(suite.boxes) < sum(1 + len(task.beside) for task in suite.tasks.values()):
+        raise ConfigError("tasks: one has the name of a box beside another: rename it")
+    for name, box in suite.boxes.items():
+        if not box:
+            raise ConfigError(f"the box of {name} is empty: give each reward its scores at 0 and at 1")
+        for reward, (zero, one) in box.items():
             if not zero < one:
-                raise ConfigError(
-                    f"tasks.{name}.box.{reward} is [{zero}, {one}]: rewards are maximised, so 0 lies below 1"
-                )
+                where = f"{reward} in the box of {name}"
+                raise ConfigError(f"{where} is [{zero}, {one}]: rewards are maximised, so 0 lies below 1")
     for name, method in suite.methods.items():
         if not method.cost > 0:
             raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")

@@ -19,7 +19,7 @@ def test_a_suite_grows_and_its_box_stays(tmp_path: Path) -> None:
     two = bench(write_suite(tmp_path, **{**QUICK, "methods": {"soup": {}, "experts": {"cost": 2.0}}}), tmp_path / "out")
     assert two.cells[0] == one.cells[0] and len(two.cells) == 2
     other = {"point": {**TASK, "box": {"east": [-2, 1], "north": [-2, 0]}}}
-    with pytest.raises(RunFolderError, match=r"tasks.point.box is .* but was .* put it back"):
+    with pytest.raises(RunFolderError, match=r"the box of point is .* but was .* put it back"):
         bench(write_suite(tmp_path, **QUICK, tasks=other), tmp_path / "out")
 
 
@@ -37,4 +37,7 @@ def test_a_reward_that_is_not_there_is_refused_before_anything_runs(tmp_path: Pa
     suite = write_suite(tmp_path, **QUICK, tasks={**POINT_SUITE["tasks"], **wrong})
     with pytest.raises(UnknownNameError, match="unknown reward 'west'"):
         bench(suite, tmp_path / "out")
+    beside = {"point": {**TASK, "beside": {"far": {"wset": [-2, 0]}}}}
+    with pytest.raises(UnknownNameError, match="unknown reward 'wset'"):
+        bench(write_suite(tmp_path, **QUICK, tasks=beside), tmp_path / "out")
     assert not (tmp_path / "out").exists()

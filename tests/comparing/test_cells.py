@@ -45,7 +45,7 @@ def test_rewards_of_the_box_span_the_front_and_recipes_train_no_baselines(tmp_pa
 
 def test_a_cell_is_the_run_that_it_would_be_alone_and_shares_its_init(tmp_path: Path) -> None:
     first, second, *_ = cells(tmp_path)
-    results = [first.run(None, []), second.run(None, [first])]
+    results = [*first.run(None, []), *second.run(None, [first])]
     assert weights(first, "init") == weights(second, "init")
     assert first.folder.stage("init") == second.folder.stage("init")
     overrides = {"soup.experts": ["east", "north"], "soup.morl": [], "trainer.max_epochs": 3, "soup.kind": "one_hot"}
@@ -55,7 +55,20 @@ def test_a_cell_is_the_run_that_it_would_be_alone_and_shares_its_init(tmp_path: 
     assert len(points) == 5
     assert results[0].hypervolume == pytest.approx(hypervolume(points, [-2, -2]) / 4)
     assert results[0].steps * 3 == results[1].steps * 2 > 0
-    assert first.run(None, []) == results[0]  # what is finished is read
+    assert first.run(None, []) == results[:1]  # what is finished is read
+
+
+def test_a_box_beside_scores_the_same_policies(tmp_path: Path) -> None:
+    (cell, *_) = cells(
+        tmp_path, tasks={"point": {**TASK, "box": {"east": [-2, 0]}, "beside": {"n": {"north": [-3, 0]}}}}
+    )
+    own, beside = cell.run(None, [])
+    assert (own.task, beside.task) == ("point", "point_n")
+    measured = [point["scores"] for point in front(cell.path)["points"] if point["kind"] == "expert"]
+    assert own.points == [{"east": scores["east"]} for scores in measured]
+    assert beside.points == [{"north": scores["north"]} for scores in measured]
+    assert beside.hypervolume == pytest.approx((beside.points[0]["north"] + 3) / 3)
+    assert own.steps == beside.steps
 
 
 def test_an_init_of_other_settings_is_trained_anew(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from rsoup_lightning.comparing.bench import check_cells
 from rsoup_lightning.comparing.cells import cells_of
 from rsoup_lightning.comparing.suite import read_suite
 from rsoup_lightning.errors import RSoupError
@@ -29,13 +31,17 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
         ({"methods": {"soup": None}}, "methods.soup is None, not a mapping"),
         ({"methods": {"soup": {"cost": 0}}}, "methods.soup.cost is 0.0: give a number above 0"),
         ({"methods": {"a/b": {}}}, "methods: 'a/b' names folders"),
+        ({"methods": {"soup": {"overrides": [1]}}}, r"methods.soup.overrides is \[1\], not a mapping"),
+        ({"methods": None}, "methods is None: give a mapping"),
         ({"methods": {}}, "methods of the suite .* is empty"),
         ({"methods": {"soup": {"overrides": {"trainer.max_epochs": 3}}}}, "methods.soup: remove trainer.max_epochs"),
         ({"methods": {"soup": {"overrides": {"soup.morl": []}}}}, "methods.soup: remove soup.morl: make MORL a method"),
         ({"tasks": {"point": {"recipe": "point.yaml"}}}, "required: tasks.point.box"),
-        ({"tasks": {"point": {**TASK, "box": {"east": [0, -2]}}}}, "tasks.point.box.east is .* 0 lies below 1"),
+        ({"tasks": {"point": {**TASK, "box": {"east": [0, -2]}}}}, "east in the box of point is .* 0 lies below 1"),
         ({"tasks": {"point": {**TASK, "box": {"east": [0]}}}}, "tasks.point.box: expected tuple with 2 elements"),
-        ({"tasks": {"point": {**TASK, "box": {}}}}, "tasks.point.box is empty"),
+        ({"tasks": {"point": {**TASK, "box": {}}}}, "the box of point is empty"),
+        ({"tasks": {"point": {**TASK, "beside": {"far": {"east": [0, 0]}}}}}, "east in the box of point_far"),
+        ({"tasks": {"point": {**TASK, "beside": {"b": TASK["box"]}}, "point_b": TASK}}, "the name of a box beside"),
         ({"reference": "soop"}, "unknown method .reference. 'soop': did you mean 'soup'"),
         ({"seeds": [1, 1]}, "names a seed twice"),
         ({"seeds": [-1]}, "the seed is -1"),
@@ -49,5 +55,8 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, An
 
 @pytest.mark.parametrize("suite", sorted((ROOT / "benchmarks" / "suites").glob("*.yaml")), ids=lambda file: file.stem)
 def test_suites_of_ours_name_recipes_and_settings_that_are_there(suite: Path, tmp_path: Path) -> None:
-    assert cells_of(read_suite(suite), suite.parent, tmp_path)
+    cells = cells_of(read_suite(suite), suite.parent, tmp_path)
+    check_cells(cells)
+    for cell in {(cell.task, cell.method): cell for cell in cells}.values():
+        yaml.safe_dump(cell.config)
     assert suite.read_text().startswith(f"# rsoup bench benchmarks/suites/{suite.name}")

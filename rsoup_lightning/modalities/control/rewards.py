@@ -57,6 +57,28 @@ class VectorEntry(Reward):
         return entry(reported(rollout, "reward_vector", self), self.index, "reward_vector")
 
 
+class Discounted(Reward):
+    """Another reward with step t weighed by γᵗ: over a whole episode, as in evaluation, its discounted return.
+
+    It is to be watched, not trained on: a training rollout is a piece of an episode, and begins at 0 all the same.
+
+    Args:
+        reward: given at every step.
+        discount: γ.
+    """
+
+    def __init__(self, reward: Reward, discount: float = 0.99) -> None:
+        self.reward, self.discount = reward, discount
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        values = self.reward(rollout)
+        if values.dim() != 2:
+            raise RewardError(
+                f"Discounted needs a reward of every step, but {type(self.reward).__name__} gives one a row"
+            )
+        return values * self.discount ** torch.arange(values.shape[1], device=values.device)
+
+
 class Info(Reward):
     """A number that the environment reports in ``info`` at its steps; 0 where it does not.
 

@@ -5,8 +5,8 @@ import torch
 
 from rsoup_lightning.errors import RewardError
 from rsoup_lightning.modalities.control import SimulatorEnvironment
-from rsoup_lightning.modalities.control.rewards import Info, Native, VectorEntry
-from rsoup_lightning.rewards import score
+from rsoup_lightning.modalities.control.rewards import Discounted, Info, Native, VectorEntry
+from rsoup_lightning.rewards import Reward, score
 from rsoup_lightning.rollout import Rollout
 
 
@@ -18,6 +18,11 @@ def _rollout(reward: str) -> Rollout:
     rollout = environment.rollout(environment.policy(hidden=(4,)), 0)
     environment.close()
     return rollout
+
+
+class Last(Reward):
+    def __call__(self, rollout: Rollout) -> torch.Tensor:
+        return rollout["steps"][:, -1]
 
 
 def test_any_number_of_info_and_ones_own_names_stay() -> None:
@@ -57,3 +62,13 @@ def test_what_info_lacks_is_named() -> None:
     assert Info("won", rare=True)(rollout).tolist() == [[0.0, 0.0]]
     with pytest.raises(RewardError, match=r"'speed' has shape \[\] per step: it has no entry 0"):
         Info("speed", index=0)(rollout)
+
+
+def test_discounted_returns_of_whole_episodes() -> None:
+    environment = SimulatorEnvironment("tests.modalities.control.own:Anything-v0", options={"reward": "plain"})
+    rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([3, 4]))
+    rewards = {"plain": Info("steps"), "half": Discounted(Info("steps"), 0.5)}
+    returns = {name: values.sum(1).tolist() for name, values in score(rewards, rollout, moment="now").items()}
+    assert returns == {"plain": [10, 10], "half": [1 + 2 / 2 + 3 / 4 + 4 / 8] * 2}
+    with pytest.raises(RewardError, match="Discounted needs a reward of every step, but Last gives one a row"):
+        Discounted(Last())(rollout)
