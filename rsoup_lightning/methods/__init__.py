@@ -3,9 +3,19 @@
 from rsoup_lightning.methods.anchors import Anchors
 from rsoup_lightning.methods.bone_soup import BoneSoup
 from rsoup_lightning.methods.conditioned import Conditioned
+from rsoup_lightning.methods.iterated_soup import IteratedSoup
 from rsoup_lightning.methods.method import Method
 from rsoup_lightning.methods.morl import MORL
 from rsoup_lightning.methods.output_mixing import OutputMixing
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 
-__all__ = ["MORL", "Anchors", "BoneSoup", "Conditioned", "Method", "OutputMixing", "RewardedSoup"]
+__all__ = [
+    "MORL",
+    "Anchors",
+    "BoneSoup",
+    "Conditioned",
+    "IteratedSoup",
+    "Method",
+    "OutputMixing",
+    "RewardedSoup",
+]

@@ -25,6 +25,7 @@ THREE = ["--soup.method.preferences", "3"]
     [
         (["RewardedSoup"], {"east": (1, 0), "north": (0, 1)}, 5),
         (["BoneSoup", "--soup.method.beta", "0.75"], {"east": (0.75, 0.25), "north": (0.25, 0.75)}, 5),
+        (["IteratedSoup"], {"east": (1, 0), "north": (0, 1)}, 5),
         (["Anchors", *THREE], {"north": (0, 1), "0.5-0.5": (0.5, 0.5), "east": (1, 0)}, 5),
         (["MORL", *THREE], {"north": (0, 1), "0.5-0.5": (0.5, 0.5), "east": (1, 0)}, 3),
     ],

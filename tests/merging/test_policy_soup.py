@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rsoup_lightning.merging import linear
+from rsoup_lightning.merging.policy_soup import policy_soup
+
+LAYER = "model.base_model.model.layers.0.proj"
+A, B = f"{LAYER}.lora_A.default.weight", f"{LAYER}.lora_B.default.weight"
+
+
+def _expert(seed: int, rank: int = 2, inside: int = 6, outside: int = 5) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    draw = [torch.randn(shape, generator=generator) for shape in ((rank, inside), (outside, rank), (3,))]
+    return dict(zip((A, B, "value.bias"), draw, strict=True))
+
+
+def _update(weights: dict[str, Tensor]) -> Tensor:
+    return weights[B] @ weights[A]
+
+
+def test_a_lora_layer_is_the_best_of_its_rank_for_the_averaged_update() -> None:
+    experts, coefficients = [_expert(seed) for seed in range(3)], [0.5, 0.2, 0.3]
+    mean = sum((w * _update(e) for e, w in zip(experts, coefficients, strict=True)), torch.zeros(5, 6))
+    merged = policy_soup(experts, coefficients)
+    assert {name: tensor.shape for name, tensor in merged.items()} == {n: t.shape for n, t in experts[0].items()}
+    lost = torch.linalg.svdvals(mean)[2:].square().sum().sqrt()
+    torch.testing.assert_close(torch.linalg.norm(_update(merged) - mean), lost)
+    biases = torch.stack([expert["value.bias"] for expert in experts])
+    torch.testing.assert_close(merged["value.bias"], torch.tensor(coefficients) @ biases)
+
+
+def test_updates_that_share_their_rows_are_averaged_exactly() -> None:
+    first, second = _expert(0), _expert(1)
+    second[A] = first[A]
+    torch.testing.assert_close(
+        _update(policy_soup([first, second], [0.25, 0.75])), 0.25 * _update(first) + 0.75 * _update(second)
+    )
+
+
+def test_where_a_layer_is_narrower_than_its_rank_shapes_stay() -> None:
+    experts = [_expert(seed, rank=4, inside=3, outside=2) for seed in range(2)]
+    merged = policy_soup(experts, [0.5, 0.5])
+    assert merged[A].shape == (4, 3) and merged[B].shape == (2, 4)
+    torch.testing.assert_close(_update(merged), (_update(experts[0]) + _update(experts[1])) / 2)
+
+
+def test_whole_weights_are_the_linear_soup() -> None:
+    experts = [{"w": torch.randn(4), "count": torch.tensor(3)} for _ in range(2)]
+    merged = policy_soup(experts, [0.5, 0.5])
+    assert all(torch.equal(merged[name], tensor) for name, tensor in linear(experts, [0.5, 0.5]).items())
