@@ -124,6 +124,10 @@ class Policy(nn.Module, ABC):
         self._reference = ()  # of an earlier training: a copy would hold a copy of it
         self._reference = (deepcopy(self).eval().requires_grad_(False),)
 
+    def reference_weights(self) -> Weights:
+        """Those of the reference policy, to be changed in place, by the names of :meth:`weights`."""
+        return self._reference[0].weights()
+
     def reference_log_probs(self, rollout: Rollout) -> Tensor:
         """``[B, T]`` log-probabilities of the steps under the reference policy, without gradient."""
         with torch.no_grad():

@@ -20,7 +20,6 @@ from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.front.chosen import Chosen
 from rsoup_lightning.front.record import Record
-from rsoup_lightning.simplex import LINEAR
 
 ENOUGH = 12  # choices, of which an interval begins to say something
 FILE = "choices.json"
@@ -72,7 +71,7 @@ class Preferring:
             with box("asked") as self._after:
                 button("Take this λ", self._take)
                 button("Download the choices", self._download)
-            if self._run.front.mixing == LINEAR:  # else there is nothing to merge
+            if self._run.front.has_weights:  # else there is nothing to pick
                 command(command_to_pick(self._run.front.run))
             self._after.set_visibility(False)
         self._next()

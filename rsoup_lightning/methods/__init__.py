@@ -8,9 +8,11 @@ from rsoup_lightning.methods.method import Method
 from rsoup_lightning.methods.morl import MORL
 from rsoup_lightning.methods.output_mixing import OutputMixing
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
+from rsoup_lightning.methods.warp import WARP
 
 __all__ = [
     "MORL",
+    "WARP",
     "Anchors",
     "BoneSoup",
     "Conditioned",

@@ -31,21 +31,29 @@ class IteratedSoup(RewardedSoup):
         if epochs < self.rounds:
             raise ConfigError(f"trainer.max_epochs is {epochs}: {self.rounds} rounds need an epoch each")
         stages: list[Stage | Derived] = []
-        start, last = INIT, self.rounds - 1
         for number in range(self.rounds):
             share = epochs * (number + 1) // self.rounds - epochs * number // self.rounds
-            family = "experts" if number == last else f"rounds/{number}"
-            trained = [
-                Stage(f"{family}/{name}", preference, share, start)
-                for name, preference in self.experts(rewards).items()
-            ]
+            trained = [self.training(f"{self._family(number)}/{name}", name, share, number) for name in rewards]
             stages += trained
-            if number < last:
-                start = f"rounds/{number}/start"
-                stages.append(Derived(start, tuple(stage.name for stage in trained), uniform_soup))
+            if number + 1 < self.rounds:
+                stages.append(self.next_start([stage.name for stage in trained], number))
         return stages
 
+    def training(self, stage: str, reward: str, epochs: int, number: int) -> Stage:
+        """That of an expert in a round."""
+        return Stage(stage, {reward: 1.0}, epochs, self.start(number))
 
-def uniform_soup(experts: Sequence[Weights]) -> Weights:
-    """The soup in which every expert weighs 1/E."""
+    def next_start(self, trained: Sequence[str], number: int) -> Derived:
+        """What the round after begins at, of the stages that a round has trained."""
+        return Derived(self.start(number + 1), tuple(trained), _uniform_soup)
+
+    def start(self, number: int) -> str:
+        """The stage whose weights a round begins at."""
+        return f"rounds/{number - 1}/start" if number else INIT
+
+    def _family(self, number: int) -> str:
+        return "experts" if number + 1 == self.rounds else f"rounds/{number}"
+
+
+def _uniform_soup(experts: Sequence[Weights]) -> Weights:
     return policy_soup(experts, [1 / len(experts)] * len(experts))

@@ -6,10 +6,17 @@ Notation: R rewards, E experts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rsoup_lightning.conditioned import Conditioning
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.merging import linear, merge_weights
+from rsoup_lightning.merging.methods import METHODS as MERGE_METHODS
+from rsoup_lightning.merging.policy_weights import PARAMETER
+from rsoup_lightning.mixture import prepared
+from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
 from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
 
@@ -24,6 +31,7 @@ class Stage:
     """One training: where its weights go, what it maximises, for how long, and from which stage's weights on.
 
     With ``conditioning`` it trains experts together, and its weights are those of all of them.
+    With a ``reference_rate`` the reference of its KL penalty follows it (``run/moving_reference.py``).
     """
 
     name: str
@@ -31,6 +39,7 @@ class Stage:
     epochs: int
     start: str | None = INIT
     conditioning: Conditioning | None = None
+    reference_rate: float = 0.0
 
     @property
     def family(self) -> str:
@@ -65,7 +74,32 @@ class Method(ABC):
     """
 
     mixing: str = LINEAR
-    """How experts become one policy at λ, as ``method`` of a point in front.json has it."""
+    """How experts become one policy at λ, as ``method`` of a point in front.json has it: a merge method, or outputs."""
+
+    options: Mapping[str, Any] = {}
+    """Those of the merge method."""
+
+    origin: str = INIT
+    """The stage whose weights a merge method takes as where all experts began."""
+
+    @property
+    def merges(self) -> bool:
+        """Whether weights are merged by another merge method than the linear one, one λ after another."""
+        return self.mixing in MERGE_METHODS and self.mixing != LINEAR
+
+    def check(self, module: RewardFineTuner) -> None:
+        """Require that the method fits what is to be trained.
+
+        Raises:
+            ConfigError: it does not; names the setting.
+        """
+        if not self.merges:
+            prepared(module.policy, [module.policy.weights()], self.mixing)
+        elif any(map(PARAMETER.fullmatch, module.policy.weights())):
+            raise ConfigError(
+                f"soup.method merges by {self.mixing}, which takes whole weights, and LoRA is trained: leave lora out "
+                "of the model, or merge by linear"
+            )
 
     @abstractmethod
     def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
@@ -95,6 +129,19 @@ class Method(ABC):
             epochs: what each expert costs in all.
         """
         return [Stage(f"experts/{name}", preference, epochs) for name, preference in self.experts(rewards).items()]
+
+    def merged(self, experts: Sequence[Weights], coefficients: Coefficients, origin: Weights | None = None) -> Weights:
+        """The weights at λ; an expert alone is that expert.
+
+        Args:
+            experts: E weights.
+            coefficients: λ.
+            origin: the weights of the stage ``origin``, where :attr:`merges`.
+        """
+        if not self.merges or coefficients in one_hot(len(experts)):
+            return linear(experts, coefficients, extrapolate=True)
+        init = {name: tensor.to(experts[0][name].device) for name, tensor in (origin or {}).items()}
+        return merge_weights(experts, coefficients, method=self.mixing, init=init, extrapolate=True, **self.options)
 
     def lattice(self, rewards: Sequence[str], preferences: Sequence[Sequence[float]]) -> list[Coefficients]:
         """The λ to evaluate: those of all ``preferences``, and every expert alone, each once."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from rsoup_lightning.merging.methods import method as merge_method
 from rsoup_lightning.methods.method import Method, Preference
-from rsoup_lightning.simplex import Coefficients
+from rsoup_lightning.simplex import LINEAR, Coefficients
 
 
 class RewardedSoup(Method):
-    """One training per reward; θ_λ = Σ λ_i θ_i, and λ = μ (Ramé et al. 2023, section 2.2)."""
+    """One training per reward; θ_λ = Σ λ_i θ_i, and λ = μ (Ramé et al. 2023, section 2.2).
+
+    Args:
+        merge: how to merge weights instead: a method of ``rsoup merge``, which takes whole weights.
+        options: its settings: ``{density: 0.3}``.
+    """
+
+    def __init__(self, merge: str = LINEAR, options: dict[str, Any] | None = None) -> None:
+        merge_method(merge, options)  # says what is wrong with them
+        self.mixing, self.options = merge, options or {}
 
     def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
         return {name: {name: 1.0} for name in rewards}

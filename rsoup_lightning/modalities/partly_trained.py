@@ -36,6 +36,9 @@ class PartlyTrainedPolicy(Policy):
     def freeze_reference(self) -> None:
         self._start = {name: tensor.detach().clone() for name, tensor in self.weights().items()}
 
+    def reference_weights(self) -> Weights:
+        return self._start
+
     @torch.no_grad()
     def reference_log_probs(self, rollout: Rollout) -> Tensor:
         """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""

@@ -16,7 +16,7 @@ from rsoup_lightning.front.expected import Expected, expected_scores
 from rsoup_lightning.front.record import Record, mixing_of, read_record
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
-from rsoup_lightning.simplex import check_named_coefficients
+from rsoup_lightning.simplex import DRAWN, OUTPUTS, check_named_coefficients
 
 if TYPE_CHECKING:
     from rsoup_lightning.module import RewardFineTuner
@@ -71,6 +71,11 @@ class Front:
     def mixing(self) -> str:
         """How they are mixed: ``linear`` where their weights are averaged."""
         return mixing_of(self.record)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there are weights that play each λ: not where experts' outputs are mixed."""
+        return self.mixing not in (OUTPUTS, DRAWN)
 
     @property
     def points(self) -> list[Record]:

@@ -14,6 +14,7 @@ from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import read_json, user_path
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
+from rsoup_lightning.merging.methods import METHODS as MERGE_METHODS
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.playing.front import Front
@@ -21,6 +22,7 @@ from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.experts import experts_folder
+from rsoup_lightning.run.method_of_run import merge_of
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.pick import RECIPE
 from rsoup_lightning.run.recipe_parser import built
@@ -64,8 +66,10 @@ def load(
         recipe = trained.parent / "config.yaml"
     module = make() if make else _fine_tuner(recipe, _rank(folder))
     experts = read_experts(places, module.policy, module.policy.weights())
-    mixing = front.mixing if front else LINEAR
-    return Soup(module.policy, experts, module.environment, rewards, front, device, mixing)
+    mixing, merge = front.mixing if front else LINEAR, None
+    if mixing in MERGE_METHODS and mixing != LINEAR:
+        mixing, merge = LINEAR, merge_of(recipe.parent)
+    return Soup(module.policy, experts, module.environment, rewards, front, device, mixing, merge)
 
 
 def _picked(file: Path) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rsoup_lightning.merging import linear
 from rsoup_lightning.mixture import Rows, prepared
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.policy import Policy, Weights
+from rsoup_lightning.run.method_of_run import Merge
 from rsoup_lightning.simplex import LINEAR, Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]
@@ -37,6 +39,7 @@ class Soup:
         front: what was measured of these experts, if anything.
         device: where to play; default: a GPU where there is one.
         mixing: how to mix them; see :func:`mixture.prepared`.
+        merge: makes the weights at λ of theirs, one λ at a time, instead.
 
     Attributes:
         experts: their names, in the order of coefficients.
@@ -53,12 +56,14 @@ class Soup:
         front: Front | None = None,
         device: str | torch.device | None = None,
         mixing: str = LINEAR,
+        merge: Merge | None = None,
     ) -> None:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.experts, self.rewards, self.front = tuple(experts), tuple(rewards), front
         self._policy, self.environment = policy.eval().to(place), environment
         weights = [{key: tensor.to(place) for key, tensor in expert.items()} for expert in experts.values()]
-        self._soups = prepared(policy, weights, mixing)
+        self._soups = prepared(policy, weights, mixing) if merge is None else None
+        self._merge = merge or partial(linear, names=self.experts, extrapolate=True)
         self._weights = weights if self._soups is None else []  # which holds them itself
         self._in_policy: Coefficients | None = None  # where ``_weights`` are merged into it now
 
@@ -157,7 +162,7 @@ class Soup:
             raise ConfigError("whole weights play one λ at a time: give the rows of each λ in a batch of their own")
         if point != self._in_policy:
             self._in_policy = None  # until all of it is there
-            self._policy.load_weights(linear(self._weights, point, names=self.experts, extrapolate=True))
+            self._policy.load_weights(self._merge(self._weights, point))
             self._in_policy = point
         return self._policy
 

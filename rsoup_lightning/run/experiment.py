@@ -130,12 +130,11 @@ class Experiment:
 
     def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
         """Films of the first expert, the last, and the soup nearest the middle, by the index of their point."""
-        weights = self.sweep.weights[: len(self.plan.experts)]
+        weights, rows = self.sweep.mixtures
         films: dict[int, str] = {}
         for index in worth_filming(points, [*self.plan.experts]):
             name = f"film-{index:03d}.webp"
-            coefficients = tuple((points[index].coefficients or {}).values())
-            with souped(self.module.policy, weights, coefficients, self.plan.method.mixing) as policy:
+            with souped(self.module.policy, weights, rows[index], self.sweep.mixing) as policy:
                 if not self.module.environment.film(policy, folder / name):
                     break  # there is nothing to see
             films[index] = name

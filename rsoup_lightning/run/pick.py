@@ -14,7 +14,7 @@ from rsoup_lightning.files import atomic_output, read_json, user_path, write_byt
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.record import mixing_of, read_record
 from rsoup_lightning.run.experts import experts_folder
-from rsoup_lightning.simplex import LINEAR
+from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS
 
 RECIPE = "recipe.yaml"
 """What tells how the policy beside it is built."""
@@ -51,7 +51,7 @@ def pick(
     run, output = user_path(str(run)), user_path(str(output))
     check_pick_output(output, overwrite=overwrite)
     record = read_record(run / "front.json")
-    if (mixing := mixing_of(record)) != LINEAR:
+    if (mixing := mixing_of(record)) in (OUTPUTS, DRAWN):
         raise ConfigError(
             f"the experts of {run} are mixed by {mixing}, which no merged weights play: play them with "
             "rsoup_lightning.load, rsoup explore or rsoup serve, or run the recipe with soup.method RewardedSoup"
@@ -63,7 +63,7 @@ def pick(
         read = read_json(user_path(str(choices)), "it should be a list of choices; see rsoup pick --help")
     chosen = choose(front, preference, read)
     with atomic_output(output, overwrite=overwrite) as temporary:
-        _write_weights(temporary, {name: experts / name for name in front.experts}, chosen)
+        _write_weights(temporary, {name: experts / name for name in front.experts}, chosen, mixing)
         write_bytes(temporary / RECIPE, (experts.parent / "config.yaml").read_bytes())
         write_json(temporary / "pick.json", {"schema": 1, "run": str(run), "seed": seed, **chosen.record()})
     return chosen
@@ -81,18 +81,27 @@ def check_pick_output(output: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"{output} holds an earlier pick: choose another --output, or replace it with --overwrite")
 
 
-def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen) -> None:
+def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen, mixing: str) -> None:
     from rsoup_lightning.merging import linear, read_weights, write_weights
     from rsoup_lightning.merging.adapters.write_adapter import is_adapter
     from rsoup_lightning.merging.disk.stored_expert import is_pipeline
-    from rsoup_lightning.merging.on_disk import merge  # these bring in torch
+    from rsoup_lightning.merging.on_disk import merge
+    from rsoup_lightning.run.method_of_run import method_of  # these bring in torch
 
     places, weights = list(experts.values()), list(chosen.coefficients.values())
     extrapolate = min(weights) < 0  # as a run's method may
     if all(map(is_adapter, places)):  # whose averaged factors would be another policy
         merge(places, output, weights, extrapolate=extrapolate)
         return
-    if all(map(is_pipeline, places)):
-        merge(places, output, weights, extrapolate=extrapolate)
     read = [read_weights(place) for place in places]
-    write_weights(output, linear(read, weights, names=list(experts), extrapolate=extrapolate))
+    if mixing == LINEAR:
+        if all(map(is_pipeline, places)):
+            merge(places, output, weights, extrapolate=extrapolate)
+        write_weights(output, linear(read, weights, names=list(experts), extrapolate=extrapolate))
+        return
+    run = places[0].parents[1]
+    method = method_of(run)
+    if all(map(is_pipeline, places)):
+        settings = {"method": method.mixing, "init": str(run / method.origin), **method.options}
+        merge(places, output, weights, extrapolate=extrapolate, **settings)
+    write_weights(output, method.merged(read, tuple(weights), read_weights(run / method.origin)))

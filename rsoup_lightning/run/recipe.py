@@ -18,7 +18,6 @@ from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.mixture import prepared
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
@@ -105,7 +104,7 @@ class Recipe:
         if self.settings.validate_every or self.settings.split == "dev":
             module.environment.dev_batches()
         module.guards.check(module.rewards if self.settings.normalise else ())
-        prepared(module.policy, [module.policy.weights()], self.settings.method.mixing)
+        self.settings.method.check(module)
         return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
 
     def check_elsewhere(self) -> None:

@@ -28,7 +28,7 @@ from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import SWEEP, Plan
-from rsoup_lightning.simplex import one_hot
+from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
 
 
 class RunSweep:
@@ -74,20 +74,20 @@ class RunSweep:
         """
         self._check_init()
         number, settings = self.blocks.index(block), self.recipe.settings
-        rows = [(*point, *(0.0,) * len(self.plan.beside)) for point in self.plan.lattice]
-        rows += one_hot(len(self.weights))[len(self.plan.experts) :]
+        method = self.plan.method
+        weights, rows = self.mixtures
         self.module.to(self.recipe.device)
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self._batches() if len(self.blocks) == 1 else [*islice(self._batches(), number, number + 1)]
         scores = benchmark_soups(
             self.module,
-            self.weights,
+            weights,
             rows,
             batches,
             show=settings.shown,
             metrics=self.recipe.metrics,
-            names=self._played,
-            mixing=self.plan.method.mixing,
+            names=None if method.merges else self._played,
+            mixing=self.mixing,
         )
         tensors, shown = self._files(block)
         write_weights(tensors, _tensors(scores))
@@ -121,6 +121,23 @@ class RunSweep:
     def _batches(self) -> Iterable[Any]:
         environment = self.module.environment
         return environment.eval_batches() if self.recipe.settings.split == "eval" else environment.dev_batches()
+
+    @property
+    def mixing(self) -> str:
+        """How :attr:`mixtures` are mixed."""
+        return LINEAR if self.plan.method.merges else self.plan.method.mixing
+
+    @cached_property
+    def mixtures(self) -> tuple[list[Weights], list[Coefficients]]:
+        """W weights, and of them the W coefficients of each λ and each policy beside."""
+        method, experts = self.plan.method, len(self.plan.experts)
+        if method.merges:
+            origin = read_weights(self.folder.path / method.origin)
+            merged = [method.merged(self.weights[:experts], point, origin) for point in self.plan.lattice]
+            merged += self.weights[experts:]
+            return merged, one_hot(len(merged))
+        rows = [(*point, *(0.0,) * len(self.plan.beside)) for point in self.plan.lattice]
+        return self.weights, rows + one_hot(len(self.weights))[experts:]
 
     @cached_property
     def weights(self) -> list[Weights]:

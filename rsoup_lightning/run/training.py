@@ -17,6 +17,7 @@ from rsoup_lightning.methods.method import INIT, Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.logs import Place, close
+from rsoup_lightning.run.moving_reference import MovingReference
 from rsoup_lightning.run.progress import ProgressCallback, StageProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.signals import OwnSignals
@@ -160,6 +161,7 @@ class Training:
         place = Place(self.folder.path, self.name, self.folder.id, stage.name)
         trainer = self.recipe.trainer(place, stage.epochs)
         own: list[L.Callback] = [validation] if validation.every else []
+        own += [MovingReference(stage.reference_rate)] if stage.reference_rate else []
         own += [ProgressCallback(self.progress)] if self.recipe.leads else []
         first = [OwnSignals(), BeforeOthers(checkpoint)]
         trainer.callbacks = [*first, *trainer.callbacks, *own, checkpoint]  # type: ignore

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.methods import RewardedSoup
 from rsoup_lightning.methods.method import Method, Stage, expert_name
 from rsoup_lightning.simplex import Coefficients
+from tests.conftest import PointFineTuner
 
 
 class Halves(Method):
@@ -27,3 +36,14 @@ def test_every_expert_is_evaluated_alone_and_nothing_twice() -> None:
 
 def test_experts_are_named_after_what_they_maximise() -> None:
     assert expert_name({"a": 0.0, "b": 1.0}) == "b" and expert_name({"a": 1 / 3, "b": 2 / 3}) == "0.333333-0.666667"
+
+
+def test_lora_is_not_merged_as_whole_weights() -> None:
+    with pytest.raises(ConfigError, match="merges by ties, which takes whole weights, and LoRA is trained"):
+        RewardedSoup("ties").check(SimpleNamespace(policy=Adapted()))  # type: ignore[arg-type]
+    RewardedSoup("ties", {"density": 0.3}).check(PointFineTuner())
+
+
+class Adapted(nn.Module):
+    def weights(self) -> dict[str, Tensor]:
+        return {"model.base_model.model.q.lora_A.default.weight": torch.zeros(2, 4)}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
+from torch import Tensor
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.files import read_json
@@ -14,6 +17,7 @@ from rsoup_lightning.front.record import read_record
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.control import GaussianMLP
 from rsoup_lightning.playing.load import load
+from tests.conftest import PointFineTuner
 from tests.playing.conftest import CHEETAH
 from tests.running import POINT_RECIPE
 
@@ -60,6 +64,59 @@ def test_from_the_command_to_the_policy_of_a_preference(
     torch.testing.assert_close(played.weights()["place"], wanted)
     if method[0] == "BoneSoup":
         assert min(chosen.values()) < 0, "a preference purer than the experts'"
+
+
+def _slerp(start: Tensor, first: Tensor, second: Tensor, share: float) -> Tensor:
+    """By Shoemake's formula, of two vectors in the plane."""
+    a, b = first - start, second - start
+    angle = torch.arccos((a @ b) / (a.norm() * b.norm()))
+    return start + (torch.sin(share * angle) * a + torch.sin((1 - share) * angle) * b) / torch.sin(angle)
+
+
+@pytest.mark.parametrize(
+    ("method", "origin"),
+    [
+        (["RewardedSoup", "--soup.method.merge", "slerp"], "init"),
+        (["WARP", "--model.kl.coefficient", "0.05"], "rounds/0/start"),
+    ],
+    ids=["RewardedSoup", "WARP"],
+)
+def test_another_merge_method_from_the_command_to_the_policy_of_a_preference(
+    method: list[str], origin: str, tmp_path: Path
+) -> None:
+    recipe, run, picked = (str(tmp_path / name) for name in ("point.yaml", "run", "picked"))
+    Path(recipe).write_text(POINT_RECIPE)
+    assert main(["soup", "-c", recipe, "--run_dir", run, "--soup.method", *method]) == 0
+
+    def place(stage: str) -> Tensor:
+        return read_weights(Path(run) / stage)["place"]
+
+    def merged(share: float) -> Tensor:
+        return _slerp(place(origin), place("experts/east"), place("experts/north"), share)
+
+    front, module = read_record(Path(run) / "front.json"), PointFineTuner()
+    for point in (point for point in front["points"] if point["kind"] in ("soup", "expert")):
+        assert point["method"] == "slerp"
+        module.policy.load_weights({"place": merged(point["coefficients"]["east"])})
+        rollout = module.environment.evaluate(module.policy, torch.arange(12))
+        scores = {name: reward(rollout).mean().item() for name, reward in module.rewards.items()}
+        assert point["scores"] == pytest.approx(scores, abs=1e-5)
+    if method[0] == "WARP":
+        mean = _slerp(place("init"), place("rounds/0/east"), place("rounds/0/north"), 0.5)
+        torch.testing.assert_close(place(origin), 0.7 * place("init") + 0.3 * mean)
+
+    assert main(["pick", run, "--preference", "{east: 0.5, north: 0.5}", "--output", picked]) == 0
+    share = read_json(Path(picked) / "pick.json", "")["coefficients"]["east"]
+    torch.testing.assert_close(read_weights(Path(picked))["place"], merged(share))
+    torch.testing.assert_close(load(run).mixed([(0.25, 0.75)]).weights()["place"], merged(0.25))
+
+
+def test_a_merge_method_is_refused_before_anything_is_trained(refused: Callable[..., str]) -> None:
+    point = yaml.safe_load(POINT_RECIPE)
+    assert "unknown merge method 'slrp': did you mean 'slerp'" in refused(
+        "soup", "--soup.method.merge", "slrp", recipe=point
+    )
+    assert "set model.kl.coefficient" in refused("soup", "--soup.method", "WARP", recipe=point)
 
 
 def test_outputs_are_mixed_from_the_command_to_the_action(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
