@@ -1,15 +1,15 @@
-"""News in one line: in the style of headlines, or faithful to the article."""
+"""News in one line: as a headline, or told again in a whole sentence."""
 
 from rsoup_lightning.registry import Task
 from tasks.text import INSTALL
 
 TASK = Task(
     name="summarization",
-    summary="a headline for a news article: in the style of headlines, or close to what it says",
+    summary="news in one line: as a headline, or told again in a whole sentence",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
-        "quality": "tasks.summarization.rewards:Headline",
-        "faithfulness": "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
+        "headline": "tasks.summarization.rewards:Headline",
+        "retold": "tasks.summarization.rewards:Retold",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },
     recipe="summarization/smollm2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -90,15 +90,16 @@ class ContentOverlap(_Comparison):
 
     def __init__(self, against: Against = "question", allow_empty_answers: bool = False) -> None:
         super().__init__(against, allow_empty_answers)
-        self._stop_words = need("sklearn.feature_extraction.text", "scikit-learn", "data").ENGLISH_STOP_WORDS
+        content_words("")  # refused here, not at the first rollout
 
     def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
-        pairs = [(self._content(exchange.answer), self._content(self.target(exchange))) for exchange in exchanges]
-        return [2 * len(said & meant) / max(len(said) + len(meant), 1) for said, meant in pairs]
+        return [self.f1(content_words(exchange.answer), content_words(self.target(exchange))) for exchange in exchanges]
 
-    def _content(self, text: str) -> set[str]:
-        words = re.findall(r"[^\W_]+", text.casefold())
-        return {_ENDING.sub("", word) for word in words if word not in self._stop_words}
+    @staticmethod
+    def f1(said: Iterable[str], meant: Iterable[str]) -> float:
+        """Of two lists of words, each word counted once; 0 where both are empty."""
+        one, other = set(said), set(meant)
+        return 2 * len(one & other) / max(len(one) + len(other), 1)
 
 
 class EmbeddingSimilarity(_Comparison):
@@ -124,6 +125,23 @@ class EmbeddingSimilarity(_Comparison):
         place = {text: row for row, text in enumerate(texts)}
         sides = [embeddings[[place[text] for text in side]] for side in (answers, targets)]
         return (sides[0] * sides[1]).sum(1)
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text that are no stop words, in their order, without the endings of plurals and verb forms.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+    stop_words = _stop_words()
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return [_ENDING.sub("", word) for word in words if word not in stop_words]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    stop_words: frozenset[str] = need("sklearn.feature_extraction.text", "scikit-learn", "data").ENGLISH_STOP_WORDS
+    return stop_words
 
 
 @cache
