@@ -73,6 +73,9 @@ class ConditionedPolicy(Policy):
     Args:
         policy: the initialisation, as a policy that was not trained; it plays, and keeps the reference.
         conditioning: how.
+
+    Raises:
+        ConfigError: this policy's experts cannot be trained like this; names the setting.
     """
 
     def __init__(self, policy: Policy, conditioning: Conditioning) -> None:
@@ -84,6 +87,12 @@ class ConditionedPolicy(Policy):
         trained = {name: each for name, each in policy.named_parameters() if each.requires_grad and name in own}
         self._names = tuple(trained)
         self.experts = nn.ParameterList(torch.stack([each.detach()] * experts) for each in trained.values())
+        policy.check_mixed()
+        if conditioning.points > 1 and policy.soups(self._each()) is None:
+            raise ConfigError(
+                f"soup.method.init_args.points is {conditioning.points}: a {type(policy).__name__} of whole weights "
+                "plays one λ at a time, so set it to 1"
+            )
 
     @property
     def policy(self) -> Policy:
@@ -156,9 +165,8 @@ class ConditionedPolicy(Policy):
         if soups is not None:
             yield soups(points)
             return
-        if len(points) > 1:
-            raise CoefficientError(f"a {type(self.policy).__name__} of whole weights plays one λ at a time, so give 1")
-        self.policy.load_weights(linear(self._each(), points[0]))  # its own are nowhere needed any more
+        (point,) = points  # as __init__ requires
+        self.policy.load_weights(linear(self._each(), point))  # its own are nowhere needed any more
         yield self.policy
 
     def freeze_reference(self) -> None:

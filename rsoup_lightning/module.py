@@ -129,7 +129,16 @@ class RewardFineTuner(L.LightningModule):
 
     @contextmanager
     def conditioned(self, conditioning: Conditioning) -> Iterator[None]:
-        """Train experts together inside the block, which all begin at the present weights."""
+        """Train experts together inside the block, which all begin at the present weights.
+
+        Raises:
+            ConfigError: policy or algorithm cannot do that; names the setting.
+        """
+        if conditioning.advantages == "each" and (self.algorithm.needs_critic or self.algorithm.greedy_baseline):
+            raise ConfigError(
+                f"{type(self.algorithm).__name__} has one baseline for the sum of rewards: set "
+                "soup.method.init_args.advantages to sum"
+            )
         own = self.policy
         self.policy = ConditionedPolicy(own, conditioning)
         try:
@@ -172,10 +181,6 @@ class RewardFineTuner(L.LightningModule):
         if not (isinstance(policy, ConditionedPolicy) and policy.conditioning.advantages == "each"):
             reward = self._reward(rollout, scores, kl)
             return self.algorithm.advantages(rollout, reward, policy, self._greedy_returns(batch))
-        if self.algorithm.needs_critic or self.algorithm.greedy_baseline:
-            raise ConfigError(
-                f"{type(self.algorithm).__name__} has one baseline for the sum of rewards: set advantages to sum"
-            )
         preference = policy.conditioning.preference(rollout)
         each = {
             name: self.algorithm.advantages(rollout, self._reward(rollout, scores, kl, {name: 1.0}), policy, None)

@@ -100,6 +100,13 @@ class Policy(nn.Module, ABC):
         """
         return None
 
+    def check_mixed(self) -> None:
+        """Require that experts of this policy can be trained together. Default: they can.
+
+        Raises:
+            ConfigError: they cannot, as it is set up; names the setting.
+        """
+
     def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
         """Re-score each row under the linear soup of E experts at its own λ, with gradient to the experts.
 

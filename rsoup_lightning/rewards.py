@@ -109,7 +109,7 @@ def scalarise(scores: Mapping[str, Tensor], preference: Mapping[str, float | Ten
 
     Args:
         scores: ``{name: [B] or [B, T]}``; a per-row reward among per-step ones is paid at the last counted step.
-        preference: μ per reward, of all rows or of each ``[B]``; rewards that weigh zero in all rows are left out, so
+        preference: μ per reward, one number or one for each row ``[B]``; rewards whose number is zero are left out, so
             that they cannot disturb.
         mask: ``[B, T]`` bool.
     """

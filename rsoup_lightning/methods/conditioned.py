@@ -9,6 +9,7 @@ from typing import Literal
 from rsoup_lightning.conditioned import Conditioning, expert_of
 from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
+from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
 
 TOGETHER = "together"
@@ -31,8 +32,14 @@ class Conditioned(RewardedSoup):
     """
 
     def __init__(self, points: int = 8, concentration: float = 1.0, advantages: Literal["sum", "each"] = "sum") -> None:
+        super().__init__()
         self.conditioning = partial(Conditioning, points=points, concentration=concentration, advantages=advantages)
         self.conditioning(())  # says what is wrong with it
+
+    def check(self, module: RewardFineTuner) -> None:
+        super().check(module)
+        with module.conditioned(self.conditioning(tuple(module.rewards))):
+            pass  # it can
 
     def stages(self, rewards: Sequence[str], epochs: int) -> list[Stage | Derived]:
         uniform = dict.fromkeys(rewards, 1 / len(rewards))

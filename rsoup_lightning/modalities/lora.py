@@ -92,23 +92,25 @@ class LoRASoups:
         return self._per_row.at(torch.as_tensor(coefficients, dtype=torch.float64), extrapolate=True)
 
 
-def learning(
-    model: Any, lora: LoRA, experts: Weights, network: str, coefficients: Tensor
-) -> AbstractContextManager[Any]:
-    """The model inside the block as :meth:`LoRASoups.at` plays it, with gradient to the experts.
-
-    Args:
-        model: a ``PeftModel``, in evaluation mode.
-        lora: what is trained of it.
-        experts: ``[E, ...]`` of each parameter that is trained.
-        network: as of :class:`LoRASoups`.
-        coefficients: ``[B, E]`` the rows' λ.
+def check_together(lora: LoRA | None) -> None:
+    """Require that adapters can be trained together.
 
     Raises:
         ConfigError: dropout, which would not be the same for all experts.
     """
-    if lora.dropout:
+    if lora is not None and lora.dropout:
         raise ConfigError(f"lora.dropout is {lora.dropout}: adapters are trained together without dropout, set it to 0")
+
+
+def learning(model: Any, experts: Weights, network: str, coefficients: Tensor) -> AbstractContextManager[Any]:
+    """The model inside the block as :meth:`LoRASoups.at` plays it, with gradient to the experts.
+
+    Args:
+        model: a ``PeftModel``, in evaluation mode.
+        experts: ``[E, ...]`` of each parameter that is trained.
+        network: as of :class:`LoRASoups`.
+        coefficients: ``[B, E]`` the rows' λ.
+    """
     each = [dict(zip(experts, own, strict=True)) for own in zip(*experts.values(), strict=True)]
     return LoRASoups(model, each, network).at(coefficients)
 

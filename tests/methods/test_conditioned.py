@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.conditioned import expert_of
@@ -86,8 +89,19 @@ def test_adapters_are_trained_together_from_the_command(advantages: str, tmp_pat
     assert any(tensor.ne(experts["late"][key]).any() for key, tensor in experts["early"].items())
 
 
-def test_whole_weights_take_one_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "point.yaml").write_text(POINT_RECIPE)
-    arguments = ["soup", "-c", str(tmp_path / "point.yaml"), "--run_dir", str(tmp_path / "run")]
-    assert main([*arguments, "--soup.method", "Conditioned"]) == 2
-    assert "soup.method.init_args.points is 8" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "soup.method.init_args.points is 8: a PointPolicy of whole weights plays one λ at a time"),
+        ({"points": 0}, "points is 0"),
+        ({"points": 1, "advantages": "each", "algorithm": {"class_path": "SCST"}}, "SCST has one baseline"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(
+    changes: dict[str, Any], reason: str, refused: Callable[..., str]
+) -> None:
+    content = yaml.safe_load(POINT_RECIPE)
+    options = dict(changes)
+    content["model"] |= {"algorithm": options.pop("algorithm")} if "algorithm" in options else {}
+    content["soup"]["method"] = {"class_path": "Conditioned", "init_args": options}
+    assert reason in refused("soup", "--run_dir", "run", recipe=content)

@@ -24,7 +24,7 @@ from rsoup_lightning.modalities.diffusion.ensemble import DenoiserEnsemble
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, noised
 from rsoup_lightning.modalities.diffusion.soups import NETWORK, ImagePolicy, Likelihood, SoupedDiffusionPolicy
 from rsoup_lightning.modalities.ensemble import Ensemble
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, learning, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, check_together, learning, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.policy import PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
@@ -127,14 +127,17 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         ensemble = DenoiserEnsemble(self.denoiser.unet, Ensemble(self, experts), times)
         return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, ensemble)
 
+    def check_mixed(self) -> None:
+        check_together(self.lora)
+        if self.lora is not None and self.likelihood == "denoising":
+            raise ConfigError("adapters are trained together on the chains they draw: set model.likelihood to chain")
+
     def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
         if self.lora is None:
             return None
-        if self.likelihood == "denoising":
-            raise ConfigError("adapters are trained together on the chains they draw: set model.likelihood to chain")
         with (
             self.denoiser.playing(),
-            learning(self.denoiser.unet, self.lora, experts, NETWORK, rollout["coefficients"]),
+            learning(self.denoiser.unet, experts, NETWORK, rollout["coefficients"]),
         ):
             return self(rollout)
 

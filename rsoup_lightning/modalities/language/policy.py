@@ -19,7 +19,15 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.language.reading import completion_logits
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, Mixable, SoupedPolicy, learning, with_adapter
+from rsoup_lightning.modalities.lora import (
+    LoRA,
+    LoRASoups,
+    Mixable,
+    SoupedPolicy,
+    check_together,
+    learning,
+    with_adapter,
+)
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.sharding import shard
@@ -114,12 +122,15 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
         return partial(SoupedLanguagePolicy, self, TextEnsemble(self.model, Ensemble(self, experts)))
 
+    def check_mixed(self) -> None:
+        check_together(self.lora)
+        if self.lora is not None and self.critic is not None:
+            raise ConfigError("adapters are trained together without a critic: choose an algorithm that needs none")
+
     def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
         if self.lora is None:
             return None
-        if self.critic is not None:
-            raise ConfigError("adapters are trained together without a critic: choose an algorithm that needs none")
-        with self.playing(), learning(self.model, self.lora, experts, "model.", rollout["coefficients"]):
+        with self.playing(), learning(self.model, experts, "model.", rollout["coefficients"]):
             return self(rollout)
 
     def export(self, folder: Path) -> None:
