@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsoup_lightning.modalities.control.policy import ActorCritic, Explorer, MLPPlayer
+from rsoup_lightning.modalities.control.player import MLPPlayer
+from rsoup_lightning.modalities.control.policy import ActorCritic, Explorer
 
 
 class CategoricalMLP(ActorCritic):

@@ -24,8 +24,9 @@ from rsoup_lightning.modalities.control.categorical import CategoricalMLP
 from rsoup_lightning.modalities.control.curves import curves_of_episode
 from rsoup_lightning.modalities.control.film import film_episode
 from rsoup_lightning.modalities.control.gaussian import LOG_STD, GaussianMLP
+from rsoup_lightning.modalities.control.player import Player
 from rsoup_lightning.modalities.control.playing import Acting
-from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy, Player
+from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy
 from rsoup_lightning.modalities.control.recording import Recording
 from rsoup_lightning.modalities.control.simulators import (
     Backend,

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rsoup_lightning.modalities.control.policy import ActorCritic, Explorer, MLPPlayer
+from rsoup_lightning.modalities.control.player import MLPPlayer
+from rsoup_lightning.modalities.control.policy import ActorCritic, Explorer
 
 LOG_STD = -0.5  # of the actions at the start, by default
 

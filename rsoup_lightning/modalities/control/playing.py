@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.mixture import Rows
-from rsoup_lightning.modalities.control.policy import ControlPolicy, Player
+from rsoup_lightning.modalities.control.player import Player
+from rsoup_lightning.modalities.control.policy import ControlPolicy
 from rsoup_lightning.policy import Policy
 
 

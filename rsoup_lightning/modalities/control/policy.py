@@ -6,30 +6,22 @@ Notation: B rows, T steps, N simulator copies, O observation size, A action size
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rsoup_lightning.errors import CoefficientError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control.mlp import mixed_mlp, mlp
+from rsoup_lightning.modalities.control.player import OBSERVATION_LIMIT, Player, greedy, greedy_pool, inverse_deviation
 from rsoup_lightning.modalities.control.statistics import Moments, merged, moments, of_all_processes
-from rsoup_lightning.modalities.ensemble import as_points
 from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.simplex import rows_per_point
-
-BLOCK = 8  # rows of one product; with 8, a row's rounding is the same wherever in the block it stands
-OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
-
-Player = Callable[[NDArray[Any]], NDArray[Any]]
-"""A policy's weights as they are now: the most likely actions ``[N, A]`` at observations ``[N, ...]``, as arrays."""
 
 
 class Explorer(Protocol):
@@ -114,7 +106,7 @@ class ActorCritic(ControlPolicy):
 
     def normalise(self, observations: Tensor) -> Tensor:
         """``[..., O]`` in standard deviations from the mean, kept within ±10."""
-        scaled = (observations - self.mean) * _inverse_deviation(self.variance)
+        scaled = (observations - self.mean) * inverse_deviation(self.variance)
         return scaled.clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
 
     @property
@@ -123,7 +115,7 @@ class ActorCritic(ControlPolicy):
         return [layer for layer in self.actor if isinstance(layer, nn.Linear)]
 
     def player(self) -> Player:
-        return _greedy([self])
+        return greedy([self])
 
     def explorer(self, steps: int, copies: int) -> Explorer:
         return self.explorer_of([self], steps, copies)
@@ -178,7 +170,7 @@ class ActorCritic(ControlPolicy):
             points = [tuple(point) for point in coefficients]
             distinct = {point: self._with(linear(experts, point, extrapolate=True)) for point in dict.fromkeys(points)}
             members = [distinct[point] for point in points]
-            return StackedPolicy(_greedy(members), len(points), self.device, partial(self.explorer_of, members))
+            return StackedPolicy(greedy(members), len(points), self.device, partial(self.explorer_of, members))
 
         return at
 
@@ -186,7 +178,7 @@ class ActorCritic(ControlPolicy):
         if drawn:
             return None
         played = [self._with(expert) for expert in experts]
-        return lambda points: StackedPolicy(_greedy_pool(played, points), len(points), self.device)
+        return lambda points: StackedPolicy(greedy_pool(played, points), len(points), self.device)
 
     def _with(self, weights: Weights) -> ActorCritic:
         """A policy of its own with these weights."""
@@ -231,66 +223,3 @@ class StackedPolicy(ControlPolicy):
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
         raise TypeError("stacked policies are not re-scored")
-
-
-class MLPPlayer:
-    """The actors' outputs ``[N, K]`` of M policies, as one batched product of arrays; rows come in M groups, in order.
-
-    An action depends on its observation alone and not on what is played beside it, to the last bit: products are taken
-    in blocks of BLOCK rows, the last one filled up with zeros. A product's rounding follows its number of rows, and
-    simulators blow the difference up.
-
-    Simulators live on the CPU, and there a call of numpy costs a third of one of torch.
-    """
-
-    def __init__(self, policies: Sequence[ActorCritic]) -> None:
-        self._mean = _arrays(policy.mean for policy in policies)
-        self._scale = _arrays(_inverse_deviation(policy.variance) for policy in policies)
-        layers = zip(*(policy.actor_layers for policy in policies), strict=True)
-        self._layers = [
-            (_arrays(layer.weight.mT for layer in same), _arrays(layer.bias for layer in same)) for same in layers
-        ]
-
-    def __call__(self, observations: NDArray[Any]) -> NDArray[np.float32]:
-        members, inputs = len(self._mean), self._mean.shape[-1]
-        rows = len(observations) // members
-        blocks = -(-rows // BLOCK)
-        grouped = np.zeros((members, blocks * BLOCK, inputs), np.float32)
-        grouped[:, :rows] = observations.reshape(members, rows, inputs)
-        hidden = grouped.reshape(members, blocks, BLOCK, inputs)
-        hidden = ((hidden - self._mean) * self._scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
-        for index, (weight, bias) in enumerate(self._layers):
-            hidden = (np.tanh(hidden) if index else hidden) @ weight + bias
-        return hidden.reshape(members, blocks * BLOCK, -1)[:, :rows].reshape(len(observations), -1)
-
-
-def _greedy(policies: Sequence[ActorCritic]) -> Player:
-    """The most likely actions of M policies of one class; rows come in M groups, in order."""
-    outputs, mode = MLPPlayer(policies), policies[0].mode
-    return lambda observations: mode(outputs(observations))
-
-
-def _greedy_pool(experts: Sequence[ActorCritic], points: Sequence[Sequence[float]]) -> Player:
-    """The most likely actions of the E experts' pool at M λ (:mod:`modalities.ensemble`); rows come in M groups."""
-    outputs, mode = MLPPlayer(experts), experts[0].mode
-    counts = as_points(points, len(experts)).unsqueeze(-1) * torch.stack([expert.precision for expert in experts]).cpu()
-    if not (counts.sum(1) > 0).all():
-        raise CoefficientError(f"the pool of these experts has no most likely action at one of the λ {list(points)}")
-    shares = (counts / counts.sum(1, keepdim=True)).transpose(0, 1).unsqueeze(2).detach().numpy()  # [E, M, 1, K]
-
-    def act(observations: NDArray[Any]) -> NDArray[Any]:
-        each = outputs(np.concatenate([observations] * len(experts)))
-        rows = each.reshape(len(experts), len(points), -1, each.shape[-1])
-        return mode((shares * rows).sum(0).reshape(len(observations), -1))
-
-    return act
-
-
-def _arrays(tensors: Iterable[Tensor]) -> NDArray[np.float32]:
-    """M tensors stacked into one array ``[M, 1, C, H]``; vectors ``[C]`` become ``[M, 1, 1, C]``."""
-    stacked = torch.stack(list(tensors)).detach().cpu()
-    return np.ascontiguousarray(stacked.view(len(stacked), 1, -1, stacked.shape[-1]).numpy())
-
-
-def _inverse_deviation(variance: Tensor) -> Tensor:
-    return torch.rsqrt(variance + 1e-8)

@@ -71,16 +71,3 @@ def test_stacked_soups_act_like_each_merged_policy(policy: GaussianMLP) -> None:
         expected = policy.actor(policy.normalise(observations[index])).detach()
         torch.testing.assert_close(torch.from_numpy(actions[index]), expected)
         assert np.allclose(policy.player()(observations[index].numpy()), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("sizes", [(17, 64, 64, 6), (4, 8, 8, 2), (11, 32, 3)])
-def test_an_action_is_the_same_to_the_last_bit_whatever_is_played_beside_it(sizes: tuple[int, ...]) -> None:
-    torch.manual_seed(0)
-    inputs, *hidden, outputs = sizes
-    player = GaussianMLP(inputs, outputs, hidden=hidden).player()
-    observations = torch.randn(50, inputs).numpy()
-    together = player(observations)
-    for size in (1, 3, 7, 16):
-        apart = np.concatenate([player(observations[start : start + size]) for start in range(0, 50, size)])
-        assert np.array_equal(apart, together)
-    assert np.array_equal(player(observations[::-1]), together[::-1])
