@@ -177,6 +177,18 @@ def test_the_whole_experiment(lora: str, tmp_path: Path) -> None:
     assert drawn.std() > 1
 
 
+def test_a_run_whose_experts_are_drawn_for_each_step(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    method = ["--soup.method", "OutputMixing", "--soup.method.drawn", "true"]
+    rsoup("soup", "-c", str(tmp_path / "tiny.yaml"), "--run_dir", str(tmp_path / "run"), *method)
+    points = [point for point in front(tmp_path / "run")["points"] if point["coefficients"]]
+    assert [point["method"] for point in points] == ["drawn outputs"] * 3
+    soup, prompts = load(tmp_path / "run"), ["a red square", "a blue square"]
+    alone = np.stack(soup.at([{"red": 1.0}, {"blue": 1.0}]).draw(prompts, seed=[1, 2])).astype(int)
+    drawn = np.stack(soup.at(red=0.5, blue=0.5).draw(prompts, seed=[1, 2])).astype(int)
+    assert drawn.shape == alone.shape and not np.array_equal(drawn, alone)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
