@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.stages import FRONT, plan
 
-OF_INIT = ("experts", "init_preference", "init_epochs", "validate_every", "keep")
-"""What of soup's settings the training of init depends on."""
+OF_TRAININGS = ("experts", "init_preference", "init_epochs", "normalise", "validate_every", "keep")
+"""What of soup's settings trainings depend on."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,28 @@ class Cell:
         return RunFolder(self.path)
 
     @property
+    def trainings(self) -> list[Stage]:
+        """All that it trains, init among it."""
+        return trainings(self.recipe, self.box, self.recipe.epochs)
+
+    @property
     def config(self) -> dict[str, Any]:
         """What claims the folder."""
         return self.recipe.resolved(seed_everything=self.seed)
 
-    @property
-    def init(self) -> dict[str, Any]:
-        """All that the training of init depends on."""
+    @cached_property
+    def common(self) -> dict[str, Any]:
+        """What a training from init depends on, beside its stage."""
         config = self.config
         trainer = {key: value for key, value in config["trainer"].items() if key != "max_epochs"}
-        return {**config, "trainer": trainer, "soup": {key: config["soup"][key] for key in OF_INIT}}
+        return {**config, "trainer": trainer, "soup": {key: config["soup"][key] for key in OF_TRAININGS}}
 
     def run(self, launch: Launch | None, others: Sequence[Cell]) -> list[CellResult]:
         """Run it, or go on where it stopped, or read what it found.
 
         Args:
             launch: who computes the stages; None: this process.
-            others: cells that have run, one of which may have trained the init that this one begins at.
+            others: cells that have run; what one of them has trained is not trained again, but counts as if it were.
 
         Returns:
             What it found, in each box.
@@ -82,19 +88,23 @@ class Cell:
         claim(self.path, self.config)
         record = self.folder.front()
         if record is None:
-            self._take_init(others)
+            self._take(others)
             record = run_soup(self.recipe, self.path, [self.seed], launch)
         return [self._result(record, task, box) for task, box in {self.task: self.box, **self.beside}.items()]
 
-    def _take_init(self, others: Sequence[Cell]) -> None:
-        if self.folder.is_recorded(INIT):
-            return
-        there = (other for other in others if other.folder.is_done(INIT) and other.init == self.init)
-        if (other := next(there, None)) is not None:
-            with atomic_output(self.path / INIT, overwrite=True) as temporary:
-                shutil.copytree(other.path / INIT, temporary)
-            record = other.folder.record_of(INIT)
-            write_json(self.folder.record_of(INIT), read_json(record, "delete it, and the stage is trained anew"))
+    def _take(self, others: Sequence[Cell]) -> None:
+        """Copy what others have trained that this one would train alike: init, and experts that begin at it."""
+        others = [other for other in others if other.common == self.common]
+        for stage in self.trainings:
+            if self.folder.is_recorded(stage.name) or stage.start not in (None, INIT):
+                continue
+            for other in others:
+                if other.folder.is_done(stage.name) and _plainly(stage) in map(_plainly, other.trainings):
+                    with atomic_output(self.path / stage.name, overwrite=True) as temporary:
+                        shutil.copytree(other.path / stage.name, temporary)
+                    record = read_json(other.folder.record_of(stage.name), "delete it, and the stage is trained anew")
+                    write_json(self.folder.record_of(stage.name), record)
+                    break
 
     def _result(self, record: Record, task: str, box: Box) -> CellResult:
         scores = [
@@ -103,7 +113,7 @@ class Cell:
             if point["kind"] in ("expert", "soup")
         ]
         corners = [*zip(*box.values(), strict=True)]
-        records = {stage.name: self.folder.stage(stage.name) for stage in trainings(self.recipe, self.box)}
+        records = {stage.name: self.folder.stage(stage.name) for stage in self.trainings}
         init = records.pop(INIT)
         front = read_json(self.folder.record_of(FRONT), "delete it, and all λ are evaluated anew")
         return CellResult(
@@ -118,12 +128,18 @@ class Cell:
             init_seconds=init["seconds"],
             seconds=sum(each["seconds"] for each in records.values()),
             evaluation_seconds=front["seconds"],
+            memory=max((each["memory"] for each in records.values() if each.get("memory")), default=None),
         )
 
 
-def trainings(recipe: Recipe, box: Box, epochs: int | None = None) -> list[Stage]:
-    """All trainings of a run, init among them, with as many ``epochs`` per expert as its recipe or the caller says."""
-    return [*plan(recipe.settings, list(box), epochs or recipe.epochs).trainings.values()]
+def trainings(recipe: Recipe, box: Box, epochs: int) -> list[Stage]:
+    """All trainings of a run, init among them, with so many epochs per expert."""
+    return [*plan(recipe.settings, list(box), epochs).trainings.values()]
+
+
+def _plainly(stage: Stage) -> Stage:
+    """A training without the rewards that weigh nothing in it."""
+    return replace(stage, preference={name: weight for name, weight in stage.preference.items() if weight})
 
 
 def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
@@ -164,11 +180,13 @@ def _recipe(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, s
     def needed(epochs: int) -> int:
         return sum(stage.epochs for stage in trainings(recipe, task.box, epochs) if stage.start)
 
-    fitting = [each for each in range(1, allowed + 1) if needed(each) <= allowed]
+    fitting = allowed
+    while fitting and needed(fitting) > allowed:
+        fitting -= 1
     if not fitting:
         raise ConfigError(
             f"methods.{method_name} cannot train on {name}: it needs {needed(1)} epochs at least, and may have "
             f"{allowed}: raise methods.{method_name}.cost, or trainer.max_epochs of tasks.{name}"
         )
-    recipe.config.trainer.max_epochs = fitting[-1]
+    recipe.config.trainer.max_epochs = fitting
     return recipe

@@ -33,6 +33,7 @@ class CellResult:
         init_seconds: that init took, whoever trained it.
         seconds: that the trainings after it took, added up, also where some ran at the same time.
         evaluation_seconds: that the evaluation of all points took.
+        memory: in bytes, the most that a training took, of a GPU or else of its whole process; null where unknown.
     """
 
     task: str
@@ -46,6 +47,7 @@ class CellResult:
     init_seconds: float
     seconds: float
     evaluation_seconds: float
+    memory: int | None
 
 
 @dataclass(frozen=True)

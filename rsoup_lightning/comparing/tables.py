@@ -51,6 +51,7 @@ def _of_task(bench: Bench, task: str) -> Table:
     rows = []
     for method, cells in bench.of_task(task).items():
         means = {name: float(np.mean([getattr(cell, name) for cell in cells])) for name in MEANS}
+        memory = [cell.memory for cell in cells if cell.memory]
         rows.append(
             [
                 method,
@@ -58,18 +59,11 @@ def _of_task(bench: Bench, task: str) -> Table:
                 _against(bench, task, method),
                 f"{bench.costs[method]:g} ×",
                 *(f"{means[name]:,.{0 if means[name] >= 10 else 1}f}" for name in MEANS),
+                f"{max(memory) / 1e9:.1f}" if memory else "–",
             ]
         )
-    head = [
-        "method",
-        "hypervolume",
-        f"against {bench.reference}",
-        "cost",
-        cells[0].unit,
-        "training, s",
-        "evaluation, s",
-    ]
-    return Table(task, head, rows)
+    spent = [cells[0].unit, "training, s", "evaluation, s", "GB"]
+    return Table(task, ["method", "hypervolume", f"against {bench.reference}", "cost", *spent], rows)
 
 
 MEANS = ("steps", "seconds", "evaluation_seconds")

@@ -28,8 +28,9 @@ RECORDED: dict[str, tuple[type, ...]] = {
     "history": (list,),
 }
 """What is recorded of a training: μ, seconds, the SHA-256 of the weights it began at, steps, what one is called, and
-what each epoch logged. Beside them stand the limits of guards, the evaluations on the development split ("validation"),
-and after how many epochs the weights were taken that it ended with ("kept")."""
+what each epoch logged. Beside them stand the most memory that it took in bytes, where the system tells, the limits of
+guards, the evaluations on the development split ("validation"), and after how many epochs the weights were taken that
+it ended with ("kept")."""
 
 
 @dataclass(frozen=True)

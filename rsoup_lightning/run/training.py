@@ -17,6 +17,7 @@ from rsoup_lightning.methods.method import INIT, Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.logs import Place, close
+from rsoup_lightning.run.memory import count_memory_anew, most_memory
 from rsoup_lightning.run.moving_reference import MovingReference
 from rsoup_lightning.run.progress import ProgressCallback, StageProgress
 from rsoup_lightning.run.recipe import Recipe
@@ -66,6 +67,7 @@ class Training:
         """
         if self.recipe.leads:
             self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
+        count_memory_anew(self.recipe.device)
         self._prepare(stage)
         with self.module.conditioned(stage.conditioning) if stage.conditioning else nullcontext():
             checkpoint = StageCheckpoint(self.folder.path / stage.name / "last.ckpt")
@@ -88,6 +90,7 @@ class Training:
             {
                 "preference": stage.preference,
                 "seconds": round(checkpoint.seconds, 1),
+                "memory": most_memory(self.recipe.device),
                 "init": sha256(self.folder.path / stage.start / FILE_NAME) if stage.start else None,
                 "steps": int(self.module.steps_taken),
                 "unit": self.module.environment.unit,

@@ -18,7 +18,7 @@ def timeless(folder: Path) -> dict[str, Any]:
     """A bench.json without what depends on the clock."""
     content = json.loads((folder / "bench.json").read_text())
     for cell in content["cells"]:
-        for key in ("init_seconds", "seconds", "evaluation_seconds"):
+        for key in ("init_seconds", "seconds", "evaluation_seconds", "memory"):
             del cell[key]
     return content
 

@@ -41,8 +41,9 @@ def made_up(volumes: dict[str, list[list[float]]]) -> Bench:
         {name: SuiteMethod(cost=1.0 + index) for index, name in enumerate(volumes)},
         [*range(len(first))],
     )
+    spent = (10, 1000, "steps", 1.0, 2.0, 3.0, 4_000_000_000)
     cells = [
-        CellResult(task, method, seed, volume, [{"a": volume, "b": 1.0}], 10, 1000 + seed, "steps", 1.0, 2.0, 3.0)
+        CellResult(task, method, seed, volume, [{"a": volume, "b": 1.0}], *spent)
         for method, rows in volumes.items()
         for seed, row in enumerate(rows)
         for task, volume in zip(tasks, row, strict=True)

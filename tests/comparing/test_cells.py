@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from rsoup_lightning import soup
-from rsoup_lightning.comparing.cells import Cell, cells_of, trainings
+from rsoup_lightning.comparing.cells import Cell, cells_of
 from rsoup_lightning.comparing.suite import read_suite
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.front.geometry import hypervolume
 from rsoup_lightning.merging.disk.io import FILE_NAME
+from rsoup_lightning.run.claim import claim
 from tests.comparing.suites import POINT_SUITE, write_suite
 from tests.running import front
 
@@ -29,9 +30,7 @@ def weights(cell: Cell, stage: str) -> str:
 def test_every_method_trains_as_long_as_the_experts_times_its_cost(tmp_path: Path) -> None:
     found = cells(tmp_path)
     assert [(cell.seed, cell.method) for cell in found] == [(s, m) for s in (0, 1) for m in ("soup", "experts")]
-    epochs = {
-        cell.method: sum(stage.epochs for stage in trainings(cell.recipe, cell.box) if stage.start) for cell in found
-    }
+    epochs = {cell.method: sum(stage.epochs for stage in cell.trainings if stage.start) for cell in found}
     assert epochs == {"soup": 2 * 2, "experts": 1.5 * 2 * 2}
     with pytest.raises(ConfigError, match=r"^methods.soup cannot train on point: .* 2 epochs at least, and may have 1"):
         cells(tmp_path, methods={"soup": {"cost": 0.25}})
@@ -39,7 +38,7 @@ def test_every_method_trains_as_long_as_the_experts_times_its_cost(tmp_path: Pat
 
 def test_rewards_of_the_box_span_the_front_and_recipes_train_no_baselines(tmp_path: Path) -> None:
     (cell, *_) = cells(tmp_path, tasks={"point": {**TASK, "box": {"north": [-2, 0]}}})
-    assert [stage.name for stage in trainings(cell.recipe, cell.box)] == ["init", "experts/north"]
+    assert [stage.name for stage in cell.trainings] == ["init", "experts/north"]
     assert cell.config["soup"]["experts"] == ["north"] and cell.config["soup"]["morl"] == []
 
 
@@ -55,6 +54,7 @@ def test_a_cell_is_the_run_that_it_would_be_alone_and_shares_its_init(tmp_path: 
     assert len(points) == 5
     assert results[0].hypervolume == pytest.approx(hypervolume(points, [-2, -2]) / 4)
     assert results[0].steps * 3 == results[1].steps * 2 > 0
+    assert results[0].memory is None or results[0].memory > 1e8
     assert first.run(None, []) == results[:1]  # what is finished is read
 
 
@@ -69,6 +69,20 @@ def test_a_box_beside_scores_the_same_policies(tmp_path: Path) -> None:
     assert beside.points == [{"north": scores["north"]} for scores in measured]
     assert beside.hypervolume == pytest.approx((beside.points[0]["north"] + 3) / 3)
     assert own.steps == beside.steps
+
+
+def test_what_methods_train_alike_is_trained_once(tmp_path: Path) -> None:
+    pure = {"overrides": {"soup.method": {"class_path": "BoneSoup", "init_args": {"beta": 1.0}}}}
+    longer, plain, alike, *_ = cells(tmp_path, methods={"longer": {"cost": 2}, "soup": {}, "pure": pure})
+    results = [result for cell, others in ((longer, []), (plain, [longer])) for result in cell.run(None, others)]
+    claim(alike.path, alike.config)
+    started = alike.path / "experts" / "east" / "last.ckpt"
+    started.parent.mkdir(parents=True)
+    started.write_text("of a training that was killed")
+    results += alike.run(None, [longer, plain])
+    assert weights(longer, "experts/east") != weights(plain, "experts/east") == weights(alike, "experts/east")
+    assert [result.steps for result in results] == [2 * results[1].steps, results[1].steps, results[1].steps]
+    assert not started.exists()
 
 
 def test_an_init_of_other_settings_is_trained_anew(tmp_path: Path) -> None:
