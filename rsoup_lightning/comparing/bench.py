@@ -92,7 +92,7 @@ def check_cells(cells: list[Cell]) -> None:
 
 
 def _freeze(suite: Suite, output: Path) -> None:
-    """Keep each task's boxes as it was before its first run: one that is chosen by its results compares nothing.
+    """Keep each task's boxes as they were before its first run: those that are chosen by results compare nothing.
 
     Raises:
         RunFolderError: it is not what it was.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from jsonargparse import ArgumentParser
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
+from rsoup_lightning.run.parsing import SECTIONS, check_seeds, ours, read_recipe
 from rsoup_lightning.run.recipe_parser import built
 
 Box = dict[str, tuple[float, float]]
@@ -33,7 +34,8 @@ class SuiteTask:
 
     Args:
         recipe: a file, beside the suite or where one works, or the name of one of ours. Its trainer.max_epochs is what
-            each expert of a soup trains for; all methods get as many epochs as those experts have together.
+            each expert of a soup trains for; all methods get as many epochs as those experts have together. Its seed,
+            baselines (soup.morl) and reference point are not used.
         box: of the hypervolume, whose corner at 0 is the reference point: reward to its scores at 0 and at 1. These
             rewards span the fronts.
         beside: further boxes, by name, of rewards that the recipe measures beside those, such as discounted returns.
@@ -143,17 +145,19 @@ def _check(suite: Suite, path: Path) -> None:
         if not box:
             raise ConfigError(f"the box of {name} is empty: give each reward its scores at 0 and at 1")
         for reward, (zero, one) in box.items():
-            if not zero < one:
+            if not (isfinite(zero) and isfinite(one) and zero < one):
                 where = f"{reward} in the box of {name}"
-                raise ConfigError(f"{where} is [{zero}, {one}]: rewards are maximised, so 0 lies below 1")
+                raise ConfigError(f"{where} is [{zero}, {one}]: give numbers, the score at 0 below that at 1")
     for name, method in suite.methods.items():
-        if not method.cost > 0:
+        if not 0 < method.cost < inf:
             raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")
         if "trainer.max_epochs" in method.overrides:
             raise ConfigError(f"methods.{name}: remove trainer.max_epochs: it follows from the task's, and from cost")
 
 
-def _check_overrides(name: str, overrides: Mapping[str, Any]) -> None:
+def _check_overrides(name: str, overrides: Mapping[Any, Any]) -> None:
     for key in overrides:
+        if not isinstance(key, str) or key in SECTIONS:
+            raise ConfigError(f"{name}.overrides: {key} is no key of a recipe's section: write trainer.max_epochs")
         if key in OF_THE_SUITE:
             raise ConfigError(f"{name}: remove {key}: {OF_THE_SUITE[key]}")
