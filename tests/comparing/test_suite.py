@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(RSoupError, match=said):
         read_suite(write_suite(tmp_path, **changes))
+
+
+def test_the_suite_of_readme(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+    (text,) = (block for block in blocks if "methods:" in block)
+    (tmp_path / "suite.yaml").write_text(text)
+    cells = cells_of(read_suite(tmp_path / "suite.yaml"), tmp_path, tmp_path)
+    epochs = {cell.method: sum(stage.epochs for stage in cell.trainings if stage.start) for cell in cells}
+    assert epochs["soup"] == epochs["bone_soup"] and epochs["morl"] == 5.5 * epochs["soup"]  # as it says
 
 
 @pytest.mark.parametrize("suite", sorted((ROOT / "benchmarks" / "suites").glob("*.yaml")), ids=lambda file: file.stem)
