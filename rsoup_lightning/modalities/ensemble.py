@@ -25,7 +25,7 @@ from torch import Tensor
 from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.modalities.partly_trained import with_values
 from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.simplex import check_coefficients
+from rsoup_lightning.simplex import check_coefficients, rows_per_point
 
 
 def as_points(coefficients: Sequence[Sequence[float]], experts: int) -> Tensor:
@@ -72,7 +72,7 @@ class Ensemble:
         for number, shares in enumerate(points.unbind(1)):
             with self.turn(number):
                 answers = answer(number).float()
-            each = shares.to(answers).repeat_interleave(len(answers) // len(points))
+            each = shares.to(answers).repeat_interleave(rows_per_point(len(answers), len(points)))
             weighed = each.view(-1, *[1] * (answers.dim() - 1)) * answers
             total = total + weighed if number else weighed
         return total

@@ -29,6 +29,11 @@ def test_coefficients_may_be_negative() -> None:
     assert torch.equal(pooled(as_points([[-0.5, 1.5]], 2)), 145 * ROWS)
 
 
+def test_rows_that_are_no_multiple_of_the_points() -> None:
+    with pytest.raises(CoefficientError, match="4 rows"):
+        pooled(torch.full((3, 2), 0.5))
+
+
 def test_the_policy_is_itself_between_turns_whatever_happens() -> None:
     policy = Sum()
     ensemble = Ensemble(policy, EXPERTS)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.modalities.ensemble import Ensemble, as_points
-from rsoup_lightning.simplex import check_coefficients
+from rsoup_lightning.simplex import check_coefficients, rows_per_point
 
 GOLDEN = (5**0.5 - 1) / 2  # its multiples, but for whole ones, fill the interval from 0 to 1 evenly
 
@@ -50,7 +50,8 @@ class DenoiserEnsemble:
     def _one(self, points: Tensor, latents: Tensor, times: Tensor, encoder_hidden_states: Tensor, **_: Any) -> Any:
         assert self._drawn is not None
         steps = (self._drawn > times.unsqueeze(1)).sum(1)  # they descend
-        bounds = points.cumsum(1)[:, :-1].to(times.device).repeat_interleave(len(latents) // len(points), dim=0)
+        each = rows_per_point(len(latents), len(points))
+        bounds = points.cumsum(1)[:, :-1].to(times.device).repeat_interleave(each, dim=0)
         experts = ((steps + 0.5).double() * GOLDEN % 1 >= bounds.T).sum(0)
         said = torch.empty_like(latents)
         for number in experts.unique().tolist():

@@ -24,6 +24,7 @@ from rsoup_lightning.modalities.vision_language.features import Pictures, as_kep
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
 from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.simplex import rows_per_point
 
 ROWS_AT_A_TIME = 256  # when nothing needs a gradient
 
@@ -136,7 +137,7 @@ class EnsembleCaptioningPolicy(CaptioningPolicy):
         for number in range(len(self._ensemble)):
             with self._ensemble.turn(number):
                 own.append(look())
-        points = self._points.repeat_interleave(count // self.members, dim=0)
+        points = self._points.repeat_interleave(rows_per_point(count, self.members), dim=0)
         return lambda tokens, rows: self._ensemble.pooled(
             lambda number: own[number](tokens, rows), points[rows.to(points.device)]
         )
