@@ -148,7 +148,10 @@ class ConditionedPolicy(Policy):
                 rollout = play(policy)
             repeats = rows_per_point(len(rollout), len(points))
         except CoefficientError as error:
-            raise ConfigError(f"soup.method.init_args.points is {len(points)}: {error}") from error
+            raise ConfigError(
+                f"soup.method.init_args.points is {len(points)}: {error}; set it to a divisor of the prompts or "
+                "simulators of a rollout"
+            ) from error
         coefficients = rollout.log_probs.new_tensor(points).repeat_interleave(repeats, 0)
         return replace(rollout, context={**rollout.context, COEFFICIENTS: coefficients})
 

@@ -85,6 +85,15 @@ def test_corners_alone_train_their_expert_as_if_it_were_trained_alone(monkeypatc
     assert places["east"].any() and not places["north"].any()
 
 
+def test_two_processes_train_one_family() -> None:
+    """Under DDP each process draws λ of its own."""
+    module = PointFineTuner(algorithm=RLOO(8))
+    with module.conditioned(POINT):
+        quiet_trainer(max_epochs=14, devices=2, strategy="ddp_fork").fit(module)
+        places = module.policy.experts[0].detach()
+    assert (places.diagonal() > 0.6).all() and (places.flip(0).diagonal() < 0.4).all()
+
+
 def test_the_policy_is_the_modules_own_again_after_it() -> None:
     module = PointFineTuner()
     own = module.policy
@@ -293,7 +302,7 @@ def test_what_cannot_be_trained_together(make: Any, reason: str) -> None:
 def test_points_that_rows_cannot_share() -> None:
     environment, policy = gaussian()
     made = ConditionedPolicy(policy, Conditioning(("a", "b"), points=4))
-    with pytest.raises(ConfigError, match=r"init_args\.points is 4: 4 rows of coefficients for 6 rows"):
+    with pytest.raises(ConfigError, match=r"init_args\.points is 4: 4 rows of coefficients for 6 rows.*to a divisor"):
         made.sampled(lambda each: environment.rollout(each, 0))
     for wrong in ({"points": 0}, {"concentration": 0.0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
