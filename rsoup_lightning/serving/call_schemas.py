@@ -8,7 +8,7 @@ import io
 from typing import Annotated, Any, ClassVar, Literal
 
 from PIL import Image, UnidentifiedImageError
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from rsoup_lightning.run.parsing import LARGEST_SEED
 from rsoup_lightning.serving.schemas import PENALTIES, ChatRequest, Neutral, SoupFields, Strict
@@ -56,7 +56,11 @@ class PictureMessage(Strict):
     model_config = ConfigDict(arbitrary_types_allowed=True)
     neutral: ClassVar[Neutral] = {"name": ()}
     role: Literal["user"]
-    content: Annotated[tuple[Image.Image, str], BeforeValidator(lambda given: _asked(given))]
+    content: Annotated[
+        tuple[Image.Image, str],
+        BeforeValidator(lambda given: _asked(given)),
+        WithJsonSchema({"type": "array", "description": "a part image_url, whose url is a data URI, and a part text"}),
+    ]
 
 
 class DescribeRequest(SoupFields):

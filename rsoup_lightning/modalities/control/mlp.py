@@ -45,7 +45,7 @@ def mixed_mlp(network: nn.Sequential, experts: Mapping[str, Tensor], inputs: Ten
 
 
 class Tanh(nn.Module):
-    """tanh, see :class:`_Tanh`."""
+    """tanh, whose derivative takes one pass."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         # Without a gradient the plain operations do, also under vmap, which the custom function does not know.

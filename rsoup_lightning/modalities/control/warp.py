@@ -27,7 +27,7 @@ class WarpSimulator(Simulator):
     compiles MuJoCo Warp's kernels for the body, which takes a minute; later ones read them from its cache.
 
     Args:
-        env_id: Gymnasium's name, of a body in :data:`bodies.BODIES`.
+        env_id: Gymnasium's name, of a body in ``bodies.BODIES``.
         seeds: N seeds.
         options: keyword arguments of the environment.
 

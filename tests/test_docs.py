@@ -1,0 +1,79 @@
+"""The manual: it builds without a warning, every public module is in it, and its pages are found."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of docs/ in which everything is read and every reference resolved; pages are not written, for speed."""
+    source = tmp_path_factory.mktemp("manual") / "docs"
+    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("generated", "_build", "__pycache__"))
+    options = ["--builder", "dummy", "--fail-on-warning", "--nitpicky", "--quiet", "--keep-going"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, str(source), str(source / "_build")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    yield source
+
+
+def test_it_builds_and_has_every_public_module(site: Path) -> None:
+    pages = "\n".join(page.read_text() for page in (site / "generated" / "python").glob("*.rst"))
+    listed = re.findall(r"^\.\. automodule:: (\S+)$", pages, re.M)
+    public = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for package in ("rsoup_lightning", "tasks")
+        for file in (ROOT / package).rglob("*.py")
+        if not file.stem.startswith("_") or file.stem == "__init__"
+    }
+    assert len(listed) == len(set(listed))
+    assert set(listed) == public
+
+
+def test_commands_and_keys_are_those_of_the_code(site: Path) -> None:
+    assert "--towards_init" in (site / "generated" / "commands" / "merge.md").read_text()
+    keys = (site / "generated" / "recipes.md").read_text()
+    assert "| `soup.validate_every` |" in keys and "| `model.env_id` |" in keys
+    assert "| `coefficients` |" in (site / "generated" / "http.md").read_text()
+
+
+def _page_links() -> list[tuple[Path, str]]:
+    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    return [
+        (page, link)
+        for page in pages
+        if "generated" not in page.parts
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if "://" not in link and "generated/" not in link
+    ]
+
+
+def test_links_work_on_a_page_of_files_too() -> None:
+    """As where the repository is read, without a build."""
+    broken = []
+    for page, link in _page_links():
+        path, _, anchor = link.partition("#")
+        target = page if not path else (page.parent / path)
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append((page.relative_to(ROOT).as_posix(), link))
+    assert broken == []
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
