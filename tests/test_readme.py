@@ -1,4 +1,7 @@
-"""What README says is run: its commands parse and work, its Python runs, its package installs and trains."""
+"""What README and the manual say is run: commands parse and work, Python runs, the package installs and trains.
+
+A snippet that cannot run here stands below a line that says what it needs, as ``*Needs vLLM.*``.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,19 @@ from tests.run.launchers.fake_slurm import installed
 from tests.running import environment, front, rsoup, serving
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
+PAGES = [
+    README,
+    *(page.read_text() for room in ("", "howto", "reference") for page in (ROOT / "docs" / room).glob("*.md")),
+]
+MANUAL = "\n".join(PAGES)
+NEEDY = re.compile(r"^\*Needs .*\*\n\n```\w+\n.*?^```", re.S | re.M)
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", NEEDY.sub("", MANUAL), re.S | re.M)
+SKIPPED = re.compile(r"^rsoup (?!tasks)\w+$|point|serve|\b(?:SUITE|RUN|NAME|TASK|FILE)\b")
+"""Commands that are only named, that have a test of their own, or that stand for what a user has."""
 COMMAND_LINES = [
     shlex.split(line)
-    for line in re.findall(r"(?:^|`)(rsoup [^`\n]+)", re.sub(r"\\\n\s*", "", README), re.M)
-    if "point" not in line and "serve" not in line and "SUITE" not in line
+    for line in dict.fromkeys(re.findall(r"(?:^|`)(rsoup [^`\n]+)", re.sub(r"\\\n\s*", "", MANUAL), re.M))
+    if not SKIPPED.search(line)
 ]
 QUICK = (
     "--model.num_envs 4 --model.horizon 4 --model.rollouts_per_epoch 1 --model.eval_episodes 2 --trainer.max_epochs 1"
@@ -60,7 +71,7 @@ SHORT = ["--model.env_options", "{max_episode_steps: 20}", *shlex.split(QUICK), 
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = re.findall(r"(?:^|`)make (\w+)", README, re.M)
+    targets = re.findall(r"(?:^|`)make ([\w-]+)", MANUAL, re.M)
     assert {"quickstart", "test"} <= set(targets)
     assert all(f"\n{target}:" in makefile for target in targets)
 
@@ -68,6 +79,18 @@ def test_make_targets_exist() -> None:
 def test_picture_exists() -> None:
     for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / path).exists()
+
+
+def test_every_snippet_is_run_here_or_says_what_it_needs() -> None:
+    ran = ("rsoup ", "make ", "curl ", "pip install 'rsoup_lightning[serve,text]'\nrsoup serve")
+    assert [text for language, text in BLOCKS if language == "bash" and not text.startswith(ran)] == []
+    marks = ("merging", "front = soup(", "Task(", "openai", "Balance-v0", "load(")
+    assert [text for language, text in BLOCKS if language == "python" and not any(mark in text for mark in marks)] == []
+
+
+def test_a_finished_run_is_loaded(experts: Path) -> None:
+    (code,) = [text for language, text in BLOCKS if language == "python" and "load(" in text and "soup(" not in text]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=experts, env=environment())
 
 
 @pytest.fixture(scope="module")

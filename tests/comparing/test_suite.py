@@ -64,8 +64,8 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, An
         read_suite(write_suite(tmp_path, **changes))
 
 
-def test_the_suite_of_readme(tmp_path: Path) -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+def test_the_suite_of_the_manual(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "howto" / "bench.md").read_text(), re.S | re.M)
     (text,) = (block for block in blocks if "methods:" in block)
     (tmp_path / "suite.yaml").write_text(text)
     cells = cells_of(read_suite(tmp_path / "suite.yaml"), tmp_path, tmp_path)

@@ -31,7 +31,7 @@ def adapters(setting: str, tmp_path: Path) -> SoupAdapters:
 
 
 def test_the_soups_of_the_manual(setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "serving.md").read_text()
+    page = (ROOT / "docs" / "howto" / "vllm.md").read_text()
     (example,) = re.findall(r"RSOUP_SOUPS='(.*)'", page)
     (tmp_path / "runs").mkdir()
     for made, called in (("run", "runs/review"), ("kind", "LORA1"), ("brief", "LORA2")):
