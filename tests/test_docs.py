@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from rsoup_lightning import __version__
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -53,7 +55,7 @@ def test_commands_and_keys_are_those_of_the_code(site: Path) -> None:
 
 
 def _page_links() -> list[tuple[Path, str]]:
-    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
     return [
         (page, link)
         for page in pages
@@ -77,3 +79,14 @@ def test_links_work_on_a_page_of_files_too() -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_files_that_contributors_read_of_exist() -> None:
+    named = re.findall(r"`([\w./]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 5
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+def test_citation_and_changelog_are_of_this_version() -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert __version__ in (ROOT / "CHANGELOG.md").read_text()
