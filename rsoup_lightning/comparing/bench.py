@@ -83,12 +83,14 @@ def check_cells(cells: list[Cell]) -> None:
     for task in dict.fromkeys(cell.task for cell in cells):
         members = [cell for cell in cells if cell.task == task]
         if any(cell.folder.front() is None for cell in members):
-            module = members[0].recipe.fine_tuner(members[0].seed)
+            model, module = None, None
             for recipe in {cell.method: cell.recipe for cell in members}.values():
+                if module is None or recipe.config.model != model:  # which a method may change
+                    model, module = recipe.config.model, recipe.fine_tuner(members[0].seed)
                 recipe.check(module)
-            for reward in (reward for box in members[0].beside.values() for reward in box):
-                if reward not in module.rewards:
-                    raise UnknownNameError("reward", reward, module.rewards)
+                for reward in (reward for box in members[0].beside.values() for reward in box):
+                    if reward not in module.rewards:
+                        raise UnknownNameError("reward", reward, module.rewards)
 
 
 def _freeze(suite: Suite, output: Path) -> None:

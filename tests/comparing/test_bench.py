@@ -6,7 +6,7 @@ import pytest
 
 from rsoup_lightning import bench
 from rsoup_lightning.comparing.record import Bench, read_bench
-from rsoup_lightning.errors import RunFolderError, StageError, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RunFolderError, StageError, UnknownNameError
 from tests.comparing.suites import POINT_SUITE, write_suite
 
 TASK = POINT_SUITE["tasks"]["point"]
@@ -30,6 +30,16 @@ def test_one_that_fails_keeps_no_other_from_its_end(tmp_path: Path) -> None:
         bench(suite, tmp_path / "out")
     assert (tmp_path / "out" / "point" / "soup" / "seed-3" / "front.json").exists()
     assert not (tmp_path / "out" / "bench.json").exists()
+
+
+def test_a_method_is_checked_against_the_model_as_it_changes_it(tmp_path: Path) -> None:
+    warp = {"overrides": {"soup.method": "WARP", "model.kl": {"coefficient": 0.1}}}
+    result = bench(write_suite(tmp_path, **{**QUICK, "methods": {"soup": {}, "warp": warp}}), tmp_path / "out")
+    assert [cell.method for cell in result.cells] == ["soup", "warp"]
+    without = {**QUICK, "methods": {"warp": warp, "late": {"overrides": {"soup.method": "WARP"}}}}
+    with pytest.raises(ConfigError, match=r"set model\.kl\.coefficient"):
+        bench(write_suite(tmp_path, **without), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_reward_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path) -> None:
