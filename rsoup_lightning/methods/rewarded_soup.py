@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
+from rsoup_lightning.merging import merge_weights
 from rsoup_lightning.merging.methods import method as merge_method
 from rsoup_lightning.methods.method import Method, Preference
-from rsoup_lightning.simplex import LINEAR, Coefficients
+from rsoup_lightning.simplex import LINEAR, Coefficients, uniform
 
 
 class RewardedSoup(Method):
@@ -19,10 +22,12 @@ class RewardedSoup(Method):
     """
 
     def __init__(self, merge: str = LINEAR, options: dict[str, Any] | None = None) -> None:
-        merge_method(merge, options)  # says what is wrong with them
+        merge_method(merge, options)  # says what is wrong with their names
         self.mixing, self.options = merge, options or {}
 
     def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
+        init, *small = ({"": torch.full((1,), float(number))} for number in range(len(rewards) + 1))
+        merge_weights(small, *uniform(len(small)), method=self.mixing, init=init, **self.options)  # or the sweep fails
         return {name: {name: 1.0} for name in rewards}
 
     def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
