@@ -38,4 +38,4 @@ class Anchors(Method):
         distances = np.square(trained - wanted).sum(1)
         found = linprog(distances, A_eq=np.vstack([trained.T, sums / 1e3]), b_eq=np.append(trained.T @ inside, 1.0))
         shares = found.x.round(9)
-        return tuple((shares / shares.sum()).tolist())
+        return tuple((shares / shares.sum() + 0.0).tolist())  # without -0.0

@@ -13,6 +13,7 @@ def test_between_two_anchors_they_are_weighed_by_nearness() -> None:
     method = Anchors([{"a": 1.0}, {"a": 0.4, "b": 0.6}, {"b": 1.0}])
     served = [method.coefficients((share, 1 - share), ["a", "b"]) for share in (1.0, 0.7, 0.4, 0.1, 0.0)]
     np.testing.assert_allclose(served, [(1, 0, 0), (0.5, 0.5, 0), (0, 1, 0), (0, 0.25, 0.75), (0, 0, 1)], atol=1e-9)
+    assert "-" not in str(served)  # as in -0.0
 
 
 def test_a_preference_beyond_all_anchors_gets_the_nearest_one() -> None:
