@@ -141,12 +141,12 @@ class ConditionedPolicy(Policy):
         back = order.argsort()
         return {name: None if column[0] is None else torch.cat(column)[back] for name, column in columns.items()}
 
-    def sampled(self, play: Callable[[Policy], Rollout]) -> Rollout:
+    def sampled(self, play: Callable[[Policy], Rollout], completions: int = 1) -> Rollout:
         points = self.conditioning.draw(torch.initial_seed())  # that of the step: all it samples is at the same λ
         try:
             with self._soup(points) as policy:
                 rollout = play(policy)
-            repeats = rows_per_point(len(rollout), len(points))
+            repeats = completions * rows_per_point(len(rollout) // completions, len(points))  # a prompt has one λ
         except CoefficientError as error:
             raise ConfigError(
                 f"soup.method.init_args.points is {len(points)}: {error}; set it to a divisor of the prompts or "

@@ -172,8 +172,9 @@ class RewardFineTuner(L.LightningModule):
         logs |= self.guards.adapt(scores)
         self._log(rollout, scores, logs)
 
-    def _rollout(self, batch: Any, **how: Any) -> Rollout:
-        return self.policy.sampled(lambda policy: self.environment.rollout(policy, batch, **how))
+    def _rollout(self, batch: Any, completions: int = 1, **how: Any) -> Rollout:
+        how["completions"] = completions
+        return self.policy.sampled(lambda policy: self.environment.rollout(policy, batch, **how), completions)
 
     def _lesson(self, batch: Any, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Rollout:
         """The rollout with advantages, and what else the loss needs."""

@@ -118,8 +118,8 @@ class Policy(nn.Module, ABC):
         """
         return None
 
-    def sampled(self, play: Callable[[Policy], Rollout]) -> Rollout:
-        """A training rollout, as ``play`` makes one of a policy. Default: of this one."""
+    def sampled(self, play: Callable[[Policy], Rollout], completions: int = 1) -> Rollout:
+        """A training rollout, as ``play`` makes one of a policy, so many rows per prompt. Default: of this one."""
         return play(self)
 
     def evaluated(self) -> AbstractContextManager[Policy]:

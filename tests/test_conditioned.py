@@ -234,7 +234,7 @@ def test_values_and_the_critics_are_those_of_each_rows_soup(make: Any) -> None:
 
 def test_completions_of_a_prompt_share_their_coefficients() -> None:
     made = stirred(LanguagePolicy(llama(), LoRA(rank=2)), Conditioning(("a", "b"), points=2))
-    rollout = made.sampled(lambda each: texts().rollout(each, 0, completions=3))
+    rollout = made.sampled(lambda each: texts().rollout(each, 0, completions=3), completions=3)
     together = torch.cat([rollout["id"].unsqueeze(1).float(), rollout["coefficients"]], 1).unique(dim=0)
     assert len(rollout) == 12 and len(together) == 4
 
@@ -304,6 +304,11 @@ def test_points_that_rows_cannot_share() -> None:
     made = ConditionedPolicy(policy, Conditioning(("a", "b"), points=4))
     with pytest.raises(ConfigError, match=r"init_args\.points is 4: 4 rows of coefficients for 6 rows.*to a divisor"):
         made.sampled(lambda each: environment.rollout(each, 0))
+    environment.close()
+    environment, policy = drawing()
+    made = ConditionedPolicy(policy, Conditioning(("a", "b"), points=4))
+    with pytest.raises(ConfigError, match=r"4 rows of coefficients for 6 rows"):  # as 12 completions could
+        made.sampled(lambda each: environment.rollout(each, 0, completions=2), completions=2)
     for wrong in ({"points": 0}, {"concentration": 0.0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             Conditioning(("a", "b"), **wrong)
