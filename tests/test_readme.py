@@ -28,7 +28,11 @@ from tests.running import environment, front, rsoup, serving
 README = (ROOT / "README.md").read_text()
 PAGES = [
     README,
-    *(page.read_text() for room in ("", "howto", "reference") for page in (ROOT / "docs" / room).glob("*.md")),
+    *(
+        page.read_text()
+        for room in ("", "howto", "explanation", "reference")
+        for page in (ROOT / "docs" / room).glob("*.md")
+    ),
 ]
 MANUAL = "\n".join(PAGES)
 NEEDY = re.compile(r"^\*Needs .*\*\n\n```\w+\n.*?^```", re.S | re.M)
@@ -84,7 +88,7 @@ def test_picture_exists() -> None:
 def test_every_snippet_is_run_here_or_says_what_it_needs() -> None:
     ran = ("rsoup ", "make ", "curl ", "pip install 'rsoup_lightning[serve,text]'\nrsoup serve")
     assert [text for language, text in BLOCKS if language == "bash" and not text.startswith(ran)] == []
-    marks = ("merging", "front = soup(", "Task(", "openai", "Balance-v0", "load(")
+    marks = ("assert ", "front = soup(", "Task(", "openai", "Balance-v0", "load(")
     assert [text for language, text in BLOCKS if language == "python" and not any(mark in text for mark in marks)] == []
 
 
@@ -138,8 +142,9 @@ def left_to_a_launcher(arguments: list[str], experts: Path) -> tuple[list[str], 
 
 
 def test_python_runs() -> None:
-    (code,) = [text for language, text in BLOCKS if language == "python" and "merging" in text]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    asserting = [text for language, text in BLOCKS if language == "python" and "assert " in text]
+    assert len(asserting) == 3
+    subprocess.run([sys.executable, "-c", "\n".join(asserting)], check=True, cwd=ROOT)
 
 
 def test_a_front_from_python(tmp_path: Path) -> None:
