@@ -14,7 +14,7 @@ from rsoup_lightning.files import atomic_output, read_json, user_path, write_byt
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.record import mixing_of, read_record
 from rsoup_lightning.run.experts import experts_folder
-from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS
+from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS, one_hot
 
 RECIPE = "recipe.yaml"
 """What tells how the policy beside it is built."""
@@ -94,7 +94,7 @@ def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen, mi
         merge(places, output, weights, extrapolate=extrapolate)
         return
     read = [read_weights(place) for place in places]
-    if mixing == LINEAR:
+    if mixing == LINEAR or tuple(weights) in one_hot(len(weights)):  # an expert alone is that expert
         if all(map(is_pipeline, places)):
             merge(places, output, weights, extrapolate=extrapolate)
         write_weights(output, linear(read, weights, names=list(experts), extrapolate=extrapolate))

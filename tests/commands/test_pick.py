@@ -165,6 +165,20 @@ def test_pipelines_are_merged_as_whole_folders(run: Path) -> None:
     _assert_merged(output, _experts(0), coefficients)
 
 
+def test_an_expert_alone_is_that_expert_however_pipelines_are_merged(run: Path) -> None:
+    front = _front()
+    write_json(run / "front.json", {**front, "points": [{**each, "method": "dare"} for each in front["points"][:-1]]})
+    method = {"class_path": "RewardedSoup", "init_args": {"merge": "dare"}}
+    write_json(run / "config.yaml", {"soup": {"method": method}})
+    for number, folder in enumerate([run / "init", *(run / "experts" / name for name in NAMES)]):
+        write_weights(folder, {**_experts(0)[0], "net.weight": torch.full((3, 2), 2.0 * number)})
+        write_weights(folder / "unet", {"weight": torch.full((2, 3), 4.0 * number)})
+        write_json(folder / "model_index.json", {})
+    _pick(run, preference="{risky: 1}")
+    assert read_weights(run.parent / "picked")["net.weight"].unique().tolist() == [2.0]
+    assert read_weights(run.parent / "picked" / "unet")["weight"].unique().tolist() == [4.0]
+
+
 def test_choices_in_place_of_a_preference(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A user of μ = (0.7, 0.3) who is nearly sure of what they like compares points at random."""
     rng, points = np.random.default_rng(0), _front()["points"]
