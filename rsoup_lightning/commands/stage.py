@@ -76,7 +76,7 @@ def _list(run: Path) -> int:
         seeds = sorted(folder for folder in run.glob("seed-*") if (folder / "config.yaml").exists())
         for folder in seeds or [run]:
             experiment = worker.experiment(folder)
-            finished = experiment.folder.finished(experiment.graph)
+            finished = experiment.finished
             prefix = f"{folder.name}/" if seeds else ""
             for name in experiment.graph:
                 print(f"{'finished' if name in finished else 'not yet':<9}{prefix}{name}")

@@ -59,6 +59,11 @@ class Experiment:
         """All stages, and what must be finished before each."""
         return graph(self.plan.stages, self.sweep.blocks, normalise=self.recipe.settings.normalise > 0)
 
+    @property
+    def finished(self) -> list[str]:
+        """Those of them that are."""
+        return self.folder.finished(self.graph, self.plan.derived)
+
     def compute(self, name: str) -> None:
         """Compute a stage other than the front, and record that it is finished.
 
@@ -72,7 +77,7 @@ class Experiment:
         if not self.recipe.leads and name not in self.plan.trainings:
             return  # the first process does this alone
         with self.folder.only_worker(name) if self.recipe.leads else nullcontext():
-            done = self.folder.finished(self.graph)
+            done = self.finished
             if name in done:
                 return
             if missing := [need for need in self.graph[name] if need not in done]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -132,19 +132,25 @@ class RunFolder:
             )
         return front
 
-    def finished(self, graph: Graph) -> list[str]:
+    def finished(self, graph: Graph, derived: Container[str] = ()) -> list[str]:
         """Those of a run's stages that are. What was made of trainings that are not is not, either.
+
+        Args:
+            graph: all stages of the run.
+            derived: those among them whose weights are made without training.
 
         Raises:
             FrontError: as of :meth:`front`.
         """
-        weighty = [stage for stage in graph if has_weights(stage)]
-        done = [stage for stage in weighty if self.is_done(stage)]
-        if done == weighty and self.front() is not None:
-            return list(graph)
+        done: list[str] = []
         for stage, needs in graph.items():
-            if stage != FRONT and stage not in weighty and {*needs} <= {*done} and self.is_recorded(stage):
+            weighty = has_weights(stage)
+            made = stage in derived or not weighty
+            here = self.is_done(stage) if weighty else stage != FRONT and self.is_recorded(stage)
+            if here and (not made or {*needs} <= {*done}):
                 done.append(stage)
+        if {*filter(has_weights, graph)} <= {*done} and self.front() is not None:
+            return list(graph)
         return done
 
     def is_done(self, name: str) -> bool:

@@ -84,7 +84,8 @@ class SoupRun:
             WeightsError: weights are damaged.
             FrontError: as of :meth:`RunFolder.front`.
         """
-        done = [(run, stage) for run in self.runs for stage in run.folder.finished(self.of_one)]
+        derived = self.plan.derived
+        done = [(run, stage) for run in self.runs for stage in run.folder.finished(self.of_one, derived)]
         for run, stage in done:
             if has_weights(stage):
                 read_weights(run.folder.path / stage)

@@ -58,7 +58,7 @@ class Team:
         size, nodes = experiment.recipe.team, experiment.recipe.config.trainer.num_nodes
         if size == 1 or name not in experiment.plan.trainings:
             experiment.compute(name)
-        elif name not in experiment.folder.finished(experiment.graph):
+        elif name not in experiment.finished:
             if nodes > 1:
                 command = f"torchrun --nnodes {nodes} --nproc_per_node {size // nodes} -m rsoup_lightning stage"
                 raise StageError(f"{name} trains on {nodes} nodes: start {command} {self._run} {whole_name} on each")

@@ -111,6 +111,26 @@ def test_another_merge_method_from_the_command_to_the_policy_of_a_preference(
     torch.testing.assert_close(load(run).mixed([(0.25, 0.75)]).weights()["place"], merged(0.25))
 
 
+@pytest.mark.parametrize(
+    ("method", "stage"),
+    [
+        (["IteratedSoup"], "rounds/0/east"),
+        (["WARP", "--model.kl.coefficient", "0.05", "--soup.normalise", "1"], "init"),
+        (["Conditioned", "--soup.method.points", "1"], "together"),
+    ],
+    ids=["IteratedSoup", "WARP", "Conditioned"],
+)
+def test_what_is_made_of_a_training_is_made_anew_with_it(method: list[str], stage: str, tmp_path: Path) -> None:
+    recipe, run = tmp_path / "point.yaml", tmp_path / "run"
+    recipe.write_text(POINT_RECIPE)
+    command = ["soup", "-c", str(recipe), "--run_dir", str(run), "--soup.method", *method]
+    assert main(command) == 0
+    before = (run / "front.json").read_bytes()
+    (run / "stages" / f"{stage}.json").unlink()
+    assert main(command) == 0
+    assert (run / "front.json").read_bytes() == before
+
+
 def test_a_merge_method_is_refused_before_anything_is_trained(refused: Callable[..., str]) -> None:
     point = yaml.safe_load(POINT_RECIPE)
     assert "unknown merge method 'slrp': did you mean 'slerp'" in refused(
