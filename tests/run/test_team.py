@@ -90,10 +90,10 @@ def test_what_happens_to_one_ends_all(
 class Asked:
     """An experiment that two processes are to train."""
 
-    graph = ("init",)
+    plan = SimpleNamespace(trainings=("init",))
     module = PointFineTuner()
     recipe = SimpleNamespace(team=2, config=SimpleNamespace(trainer=SimpleNamespace(num_nodes=1)))
-    folder = SimpleNamespace(finished=lambda graph: [])
+    finished = ()
 
 
 def test_a_worker_says_that_one_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
