@@ -105,11 +105,13 @@ class RewardFineTuner(L.LightningModule):
         init_weights: str | None = None,
         *,
         guarded: bool = True,
+        epochs_before: int = 0,
     ) -> None:
         """Turn to another training, so that one model in memory serves a whole run; the arguments are the class's.
 
         Args:
             guarded: whether guards act on it; else they are only measured.
+            epochs_before: of trainings that this one continues, whose rollouts it is not to sample again.
 
         Raises:
             UnknownNameError: a reward that is not there.
@@ -126,6 +128,7 @@ class RewardFineTuner(L.LightningModule):
         self.zero_grad()
         self.kl.reset()
         self.steps_taken.zero_()
+        self._epochs_before = epochs_before
 
     @contextmanager
     def conditioned(self, conditioning: Conditioning) -> Iterator[None]:
@@ -316,7 +319,7 @@ class RewardFineTuner(L.LightningModule):
             )
 
     def on_train_epoch_start(self) -> None:
-        self.environment.begin(self._seed_of(0, self.current_epoch), self.global_rank)
+        self.environment.begin(self._seed_of(0, self._epoch), self.global_rank)
         if self.decay_learning_rate:
             left = 1 - self.current_epoch / (self.trainer.max_epochs or 1)
             for group in self._optimizer().param_groups:
@@ -324,7 +327,12 @@ class RewardFineTuner(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Everything random in a step follows from what is in the checkpoint: a resumed run replays it exactly.
-        L.seed_everything(self._seed_of(self.global_rank, self.current_epoch, 1 + batch_idx), verbose=False)
+        L.seed_everything(self._seed_of(self.global_rank, self._epoch, 1 + batch_idx), verbose=False)
+
+    @property
+    def _epoch(self) -> int:
+        """Counted from where the trainings began that this one continues."""
+        return self.current_epoch + self._epochs_before
 
     def _seed_of(self, *moment: int) -> int:
         return int(np.random.SeedSequence([self.seed, *moment]).generate_state(1)[0])

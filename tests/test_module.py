@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,6 +48,19 @@ def test_training_is_a_function_of_the_seed() -> None:
         places.append(module.policy.place.detach())
     assert torch.equal(places[0], places[1])
     assert not torch.equal(places[0], places[2])
+
+
+def test_a_training_that_continues_others_samples_what_they_would_have_sampled_next() -> None:
+    """By an optimiser without a state, two trainings of an epoch are one of two epochs."""
+    settings: dict[str, Any] = {"optimizer": partial(torch.optim.SGD, lr=0.05), "seed": 3}
+    whole, parts, again = (PointFineTuner(**settings) for _ in range(3))
+    quiet_trainer(max_epochs=2).fit(whole)
+    for module, before in ((parts, 1), (again, 0)):
+        quiet_trainer(max_epochs=1).fit(module)
+        module.prepare(module.preference, epochs_before=before)
+        quiet_trainer(max_epochs=1).fit(module)
+    assert torch.equal(parts.policy.place, whole.policy.place)
+    assert not torch.equal(again.policy.place, whole.policy.place)
 
 
 def test_not_finite_reward_stops_before_any_update() -> None:

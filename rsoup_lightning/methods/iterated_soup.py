@@ -16,7 +16,7 @@ class IteratedSoup(RewardedSoup):
 
     That is to fuse and to train on (Don-Yehiya et al. 2023, "ColD Fusion"), with a reward per expert: those of the last
     round begin where all rewards are high already, and have less far to go apart. λ = μ over them. The reference policy
-    of a KL penalty is the start of each round.
+    of a KL penalty is the start of each round, and a learning rate that decays does so in each.
 
     Args:
         rounds: among which ``trainer.max_epochs`` of an expert are shared out.
@@ -32,16 +32,17 @@ class IteratedSoup(RewardedSoup):
             raise ConfigError(f"trainer.max_epochs is {epochs}: {self.rounds} rounds need an epoch each")
         stages: list[Stage | Derived] = []
         for number in range(self.rounds):
-            share = epochs * (number + 1) // self.rounds - epochs * number // self.rounds
-            trained = [self.training(f"{self._family(number)}/{name}", name, share, number) for name in rewards]
+            share = range(epochs * number // self.rounds, epochs * (number + 1) // self.rounds)
+            trained = [self.training(name, number, share) for name in rewards]
             stages += trained
             if number + 1 < self.rounds:
                 stages.append(self.next_start([stage.name for stage in trained], number))
         return stages
 
-    def training(self, stage: str, reward: str, epochs: int, number: int) -> Stage:
-        """That of an expert in a round."""
-        return Stage(stage, {reward: 1.0}, epochs, self.start(number))
+    def training(self, reward: str, number: int, epochs: range) -> Stage:
+        """That of an expert in a round, for some of all the epochs that the expert has."""
+        family = "experts" if number + 1 == self.rounds else f"rounds/{number}"
+        return Stage(f"{family}/{reward}", {reward: 1.0}, len(epochs), self.start(number), epochs_before=epochs.start)
 
     def next_start(self, trained: Sequence[str], number: int) -> Derived:
         """What the round after begins at, of the stages that a round has trained."""
@@ -50,9 +51,6 @@ class IteratedSoup(RewardedSoup):
     def start(self, number: int) -> str:
         """The stage whose weights a round begins at."""
         return f"rounds/{number - 1}/start" if number else INIT
-
-    def _family(self, number: int) -> str:
-        return "experts" if number + 1 == self.rounds else f"rounds/{number}"
 
 
 def _uniform_soup(experts: Sequence[Weights]) -> Weights:

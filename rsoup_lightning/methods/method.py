@@ -31,7 +31,8 @@ class Stage:
     """One training: where its weights go, what it maximises, for how long, and from which stage's weights on.
 
     With ``conditioning`` it trains experts together, and its weights are those of all of them.
-    With a ``reference_rate`` the reference of its KL penalty follows it (``run/moving_reference.py``).
+    With ``epochs_before`` it goes on, with other rollouts, where a training of so many epochs ended. With a
+    ``reference_rate`` the reference of its KL penalty follows it (``run/moving_reference.py``).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stage:
     start: str | None = INIT
     conditioning: Conditioning | None = None
     reference_rate: float = 0.0
+    epochs_before: int = 0
 
     @property
     def family(self) -> str:

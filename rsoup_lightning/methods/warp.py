@@ -48,8 +48,8 @@ class WARP(IteratedSoup):
             raise ConfigError(f"WARP merges two experts by slerp, and the rewards are {', '.join(rewards)}: name two")
         return super().experts(rewards)
 
-    def training(self, stage: str, reward: str, epochs: int, number: int) -> Stage:
-        return replace(super().training(stage, reward, epochs, number), reference_rate=self.alpha)
+    def training(self, reward: str, number: int, epochs: range) -> Stage:
+        return replace(super().training(reward, number, epochs), reference_rate=self.alpha)
 
     def next_start(self, trained: Sequence[str], number: int) -> Derived:
         made = super().next_start(trained, number)

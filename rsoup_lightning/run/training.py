@@ -155,7 +155,8 @@ class Training:
         normalisation = self._normalisation() if stage.start else None
         L.seed_everything(self.seed, verbose=False)
         weights = str(self.folder.path / stage.start / FILE_NAME) if stage.start else None
-        self.module.prepare(stage.preference, normalisation, weights, guarded=stage.start is not None)
+        guarded, before = stage.start is not None, stage.epochs_before
+        self.module.prepare(stage.preference, normalisation, weights, guarded=guarded, epochs_before=before)
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""

@@ -39,6 +39,11 @@ def test_an_expert_costs_the_same_in_one_round_as_in_several() -> None:
     assert IteratedSoup(1).stages(["a"], 3) == [Stage("experts/a", {"a": 1.0}, 3, "init")]
 
 
+def test_a_round_goes_on_where_the_one_before_ended() -> None:
+    stages = [stage for stage in IteratedSoup(3).stages(["a"], 8) if isinstance(stage, Stage)]
+    assert [(stage.epochs_before, stage.epochs) for stage in stages] == [(0, 2), (2, 3), (5, 3)]
+
+
 def test_more_rounds_than_epochs_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"max_epochs is 2: 3 rounds"):
         IteratedSoup(3).stages(["a"], 2)
