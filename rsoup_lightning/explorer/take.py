@@ -26,7 +26,7 @@ class Take:
     def __init__(self, front: Front, selection: Selection) -> None:
         self._run, self._selection = front.run, selection
         self._merge: ui.html | None = None
-        if front.mixing == LINEAR:  # else no weights play it
+        if front.mixing == LINEAR:  # the command merges so
             tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
             self._merge = command("")
         tag("p", "In Python:", "small faint")

@@ -85,11 +85,16 @@ class MergeMethod:
         """The same method with some of its settings changed.
 
         Raises:
-            ConfigError: a setting it does not have.
+            ConfigError: a setting it does not have, or a value of another kind than its default.
         """
         for option in options.keys() - self.settings.keys():
             known = ", ".join(self.settings) or "none"
             raise ConfigError(f"the method {self.name!r} has no setting {option!r}; its settings: {known}")
+        for option, value in options.items():
+            default = self.settings[option]
+            if not _is_of_kind(value, default):
+                said = f"the setting {option!r} of {self.name!r} is {value!r:.60}"
+                raise ConfigError(f"{said}: give a value as its default, {default!r}")
         function = partial(self.function, **options)
         return MergeMethod(self.name, function, self.elementwise, self.needs_init, self.keeps_experts)
 
@@ -220,6 +225,13 @@ def liti(given: Ingredients, *, towards_init: float = 0.5) -> Tensor:
     if not 0 <= towards_init <= 1:
         raise ConfigError(f"towards_init must lie in [0, 1], got {towards_init}")
     return torch.lerp(weighted_sum(given.experts, given.coefficients), given.ancestor, towards_init)
+
+
+def _is_of_kind(value: Any, default: Any) -> bool:
+    """Whether a setting may have a value: one of its default's type, a whole number for a float, anything for None."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return default is None or (isinstance(value, bool) and isinstance(default, bool))
+    return default is None or isinstance(value, int | float if isinstance(default, float) else type(default))
 
 
 def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:

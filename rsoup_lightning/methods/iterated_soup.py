@@ -16,7 +16,8 @@ class IteratedSoup(RewardedSoup):
 
     That is to fuse and to train on (Don-Yehiya et al. 2023, "ColD Fusion"), with a reward per expert: those of the last
     round begin where all rewards are high already, and have less far to go apart. λ = μ over them. The reference policy
-    of a KL penalty is the start of each round, and a learning rate that decays does so in each.
+    of a KL penalty is the start of each round, and a learning rate that decays does so in each. Of LoRA, what a start
+    of the layers' rank cannot hold of the averaged updates is lost (:func:`merging.policy_soup.policy_soup`).
 
     Args:
         rounds: among which ``trainer.max_epochs`` of an expert are shared out.

@@ -88,6 +88,14 @@ def test_liti_goes_back_to_init() -> None:
 def test_bad_settings() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
         method("linaer")
+    for wrong in ("a", True, [0.5], None):
+        with pytest.raises(
+            ConfigError, match=r"the setting 'density' of 'ties' is .*: give a value as its default, 0\.2"
+        ):
+            method("ties", {"density": wrong})
+    with pytest.raises(ConfigError, match=r"the setting 'seed' of 'dare' is 0\.5: give a value as its default, 0"):
+        method("dare", {"seed": 0.5})
+    method("dare", {"density": 1, "seed": 3})
     with pytest.raises(ConfigError, match="'linear' has no setting 'density'; its settings: none"):
         method("linear", {"density": 0.5})
     with pytest.raises(ConfigError, match="give init"):
