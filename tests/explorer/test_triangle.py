@@ -19,12 +19,14 @@ def test_a_place_in_the_triangle_is_a_mix(shown: str, visit: Callable[..., Watch
     left, height = box["x"] + box["width"] * 20 / 300, box["height"] / 262
     page.mouse.click(left, box["y"] + 236 * height)
     page.wait_for_url("**at=*")
-    assert of_address(page.url.partition("at=")[2], NAMES) == pytest.approx(
-        {"reward_a": 0, "reward_b": 1, "reward_c": 0}, abs=0.01
-    )
+    assert _mix(page.url) == pytest.approx({"reward_a": 0, "reward_b": 1, "reward_c": 0}, abs=0.01)
     triangle.focus()
     for _ in range(5):
         page.keyboard.press("ArrowUp")
         page.wait_for_timeout(80)
-    mix = of_address(page.url.partition("at=")[2], NAMES)
-    assert mix["reward_a"] == pytest.approx(0.1, abs=0.011) and sum(mix.values()) == pytest.approx(1)
+    page.wait_for_url(lambda url: _mix(url)["reward_a"] == pytest.approx(0.1, abs=0.011))  # the last press is told late
+    assert sum(_mix(page.url).values()) == pytest.approx(1)
+
+
+def _mix(url: str) -> dict[str, float]:
+    return of_address(url.partition("at=")[2], NAMES)
