@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linprog, nnls
 
-from rsoup_lightning.methods.method import Method, Preference
-from rsoup_lightning.methods.morl import matrix, named_experts
+from rsoup_lightning.methods.morl import MORL, matrix
 from rsoup_lightning.simplex import Coefficients
 
 
-class Anchors(Method):
-    """An expert per given preference μ_k; between them a preference is served by its neighbours merged.
+class Anchors(MORL):
+    """The experts of MORL, but between their preferences μ_k one is served by its neighbours merged.
 
     λ are the barycentric coordinates of μ in the Delaunay triangulation of the μ_k, as the linear programme
     min Σ λ_k ‖μ_k - μ‖² under Σ λ_k μ_k = μ, Σ λ_k = 1, λ ≥ 0 finds them (Rajan 1994). A preference outside their hull
@@ -25,10 +24,7 @@ class Anchors(Method):
     """
 
     def __init__(self, preferences: int | list[dict[str, float]] = 3) -> None:
-        self.preferences = preferences
-
-    def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
-        return named_experts(self.preferences, rewards)
+        super().__init__(preferences)
 
     def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
         trained, wanted = matrix(self.experts(rewards)), np.asarray(preference, float)

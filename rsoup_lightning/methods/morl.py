@@ -23,29 +23,18 @@ class MORL(Method):
         self.preferences = preferences
 
     def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
-        return named_experts(self.preferences, rewards)
+        if isinstance(self.preferences, int):
+            trained = [dict(zip(rewards, point, strict=True)) for point in grid(len(rewards), self.preferences)]
+        else:
+            trained = [check_preference(preference, rewards) for preference in self.preferences]
+        named = {expert_name(preference): preference for preference in trained}
+        if not named or len(named) < len(trained):
+            raise ConfigError(f"soup.method needs preferences, each of them once: got {self.preferences}")
+        return named
 
     def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
         trained = matrix(self.experts(rewards))
         return one_hot(len(trained))[int(np.linalg.norm(trained - np.asarray(preference), axis=1).argmin())]
-
-
-def named_experts(preferences: int | list[dict[str, float]], rewards: Sequence[str]) -> dict[str, Preference]:
-    """The experts of given preferences: each by its name, with its μ over all ``rewards``.
-
-    Raises:
-        CoefficientError: a preference off the simplex, or fewer than two per edge.
-        UnknownNameError: a preference for what is not a reward.
-        ConfigError: none, or one of them twice.
-    """
-    if isinstance(preferences, int):
-        trained = [dict(zip(rewards, point, strict=True)) for point in grid(len(rewards), preferences)]
-    else:
-        trained = [check_preference(preference, rewards) for preference in preferences]
-    named = {expert_name(preference): preference for preference in trained}
-    if not named or len(named) < len(trained):
-        raise ConfigError(f"soup.method needs preferences, each of them once: got {preferences}")
-    return named
 
 
 def matrix(experts: dict[str, Preference]) -> np.ndarray:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rsoup_lightning.methods.method import Method, Preference
-from rsoup_lightning.simplex import DRAWN, OUTPUTS, Coefficients
+from rsoup_lightning.methods.rewarded_soup import RewardedSoup
+from rsoup_lightning.simplex import DRAWN, OUTPUTS
 
 
-class OutputMixing(Method):
+class OutputMixing(RewardedSoup):
     """One training per reward; log π_λ = Σ λ_i log π_i + constant at every step, and λ = μ.
 
     Of language models that is MOD (Shi et al. 2024), of denoisers Diffusion Blend (Cheng et al. 2025). A step costs a
@@ -20,10 +18,5 @@ class OutputMixing(Method):
     """
 
     def __init__(self, drawn: bool = False) -> None:
+        super().__init__()
         self.mixing = DRAWN if drawn else OUTPUTS
-
-    def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
-        return {name: {name: 1.0} for name in rewards}
-
-    def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
-        return tuple(preference)

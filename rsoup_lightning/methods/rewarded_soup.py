@@ -26,8 +26,9 @@ class RewardedSoup(Method):
         self.mixing, self.options = merge, options or {}
 
     def experts(self, rewards: Sequence[str]) -> dict[str, Preference]:
-        init, *small = ({"": torch.full((1,), float(number))} for number in range(len(rewards) + 1))
-        merge_weights(small, *uniform(len(small)), method=self.mixing, init=init, **self.options)  # or the sweep fails
+        if self.merges:  # what stops it on the smallest weights would stop the sweep
+            init, *small = ({"": torch.full((1,), float(number))} for number in range(len(rewards) + 1))
+            merge_weights(small, *uniform(len(small)), method=self.mixing, init=init, **self.options)
         return {name: {name: 1.0} for name in rewards}
 
     def coefficients(self, preference: Sequence[float], rewards: Sequence[str]) -> Coefficients:
