@@ -14,7 +14,6 @@ from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import read_json, user_path
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
-from rsoup_lightning.merging.methods import METHODS as MERGE_METHODS
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.playing.front import Front
@@ -67,7 +66,7 @@ def load(
     module = make() if make else _fine_tuner(recipe, _rank(folder))
     experts = read_experts(places, module.policy, module.policy.weights())
     mixing, merge = front.mixing if front else LINEAR, None
-    if mixing in MERGE_METHODS and mixing != LINEAR:
+    if front and front.has_weights and mixing != LINEAR:
         mixing, merge = LINEAR, merge_of(recipe.parent)
     return Soup(module.policy, experts, module.environment, rewards, front, device, mixing, merge)
 

@@ -93,15 +93,14 @@ def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen, mi
     if all(map(is_adapter, places)):  # whose averaged factors would be another policy
         merge(places, output, weights, extrapolate=extrapolate)
         return
-    read = [read_weights(place) for place in places]
-    if mixing == LINEAR or tuple(weights) in one_hot(len(weights)):  # an expert alone is that expert
-        if all(map(is_pipeline, places)):
-            merge(places, output, weights, extrapolate=extrapolate)
-        write_weights(output, linear(read, weights, names=list(experts), extrapolate=extrapolate))
-        return
-    run = places[0].parents[1]
-    method = method_of(run)
+    run, point = places[0].parents[1], tuple(weights)
+    method = None if mixing == LINEAR or point in one_hot(len(point)) else method_of(run)  # an expert alone is itself
     if all(map(is_pipeline, places)):
-        settings = {"method": method.mixing, "init": str(run / method.origin), **method.options}
-        merge(places, output, weights, extrapolate=extrapolate, **settings)
-    write_weights(output, method.merged(read, tuple(weights), read_weights(run / method.origin)))
+        how = {"method": method.mixing, "init": str(run / method.origin), **method.options} if method else {}
+        merge(places, output, weights, extrapolate=extrapolate, **how)
+    read = [read_weights(place) for place in places]
+    if method:
+        merged = method.merged(read, point, read_weights(run / method.origin))
+    else:
+        merged = linear(read, weights, names=list(experts), extrapolate=extrapolate)
+    write_weights(output, merged)
