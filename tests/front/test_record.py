@@ -106,16 +106,22 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return [place for key in keys for place in [(value, key), *_places(value[key])]]
 
 
+def damage(front: Any, strange: list[Any], rng: random.Random) -> tuple[Any, Any]:
+    """Remove something from a record, or put something strange in its place; gives its container and key."""
+    holder, key = rng.choice(_places(front))
+    if rng.random() < 0.3:
+        del holder[key]
+    else:
+        holder[key] = rng.choice(strange)
+    return holder, key
+
+
 def test_whatever_is_replaced_or_removed_ends_in_an_error_of_ours(tmp_path: Path) -> None:
     rng, refused = random.Random(0), 0
     strange = [None, True, -1, 0.5, 1e300, float("nan"), float("inf"), "", "x", [], [None], {}, {"a": None}]
     for _ in range(300):
         front = deepcopy(FRONT)
-        holder, key = rng.choice(_places(front))
-        if rng.random() < 0.3:
-            del holder[key]
-        else:
-            holder[key] = rng.choice(strange)
+        damage(front, strange, rng)
         (tmp_path / "front.json").write_text(json.dumps(front))
         try:
             record = read_record(tmp_path / "front.json")

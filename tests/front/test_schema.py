@@ -15,7 +15,7 @@ from rsoup_lightning.errors import FrontError
 from rsoup_lightning.front.record import SCHEMA, check_record
 from rsoup_lightning.front.results import record_of
 from rsoup_lightning.front.seeds import combine_seeds
-from tests.front.test_record import FRONT, _places
+from tests.front.test_record import FRONT, damage
 from tests.report.demo import demo_record
 
 WHOLE = json.loads((files("rsoup_lightning") / "front" / "front.schema.json").read_text())
@@ -50,11 +50,7 @@ def test_schema_and_check_refuse_the_same(seed: int) -> None:
     strange = [None, True, -1, 0.5, 1e300, "", "x", [], [None], {}, {"a": None}, 2, [1, 2], "soup"]
     for _ in range(150):
         front = deepcopy(FRONT)
-        holder, key = rng.choice(_places(front))
-        if rng.random() < 0.3:
-            del holder[key]
-        else:
-            holder[key] = rng.choice(strange)
+        holder, key = damage(front, strange, rng)
         whole, reason = _is_whole(front)
         fits = VALIDATOR.is_valid(front)
         refused += not fits
