@@ -17,7 +17,8 @@ from torch.func import functional_call
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, check_at_least_one
 from rsoup_lightning.merging import linear
-from rsoup_lightning.policy import Policy, PolicyOutput, Weights
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.policy import Policy, PolicyOutput, RewardWeights, Weights
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.simplex import rows_per_point, uniform
 
@@ -55,10 +56,6 @@ class Conditioning:
         generator = np.random.default_rng(seed)
         drawn = generator.dirichlet([self.concentration] * len(self.rewards), self.points)
         return [tuple(point) for point in drawn.tolist()]
-
-    def preference(self, rollout: Rollout) -> dict[str, Tensor]:
-        """``[B]`` what each reward weighs in each row of a rollout: μ = λ."""
-        return dict(zip(self.rewards, rollout[COEFFICIENTS].unbind(1), strict=True))
 
 
 class ConditionedPolicy(Policy):
@@ -155,6 +152,20 @@ class ConditionedPolicy(Policy):
         coefficients = rollout.log_probs.new_tensor(points).repeat_interleave(repeats, 0)
         return replace(rollout, context={**rollout.context, COEFFICIENTS: coefficients})
 
+    def preference(self, rollout: Rollout, trained: RewardWeights) -> dict[str, Tensor]:
+        """μ = λ of each row."""
+        return dict(zip(self.conditioning.rewards, rollout[COEFFICIENTS].unbind(1), strict=True))
+
+    def lesson(self, rollout: Rollout, trained: RewardWeights, weighed: Callable[[RewardWeights], Rollout]) -> Rollout:
+        if self.conditioning.advantages == "sum":
+            return super().lesson(rollout, trained, weighed)
+        preference = self.preference(rollout, trained)
+        each = {name: weighed({name: 1.0}) for name in preference}
+        if any(len(lesson) < len(rollout) for lesson in each.values()):
+            raise ConfigError("algorithm.init_args.keep leaves other rows out for each reward: set it to 1")
+        shares = [weight.unsqueeze(1) * each[name]["advantages"] for name, weight in preference.items()]
+        return rollout.with_steps(advantages=torch.stack(shares).sum(0))
+
     @contextmanager
     def evaluated(self) -> Iterator[Policy]:
         """The soup of equal shares."""
@@ -181,6 +192,26 @@ class ConditionedPolicy(Policy):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
         self.policy._apply(fn, recurse)
         return super()._apply(fn, recurse)
+
+
+@contextmanager
+def conditioned(module: RewardFineTuner, conditioning: Conditioning) -> Iterator[None]:
+    """Experts are what ``module`` trains inside the block, together, which all begin at its policy's weights.
+
+    Raises:
+        ConfigError: policy or algorithm cannot do that; names the setting.
+    """
+    algorithm, own = module.algorithm, module.policy
+    if conditioning.advantages == "each" and (algorithm.needs_critic or algorithm.greedy_baseline):
+        raise ConfigError(
+            f"{type(algorithm).__name__} has one baseline for the sum of rewards: set "
+            "soup.method.init_args.advantages to sum"
+        )
+    module.policy = ConditionedPolicy(own, conditioning)
+    try:
+        yield
+    finally:
+        module.policy = own
 
 
 class _Asked(nn.Module):

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sized
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from rsoup_lightning import losses, processes
 from rsoup_lightning.algorithms import PPO, Algorithm
-from rsoup_lightning.conditioned import ConditionedPolicy, Conditioning
 from rsoup_lightning.environment import Environment
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.environment_module import EnvironmentModule
 from rsoup_lightning.evaluation import audit, score_batch
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.guards import Guard, Guards
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging.policy_weights import read_experts
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.policy import Policy, RewardWeights
 from rsoup_lightning.rewards import Reward, check_normalisation, objectives, scalarise, score, standardise
 from rsoup_lightning.rollout import Rollout, last_counted
 from rsoup_lightning.simplex import check_preference
 
 
-class RewardFineTuner(L.LightningModule):
+class RewardFineTuner(EnvironmentModule):
     """Fine-tunes one policy on the μ-weighted sum of rewards. Subclass it, build the three parts, register it.
 
     Args:
@@ -79,20 +72,14 @@ class RewardFineTuner(L.LightningModule):
         init_weights: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False  # one rollout serves several optimiser steps
-        self.environment = environment
-        self.policy = policy
+        super().__init__(environment, policy, optimizer, decay_learning_rate=decay_learning_rate, seed=seed)
         self.rewards = dict(rewards)
         self.algorithm = algorithm or PPO()
-        self.optimizer = optimizer
         self.kl = deepcopy(kl or KLPenalty())  # its β is that of this training
         self.guards = Guards(guards or {}, self.rewards)
         self.reward_scale = reward_scale
         self.micro_batch_size = micro_batch_size
-        self.decay_learning_rate = decay_learning_rate
         self.max_grad_norm = max_grad_norm
-        self.seed = seed
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(CompletionScores() for _ in self.rewards)
         wanted = objectives(self.rewards)
@@ -128,26 +115,7 @@ class RewardFineTuner(L.LightningModule):
         self.zero_grad()
         self.kl.reset()
         self.steps_taken.zero_()
-        self._epochs_before = epochs_before
-
-    @contextmanager
-    def conditioned(self, conditioning: Conditioning) -> Iterator[None]:
-        """Train experts together inside the block, which all begin at the present weights.
-
-        Raises:
-            ConfigError: policy or algorithm cannot do that; names the setting.
-        """
-        if conditioning.advantages == "each" and (self.algorithm.needs_critic or self.algorithm.greedy_baseline):
-            raise ConfigError(
-                f"{type(self.algorithm).__name__} has one baseline for the sum of rewards: set "
-                "soup.method.init_args.advantages to sum"
-            )
-        own = self.policy
-        self.policy = ConditionedPolicy(own, conditioning)
-        try:
-            yield
-        finally:
-            self.policy = own
+        self.epochs_before = epochs_before
 
     # The flow: a rollout, its rewards, the scalar under μ, advantages, and optimiser steps over minibatches.
 
@@ -181,27 +149,12 @@ class RewardFineTuner(L.LightningModule):
 
     def _lesson(self, batch: Any, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None) -> Rollout:
         """The rollout with advantages, and what else the loss needs."""
-        policy = self.policy
-        if not (isinstance(policy, ConditionedPolicy) and policy.conditioning.advantages == "each"):
-            reward = self._reward(rollout, scores, kl)
-            return self.algorithm.advantages(rollout, reward, policy, self._greedy_returns(batch))
-        preference = policy.conditioning.preference(rollout)
-        each = {
-            name: self.algorithm.advantages(rollout, self._reward(rollout, scores, kl, {name: 1.0}), policy, None)
-            for name in preference
-        }
-        if any(len(lesson) < len(rollout) for lesson in each.values()):
-            raise ConfigError("algorithm.init_args.keep leaves other rows out for each reward: set it to 1")
-        weighed = [weight.unsqueeze(1) * each[name]["advantages"] for name, weight in preference.items()]
-        return rollout.with_steps(advantages=torch.stack(weighed).sum(0))
 
-    def _alone(self) -> AbstractContextManager[None]:
-        """Context in which Lightning leaves gradients of several processes as they are.
+        def weighed(preference: RewardWeights) -> Rollout:
+            reward = self._reward(rollout, scores, kl, preference)
+            return self.algorithm.advantages(rollout, reward, self.policy, self._greedy_returns(batch))
 
-        It would average them at every backward, and each time wants one of every parameter.
-        """
-        strategy = self.trainer.strategy
-        return strategy.block_backward_sync() if isinstance(strategy, DDPStrategy) else nullcontext()
+        return self.policy.lesson(rollout, self.preference, weighed)
 
     def _backward(self, minibatch: Rollout) -> dict[str, Tensor]:
         """Accumulate the gradient of a minibatch, of as many rows at a time as memory is meant to hold."""
@@ -215,16 +168,10 @@ class RewardFineTuner(L.LightningModule):
         return {name: value * share for name, value in logs.items()} if processes.several() else logs
 
     def _reward(
-        self,
-        rollout: Rollout,
-        scores: Mapping[str, Tensor],
-        kl: Tensor | None,
-        preference: Mapping[str, float | Tensor] | None = None,
+        self, rollout: Rollout, scores: Mapping[str, Tensor], kl: Tensor | None, preference: RewardWeights
     ) -> Tensor:
         """``[B, T]`` the scalar reward that trains: μ-weighted, with what guards add, scaled, less the KL penalty."""
-        if preference is None and isinstance(self.policy, ConditionedPolicy):
-            preference = self.policy.conditioning.preference(rollout)
-        weights = self.guards.weights(self.preference if preference is None else preference)
+        weights = self.guards.weights(preference)
         scalar = scalarise(standardise(scores, self.normalisation), weights, rollout.mask)
         reward = self.reward_scale * losses.per_step(scalar, last_counted(rollout.mask))
         return reward if kl is None else reward - self.kl.beta * kl
@@ -235,7 +182,8 @@ class RewardFineTuner(L.LightningModule):
             return None
         greedy = self._rollout(batch, greedy=True)
         scores = score(self.rewards, greedy, moment=f"training step {self.global_step} (greedy)")
-        return self._reward(greedy, scores, self.kl.measured(self.policy, greedy)).sum(1)
+        preference = self.policy.preference(greedy, self.preference)
+        return self._reward(greedy, scores, self.kl.measured(self.policy, greedy), preference).sum(1)
 
     def _log(self, rollout: Rollout, scores: Mapping[str, Tensor], logs: Mapping[str, Tensor]) -> None:
         self.steps_taken += self.trainer.strategy.reduce(rollout.counted, reduce_op="sum")
@@ -265,27 +213,7 @@ class RewardFineTuner(L.LightningModule):
 
     test_step = validation_step
 
-    # Lightning's hooks.
-
-    def _optimizer(self) -> LightningOptimizer:
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)  # configure_optimizers gives one
-        return optimizer
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        try:
-            return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
-        except ValueError as error:
-            raise ConfigError(f"the optimizer cannot be built: {error}") from error
-
-    def train_dataloader(self) -> Iterable[Any]:
-        batches = self.environment.train_batches()
-        return processes.Turns(batches) if processes.several() else batches
-
-    def val_dataloader(self) -> Iterable[Any]:
-        return self.environment.eval_batches()
-
-    test_dataloader = val_dataloader
+    # The reference and the limits of a training, once it begins.
 
     def setup(self, stage: str) -> None:
         # Before a checkpoint is restored: the reference is where the training began, also when it goes on.
@@ -293,49 +221,6 @@ class RewardFineTuner(L.LightningModule):
             self.policy.freeze_reference()
 
     def on_fit_start(self) -> None:
+        super().on_fit_start()
         if self.guards.binding:
             self.guards.check(self.normalisation)
-        if self.decay_learning_rate and (self.trainer.max_epochs or -1) < 1:
-            raise ConfigError("decay_learning_rate needs to know the end: set trainer.max_epochs")
-        self._check_processes()
-        if not torch.cuda.is_available():
-            # Lightning sets this for the process when it is imported: each count of devices then opens the NVIDIA
-            # library anew, and torch counts at each optimiser step. It costs a tenth of a small network's update.
-            os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-
-    def _check_processes(self) -> None:
-        """Require what several processes can do."""
-        count, batches = self.trainer.world_size, self.environment.train_batches()
-        if count == 1:
-            return
-        if not isinstance(self.trainer.strategy, DDPStrategy):
-            raise ConfigError(
-                f"trainer.strategy is {type(self.trainer.strategy).__name__}: several devices train by ddp"
-            )
-        if isinstance(batches, Sized) and len(batches) % count:
-            raise ConfigError(
-                f"an epoch has {len(batches)} training rollouts, which {count} processes cannot share out: "
-                f"give it a multiple of {count}"
-            )
-
-    def on_train_epoch_start(self) -> None:
-        self.environment.begin(self._seed_of(0, self._epoch), self.global_rank)
-        if self.decay_learning_rate:
-            left = 1 - self.current_epoch / (self.trainer.max_epochs or 1)
-            for group in self._optimizer().param_groups:
-                group["lr"] = left * group.setdefault("initial_lr", group["lr"])
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Everything random in a step follows from what is in the checkpoint: a resumed run replays it exactly.
-        L.seed_everything(self._seed_of(self.global_rank, self._epoch, 1 + batch_idx), verbose=False)
-
-    @property
-    def _epoch(self) -> int:
-        """Counted from where the trainings began that this one continues."""
-        return self.current_epoch + self._epochs_before
-
-    def _seed_of(self, *moment: int) -> int:
-        return int(np.random.SeedSequence([self.seed, *moment]).generate_state(1)[0])
-
-    def teardown(self, stage: str) -> None:
-        self.environment.close()

@@ -19,6 +19,9 @@ Weights = Mapping[str, Tensor]
 Soups = Callable[[Sequence[Sequence[float]]], "Policy"]
 """Experts ready to be mixed: of M points λ one policy that plays all of them, its rows in one group per λ, in order."""
 
+RewardWeights = Mapping[str, float | Tensor]
+"""What each reward weighs: one number, or one for each row ``[B]``."""
+
 
 @dataclass(frozen=True)
 class PolicyOutput:
@@ -121,6 +124,20 @@ class Policy(nn.Module, ABC):
     def sampled(self, play: Callable[[Policy], Rollout], completions: int = 1) -> Rollout:
         """A training rollout, as ``play`` makes one of a policy, so many rows per prompt. Default: of this one."""
         return play(self)
+
+    def preference(self, rollout: Rollout, trained: RewardWeights) -> RewardWeights:
+        """What each reward weighs in the rows of a training rollout. Default: all are ``trained`` on one μ."""
+        return trained
+
+    def lesson(self, rollout: Rollout, trained: RewardWeights, weighed: Callable[[RewardWeights], Rollout]) -> Rollout:
+        """A training rollout with its advantages.
+
+        Args:
+            rollout: what was sampled.
+            trained: as of :meth:`preference`.
+            weighed: gives the rollout with the advantages of the rewards that weigh so much.
+        """
+        return weighed(self.preference(rollout, trained))
 
     def evaluated(self) -> AbstractContextManager[Policy]:
         """What evaluation plays while this is trained, inside the block. Default: itself."""

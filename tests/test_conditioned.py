@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.algorithms import GRPO, PPO, RLOO, SCST, RewardWeightedRegression
-from rsoup_lightning.conditioned import ConditionedPolicy, Conditioning, expert_of
+from rsoup_lightning.conditioned import ConditionedPolicy, Conditioning, conditioned, expert_of
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import linear
@@ -35,7 +35,7 @@ def trained(
 ) -> tuple[dict[str, Tensor], PointFineTuner]:
     """The places of both experts after a training."""
     module = PointFineTuner(**changes)
-    with module.conditioned(conditioning):
+    with conditioned(module, conditioning):
         quiet_trainer(max_epochs=epochs, limit_val_batches=1).fit(module)
         weights = module.policy.weights()
     named = enumerate(conditioning.rewards)
@@ -88,7 +88,7 @@ def test_corners_alone_train_their_expert_as_if_it_were_trained_alone(monkeypatc
 def test_two_processes_train_one_family() -> None:
     """Under DDP each process draws λ of its own."""
     module = PointFineTuner(algorithm=RLOO(8))
-    with module.conditioned(POINT):
+    with conditioned(module, POINT):
         quiet_trainer(max_epochs=14, devices=2, strategy="ddp_fork").fit(module)
         places = module.policy.experts[0].detach()
     assert (places.diagonal() > 0.6).all() and (places.flip(0).diagonal() < 0.4).all()
@@ -97,7 +97,7 @@ def test_two_processes_train_one_family() -> None:
 def test_the_policy_is_the_modules_own_again_after_it() -> None:
     module = PointFineTuner()
     own = module.policy
-    with pytest.raises(ZeroDivisionError), module.conditioned(POINT):
+    with pytest.raises(ZeroDivisionError), conditioned(module, POINT):
         raise ZeroDivisionError
     assert module.policy is own
 
@@ -249,7 +249,7 @@ def test_draws_are_dirichlets_of_the_seed() -> None:
 
 def test_validation_plays_the_soup_of_equal_shares() -> None:
     module = PointFineTuner()
-    with module.conditioned(POINT):
+    with conditioned(module, POINT):
         with torch.no_grad():
             module.policy.experts[0].copy_(GOALS)
         validation = Validation(1)
@@ -265,7 +265,7 @@ def test_an_advantage_for_each_reward_is_weighed_after_it() -> None:
     module = PointFineTuner(algorithm=GRPO(4))
     rollout = module.environment.rollout(module.policy, 0, completions=4)
     scores = {"east": 1000 * module.rewards["east"](rollout), "north": module.rewards["north"](rollout)}
-    with module.conditioned(Conditioning(("east", "north"), 1, advantages="each")):
+    with conditioned(module, Conditioning(("east", "north"), 1, advantages="each")):
         marked = module.policy.sampled(lambda _: rollout)
         lesson = module._lesson(0, marked, scores, None)
     share = marked["coefficients"][0]

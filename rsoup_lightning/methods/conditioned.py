@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from rsoup_lightning.conditioned import Conditioning, expert_of
+from rsoup_lightning.conditioned import Conditioning, conditioned, expert_of
 from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 from rsoup_lightning.module import RewardFineTuner
@@ -38,7 +38,7 @@ class Conditioned(RewardedSoup):
 
     def check(self, module: RewardFineTuner) -> None:
         super().check(module)
-        with module.conditioned(self.conditioning(tuple(module.rewards))):
+        with conditioned(module, self.conditioning(tuple(module.rewards))):
             pass  # it can
 
     def stages(self, rewards: Sequence[str], epochs: int) -> list[Stage | Derived]:

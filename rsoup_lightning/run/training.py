@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lightning as L
 
+from rsoup_lightning.conditioned import conditioned
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import read_json, sha256, write_json
@@ -69,7 +70,7 @@ class Training:
             self.progress.stage(f"{stage.name} (μ: {_written(stage.preference)})", stage.epochs)
         count_memory_anew(self.recipe.device)
         self._prepare(stage)
-        with self.module.conditioned(stage.conditioning) if stage.conditioning else nullcontext():
+        with conditioned(self.module, stage.conditioning) if stage.conditioning else nullcontext():
             checkpoint = StageCheckpoint(self.folder.path / stage.name / "last.ckpt")
             validation = Validation(self.recipe.settings.validate_every)
             self._fit(stage, checkpoint, validation)
