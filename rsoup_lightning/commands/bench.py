@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rsoup_lightning.comparing.bench import bench
 from rsoup_lightning.comparing.tables import tables
-from rsoup_lightning.run.launchers import LAUNCHERS
+from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.parsing import parse
 from rsoup_lightning.run.signals import heeding_sigterm
 

@@ -18,8 +18,8 @@ from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.running import RunningTexts
 from rsoup_lightning.modalities.running_calls import RunningCalls
 from rsoup_lightning.optional import need
-from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.load import load
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.run.parsing import parse
 from rsoup_lightning.run.progress import listening, on_stderr
@@ -116,7 +116,7 @@ def _gateway(given: Mapping[str, Any], limits: Limits, gate: Gate) -> Iterator[t
     from rsoup_lightning.serving.vllm.upstream import RemoteSoup, Upstream, offered
 
     run, url, key = given.get("run"), given["url"], os.environ.get("VLLM_API_KEY")
-    front = Front.load(run) if run is not None else None
+    front = RunFront.load(run) if run is not None else None
     if front and front.mixing != LINEAR:
         raise ConfigError(f"vLLM averages weights, but {run} mixes its experts by {front.mixing}: leave out --engine")
     soup = RemoteSoup(offered(url, key, given.get("name", run and Path(run).resolve().name)), front)

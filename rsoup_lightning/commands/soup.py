@@ -7,7 +7,7 @@ from pathlib import Path
 from rsoup_lightning.commands.recipe_command import read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
-from rsoup_lightning.run.launchers import launch_of
+from rsoup_lightning.run.launchers.launch import launch_of
 from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet

@@ -19,7 +19,7 @@ from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.playing.train import resolve
 from rsoup_lightning.run.claim import claim
 from rsoup_lightning.run.folder import RunFolder
-from rsoup_lightning.run.launchers import Launch
+from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.stages import FRONT, plan

@@ -15,7 +15,7 @@ from rsoup_lightning.explorer.motion import Shape, body_of
 from rsoup_lightning.modalities.control.info import gathered, numbers
 from rsoup_lightning.modalities.control.playing import Acting
 from rsoup_lightning.modalities.control.recording import Recording
-from rsoup_lightning.modalities.control.simulators import SimulatorStep
+from rsoup_lightning.modalities.control.simulator import SimulatorStep
 from rsoup_lightning.rollout import Rollout
 
 STEPS = 25  # of a part

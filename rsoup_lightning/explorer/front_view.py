@@ -10,7 +10,7 @@ from nicegui import ui
 from rsoup_lightning.explorer import mixing
 from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.front.expected import Expected
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.report import view
 
 INK, GRID = "#85827d", "rgba(133, 130, 125, 0.18)"  # to be read on light and on dark
@@ -26,7 +26,7 @@ class FrontView:
         figure: as :meth:`Front.plot` draws it.
     """
 
-    def __init__(self, front: Front, selection: Selection, figure: dict[str, Any]) -> None:
+    def __init__(self, front: RunFront, selection: Selection, figure: dict[str, Any]) -> None:
         self._front, self._selection = front, selection
         self._pairs = view.reward_pairs(front.record)
         self._first = len(figure["data"])
@@ -80,7 +80,7 @@ class FrontView:
 class ExpectedView:
     """A table of the scores at the chosen λ: measured, or estimated and marked as such."""
 
-    def __init__(self, front: Front, selection: Selection) -> None:
+    def __init__(self, front: RunFront, selection: Selection) -> None:
         self._front, self._selection = front, selection
         self._table = ui.html("", sanitize=False).props("aria-live=polite")
         self._show()

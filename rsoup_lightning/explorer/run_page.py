@@ -19,8 +19,8 @@ from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
 from rsoup_lightning.explorer.showings import is_served, showing_of
 from rsoup_lightning.explorer.take import Take
-from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.meanings import reward_meanings, task_meaning
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.report.tables import cost_table
 
@@ -77,7 +77,7 @@ def _compare(run: Run, selection: Selection, place: ui.element, soup: Soup) -> N
     ui.context.client.on_delete(preferring.stop)
 
 
-def _figure(front: Front) -> dict[str, Any]:
+def _figure(front: RunFront) -> dict[str, Any]:
     return front.plot().to_plotly_json()
 
 

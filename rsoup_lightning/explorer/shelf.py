@@ -11,8 +11,9 @@ from pathlib import Path
 from rsoup_lightning.errors import RSoupError, RunFolderError
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.files import user_path
-from rsoup_lightning.playing.front import Front
 from rsoup_lightning.playing.judging import Judge
+from rsoup_lightning.playing.load import load
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rollout import Rollout
 
@@ -29,7 +30,7 @@ class Run:
     """
 
     name: str
-    front: Front
+    front: RunFront
     owner: Owner = field(repr=False)
     judges: Owner = field(repr=False)
     _judge: Judge | None = None
@@ -47,7 +48,7 @@ class Run:
             RSoupError: they cannot be.
         """
         if self._loading is None or (self._loading.done() and self._loading.exception()):
-            self._loading = asyncio.create_task(self.owner.do(lambda: self.front.soup))
+            self._loading = asyncio.create_task(self.owner.do(lambda: load(self.front.run)))
         return await asyncio.shield(self._loading)  # who leaves the page does not stop it for the others
 
     async def scores(self, rollout: Rollout) -> dict[str, float]:
@@ -94,7 +95,7 @@ def shelve(folders: Sequence[str]) -> Shelf:
     for place in distinct.values():
         name = _new_name(place, {*shelf.runs, *shelf.broken})
         try:
-            shelf.runs[name] = Run(name, Front.load(place), Owner(name), Owner(f"{name} judged"))
+            shelf.runs[name] = Run(name, RunFront.load(place), Owner(name), Owner(f"{name} judged"))
         except RSoupError as error:
             if len(places) == 1:
                 raise

@@ -11,7 +11,7 @@ from nicegui import ui
 from rsoup_lightning.explorer.elements import box, command, set_text, tag
 from rsoup_lightning.explorer.mixing import Mix
 from rsoup_lightning.explorer.selection import Selection
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.simplex import LINEAR
 
 
@@ -23,7 +23,7 @@ class Take:
         selection: whose λ.
     """
 
-    def __init__(self, front: Front, selection: Selection) -> None:
+    def __init__(self, front: RunFront, selection: Selection) -> None:
         self._run, self._selection = front.run, selection
         self._merge: ui.html | None = None
         if front.mixing == LINEAR:  # the command merges so

@@ -1,166 +1,41 @@
-"""``Front``: what a run measured, to look at, to pick from and to play."""
+"""``Front``: what a run measured, and the soup behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-from plotly.graph_objects import Figure
-
-from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
-from rsoup_lightning.files import user_path
-from rsoup_lightning.front.chosen import Chosen, choose, measured_front
-from rsoup_lightning.front.expected import Expected, expected_scores
-from rsoup_lightning.front.record import Record, mixing_of, read_record
-from rsoup_lightning.optional import need
-from rsoup_lightning.report.figures import figures
-from rsoup_lightning.simplex import DRAWN, OUTPUTS, check_named_coefficients
-
-if TYPE_CHECKING:
-    from rsoup_lightning.module import RewardFineTuner
-    from rsoup_lightning.playing.soup import Soup
+from rsoup_lightning.front.record import Record
+from rsoup_lightning.playing.load import Make, load
+from rsoup_lightning.playing.run_front import RunFront
+from rsoup_lightning.playing.soup import Soup
 
 
-class Front:
-    """The front of a finished run.
+class Front(RunFront):
+    """The front of a finished run, to look at, to pick from and to play.
 
     Args:
         run: the run folder.
         record: the content of its front.json.
-        make: builds the fine-tuner of a run that was made from one and not from a recipe.
-
-    Attributes:
-        run: as given.
-        record: as given.
+        make: builds the fine-tuner, where the run was made from one that cannot be imported by its name.
     """
 
-    def __init__(self, run: Path, record: Record, make: Callable[[], RewardFineTuner] | None = None) -> None:
-        self.run, self.record, self._make = run, record, make
+    def __init__(self, run: Path, record: Record, make: Make | None = None) -> None:
+        super().__init__(run, record)
+        self._make = make
 
     @classmethod
-    def load(cls, run: str | Path, make: Callable[[], RewardFineTuner] | None = None) -> Front:
+    def load(cls, run: str | Path, make: Make | None = None) -> Self:
         """The front in a run folder; ``make`` as of the class.
 
         Raises:
             RunFolderError: there is no run, or one that is not finished.
             FrontError: its front.json is damaged or of another version.
         """
-        folder = user_path(str(run))
-        if not (folder / "front.json").is_file():
-            if (folder / "config.yaml").is_file():
-                raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")
-            raise RunFolderError(f"{folder} is not a run: give the folder of a run of rsoup soup")
-        return cls(folder, read_record(folder / "front.json"), make)
-
-    def __repr__(self) -> str:
-        return f"Front({self.record['task']}: {len(self.points)} points, {', '.join(self.rewards)})"
-
-    @property
-    def rewards(self) -> list[str]:
-        """What it is measured in."""
-        return list(self.record["rewards"])
-
-    @property
-    def experts(self) -> list[str]:
-        """Whose soups it is of."""
-        return list(self.record["experts"])
-
-    @property
-    def mixing(self) -> str:
-        """How they are mixed: ``linear`` where their weights are averaged."""
-        return mixing_of(self.record)
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether there are weights that play each λ: not where experts' outputs are mixed."""
-        return self.mixing not in (OUTPUTS, DRAWN)
-
-    @property
-    def points(self) -> list[Record]:
-        """Every evaluated policy, as front.json has it: ``kind``, ``coefficients``, ``scores``, ``ci95`` ..."""
-        return list(self.record["points"])
-
-    def to_dataframe(self) -> Any:
-        """A pandas ``DataFrame`` with a row per point, its columns called ``scores.risky`` and so on.
-
-        Raises:
-            ConfigError: pandas is not installed.
-        """
-        return need("pandas", "pandas", "notebook").json_normalize(self.points)
-
-    def plot(self, picture: str = "front") -> Figure:
-        """A plotly figure, as the report has it.
-
-        Args:
-            picture: ``front``; of three rewards or more also ``spider``, of three experts ``ternary``.
-
-        Raises:
-            UnknownNameError: this front has no such picture.
-        """
-        drawn = figures(self.record)
-        if picture not in drawn:
-            raise UnknownNameError("picture of this front", picture, drawn)
-        return drawn[picture]
-
-    def hypervolume(self, family: str = "soup") -> float:
-        """Normalised hypervolume: in the experts' box the chord between two experts has 0.5, utopia 1.
-
-        Args:
-            family: ``soup``, or ``morl`` where the run has trained such baselines.
-
-        Raises:
-            UnknownNameError: the run has none.
-            FrontError: all experts score the same on some reward.
-        """
-        volumes = self.record["summary"]["hypervolume_normalised"]
-        if family not in volumes:
-            raise UnknownNameError("family of points of this front", family, volumes)
-        if volumes[family] is None:
-            raise FrontError("all experts score the same on some reward: their box has no volume")
-        return float(volumes[family])
-
-    def pick(self, preference: Mapping[str, float]) -> Chosen:
-        """The best λ for μ, on the measured points or between them: its ``coefficients``, and the ``reason``.
-
-        Args:
-            preference: μ, reward to weight on the simplex, absent ones weigh zero.
-
-        Raises:
-            UnknownNameError: no such reward.
-            CoefficientError: μ off the simplex.
-            FrontError: scores without standard errors, by which points are weighed.
-        """
-        return choose(measured_front(self.record, self.run / "front.json"), preference)
-
-    def pick_by_choices(self, choices: Sequence[Mapping[str, Any]]) -> Chosen:
-        """The best λ for the μ that choices between points tell of: ``learnt`` says with what interval.
-
-        Args:
-            choices: ``{"preferred": {"point": 3}, "other": {"point": 7}}`` and so on, places among the points.
-
-        Raises:
-            ChoicesError: they say nothing, contradict every reward, or name what is not a point.
-            FrontError: scores without standard errors, by which points are weighed.
-        """
-        return choose(measured_front(self.record, self.run / "front.json"), choices=list(choices))
-
-    def expected(self, coefficients: Mapping[str, float]) -> Expected | None:
-        """The scores to expect at λ: as measured there, else by a quadratic fitted to the measured points around it.
-
-        Args:
-            coefficients: λ, expert to weight on the simplex, absent ones weigh zero.
-
-        Returns:
-            None where too few points were measured for a fit.
-
-        Raises:
-            UnknownNameError: no such expert.
-            CoefficientError: λ off the simplex.
-        """
-        check_named_coefficients(coefficients, self.experts)
-        return expected_scores(self.record, coefficients)
+        front = super().load(run)
+        front._make = make
+        return front
 
     @cached_property
     def soup(self) -> Soup:
@@ -169,8 +44,6 @@ class Front:
         Raises:
             RSoupError: as of :func:`load`.
         """
-        from rsoup_lightning.playing.load import load  # which needs this class
-
         return load(self.run, make=self._make)
 
     def at(self, *coefficients: Any, **named: Any) -> Any:

@@ -16,7 +16,7 @@ from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
@@ -59,7 +59,7 @@ def load(
         if any(folder.glob("*.safetensors")):
             reason = "holds weights, and does not say what policy they are of"
             raise RunFolderError(f"{folder} {reason}: give the folder of a run, or one that rsoup pick wrote")
-        front = Front.load(folder, make)
+        front = RunFront.load(folder)
         _, trained = experts_folder(folder, seed)
         rewards, places = front.rewards, {name: trained / name for name in front.experts}
         recipe = trained.parent / "config.yaml"

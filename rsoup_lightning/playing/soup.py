@@ -13,7 +13,7 @@ from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.mixture import Rows, prepared
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.run.method_of_run import Merge
 from rsoup_lightning.simplex import LINEAR, Coefficients, check_named_coefficients
@@ -53,7 +53,7 @@ class Soup:
         experts: Mapping[str, Weights],
         environment: Environment,
         rewards: Sequence[str] = (),
-        front: Front | None = None,
+        front: RunFront | None = None,
         device: str | torch.device | None = None,
         mixing: str = LINEAR,
         merge: Merge | None = None,

@@ -14,7 +14,8 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.registry import find_recipe
-from rsoup_lightning.run.launchers import LauncherName, launch_of
+from rsoup_lightning.run.launchers.launch import launch_of
+from rsoup_lightning.run.launchers.launcher import LauncherName
 from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet

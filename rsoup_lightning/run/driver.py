@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from rsoup_lightning.errors import RSoupError, StageError
-from rsoup_lightning.run.launchers import Launcher
+from rsoup_lightning.run.launchers.launcher import Launcher
 from rsoup_lightning.run.stages import Graph
 
 RETRIES = 2

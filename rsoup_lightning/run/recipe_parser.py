@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.run.launchers import LAUNCHERS
+from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.parsing import ours
 from rsoup_lightning.run.settings import SoupSettings
 from rsoup_lightning.run.trainer_settings import SOUP

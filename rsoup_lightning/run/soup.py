@@ -18,7 +18,8 @@ from rsoup_lightning.report.page import write_report
 from rsoup_lightning.run.driver import drive
 from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.folder import RunFolder, environment_record, opened
-from rsoup_lightning.run.launchers import Here, Launch
+from rsoup_lightning.run.launchers.here import Here
+from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import FRONT, Graph, Plan, has_weights, plan

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from rsoup_lightning.errors import ConfigError, FrontError
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.model_names import AT, coefficients_in
 from rsoup_lightning.simplex import Coefficients, check_named_coefficients
@@ -39,7 +39,7 @@ class Weighed(Protocol):
     def rewards(self) -> tuple[str, ...]: ...
 
     @property
-    def front(self) -> Front | None: ...
+    def front(self) -> RunFront | None: ...
 
 
 class Points:

@@ -15,7 +15,7 @@ import pytest
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.errors import ConfigError, StageError, WorkerDiedError
 from rsoup_lightning.files import read_json
-from rsoup_lightning.run.launchers import Ended
+from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.team import Team

@@ -9,7 +9,7 @@ import pytest
 from rsoup_lightning.errors import RunFolderError, StageError, UnknownNameError
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.run.folder import RunFolder
-from rsoup_lightning.run.launchers import Ended
+from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.worker import Worker

@@ -28,13 +28,8 @@ from rsoup_lightning.modalities.control.player import Player
 from rsoup_lightning.modalities.control.playing import Acting
 from rsoup_lightning.modalities.control.policy import ActorCritic, ControlPolicy
 from rsoup_lightning.modalities.control.recording import Recording
-from rsoup_lightning.modalities.control.simulators import (
-    Backend,
-    Simulator,
-    SimulatorStep,
-    choose_backend,
-    make_simulator,
-)
+from rsoup_lightning.modalities.control.simulator import Simulator, SimulatorStep
+from rsoup_lightning.modalities.control.simulators import Backend, choose_backend, make_simulator
 from rsoup_lightning.modalities.control.single import first_step, make_single, step_limit
 from rsoup_lightning.modalities.control.spaces import ChoiceActions, actions_of
 from rsoup_lightning.modalities.running_calls import RunningCalls

@@ -6,24 +6,42 @@ Notation: N rows, O observation size, A action size, K outputs of an actor, M me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsoup_lightning.errors import CoefficientError
 from rsoup_lightning.modalities.ensemble import as_points
-
-if TYPE_CHECKING:
-    from rsoup_lightning.modalities.control.policy import ActorCritic
 
 BLOCK = 8  # rows of one product; with 8, a row's rounding is the same wherever in the block it stands
 OBSERVATION_LIMIT = 10.0  # normalised observations are kept within this many standard deviations
 
 Player = Callable[[NDArray[Any]], NDArray[Any]]
 """A policy's weights as they are now: the most likely actions ``[N, A]`` at observations ``[N, ...]``, as arrays."""
+
+
+class Actor(Protocol):
+    """What is read of a policy to play it."""
+
+    mean: Tensor
+    """``[O]`` of observations."""
+
+    variance: Tensor
+    """``[O]`` likewise."""
+
+    @property
+    def actor_layers(self) -> Sequence[nn.Linear]:
+        """The linear layers from normalised observations to outputs, tanh between them."""
+
+    @property
+    def precision(self) -> Tensor:
+        """``[K]`` how much each output counts in a pool of experts, beside λ."""
+
+    def mode(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """``[N, A]`` the most likely actions where the outputs are ``[N, K]``."""
 
 
 class MLPPlayer:
@@ -36,7 +54,7 @@ class MLPPlayer:
     Simulators live on the CPU, and there a call of numpy costs a third of one of torch.
     """
 
-    def __init__(self, policies: Sequence[ActorCritic]) -> None:
+    def __init__(self, policies: Sequence[Actor]) -> None:
         self._mean = _arrays(policy.mean for policy in policies)
         self._scale = _arrays(inverse_deviation(policy.variance) for policy in policies)
         layers = zip(*(policy.actor_layers for policy in policies), strict=True)
@@ -57,13 +75,13 @@ class MLPPlayer:
         return hidden.reshape(members, blocks * BLOCK, -1)[:, :rows].reshape(len(observations), -1)
 
 
-def greedy(policies: Sequence[ActorCritic]) -> Player:
+def greedy(policies: Sequence[Actor]) -> Player:
     """The most likely actions of M policies of one class; rows come in M groups, in order."""
     outputs, mode = MLPPlayer(policies), policies[0].mode
     return lambda observations: mode(outputs(observations))
 
 
-def greedy_pool(experts: Sequence[ActorCritic], points: Sequence[Sequence[float]]) -> Player:
+def greedy_pool(experts: Sequence[Actor], points: Sequence[Sequence[float]]) -> Player:
     """The most likely actions of the E experts' pool at M λ (:mod:`modalities.ensemble`); rows come in M groups."""
     outputs, mode = MLPPlayer(experts), experts[0].mode
     counts = as_points(points, len(experts)).unsqueeze(-1) * torch.stack([expert.precision for expert in experts]).cpu()

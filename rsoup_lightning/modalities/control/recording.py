@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsoup_lightning.modalities.control.info import signal
-from rsoup_lightning.modalities.control.simulators import SimulatorStep
+from rsoup_lightning.modalities.control.simulator import SimulatorStep
 from rsoup_lightning.rollout import Rollout
 
 Columns = dict[str, NDArray[np.generic]]

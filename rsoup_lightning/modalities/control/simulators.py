@@ -1,17 +1,12 @@
-"""Many copies of one simulator behind one interface: Gymnasium's environments in turn, envpool's threads, or a GPU.
+"""Who steps the copies of a simulator: Gymnasium's environments in turn, envpool's threads, or a GPU.
 
-An episode that ends is reset by the *next* step, which ignores its action (Gymnasium's ``NEXT_STEP``, and envpool's
-way): the observation after an episode's last step is thus its own last one, as bootstrapping needs.
-
-Notation: N copies, R entries of a reward vector.
+Notation: N copies.
 """
 
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -21,47 +16,12 @@ from numpy.typing import NDArray
 
 from rsoup_lightning.errors import RSoupError, SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control.info import gathered, numbers
+from rsoup_lightning.modalities.control.simulator import Simulator, SimulatorStep
 from rsoup_lightning.modalities.control.single import make_single, no_idle_warnings
 from rsoup_lightning.modalities.control.spaces import is_plain
 from rsoup_lightning.threads import cores
 
 Backend = Literal["auto", "envpool", "gymnasium", "warp"]
-
-
-@dataclass(frozen=True)
-class SimulatorStep:
-    """What one step of all copies gives.
-
-    Attributes:
-        observations: ``[N, ...]``.
-        rewards: ``[N]``, or ``[N, R]`` where the environment has a reward vector.
-        terminated: ``[N]`` bool.
-        truncated: ``[N]`` bool.
-        info: ``{key: [N, ...]}`` the numbers that the simulator reports beside, 0 for copies that lack a key; those of
-            nested dictionaries under ``outer.inner``.
-    """
-
-    observations: NDArray[Any]
-    rewards: NDArray[Any]
-    terminated: NDArray[np.bool_]
-    truncated: NDArray[np.bool_]
-    info: dict[str, NDArray[Any]]
-
-
-class Simulator(ABC):
-    """N copies of an environment, each with a seed of its own, stepped together."""
-
-    @abstractmethod
-    def reset(self) -> NDArray[Any]:
-        """``[N, ...]`` first observations; call it once, before the first step."""
-
-    @abstractmethod
-    def step(self, actions: NDArray[Any]) -> SimulatorStep:
-        """Apply ``actions [N, ...]``."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Free it."""
 
 
 class GymnasiumSimulator(Simulator):

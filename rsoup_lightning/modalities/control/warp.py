@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.modalities.control.bodies import Runner, formulas_of
-from rsoup_lightning.modalities.control.simulators import Simulator, SimulatorStep
+from rsoup_lightning.modalities.control.simulator import Simulator, SimulatorStep
 from rsoup_lightning.modalities.control.single import make_single
 
 CONTACTS, CONSTRAINTS = 64, 256

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
+
+LauncherName = Literal["here", "local", "ray", "slurm"]
+LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError
-from rsoup_lightning.playing.front import Front
+from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.serving.errors import RequestError
 from rsoup_lightning.serving.model_names import AT
 from rsoup_lightning.serving.vllm.plugin import SOUPS_PATH
@@ -99,7 +99,7 @@ class RemoteSoup:
         ConfigError: the run has other experts.
     """
 
-    def __init__(self, offered: Offered, front: Front | None) -> None:
+    def __init__(self, offered: Offered, front: RunFront | None) -> None:
         if front is not None and tuple(front.experts) != offered.experts:
             here, there = ", ".join(front.experts), ", ".join(offered.experts)
             raise ConfigError(f"the experts of {front.run} are {here}, those of vLLM's {offered.name!r} {there}")

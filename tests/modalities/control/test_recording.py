@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from rsoup_lightning.modalities.control.recording import Recording
-from rsoup_lightning.modalities.control.simulators import SimulatorStep
+from rsoup_lightning.modalities.control.simulator import SimulatorStep
 
 COPIES, STEPS = 2, 3
 

@@ -5,7 +5,7 @@ import pytest
 
 from rsoup_lightning.errors import SimulationError, UnknownNameError
 from rsoup_lightning.modalities.control import simulators
-from rsoup_lightning.modalities.control.simulators import Simulator, choose_backend, make_simulator
+from rsoup_lightning.modalities.control.simulators import choose_backend, make_simulator
 from rsoup_lightning.modalities.control.single import make_single
 
 BACKENDS = ("gymnasium", "envpool")
@@ -23,22 +23,6 @@ def test_equal_seeds_give_equal_episodes(backend: simulators.Backend) -> None:
     simulator.close()
 
 
-def _episode(simulator: Simulator, steps: int) -> list[simulators.SimulatorStep]:
-    simulator.reset()
-    return [simulator.step(np.zeros((2, 3), dtype=np.float32)) for _ in range(steps)]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_ended_episode_is_reset_by_the_next_step(backend: simulators.Backend) -> None:
-    """A hopper that does nothing tips over by 0.2 rad; the step after that starts anew, upright."""
-    steps = _episode(make_simulator("Hopper-v5", [0, 1], backend, {}), 200)
-    ends = [index for index, step in enumerate(steps) if step.terminated[0]]
-    assert ends
-    assert abs(steps[ends[0]].observations[0, 1]) > 0.2
-    assert abs(steps[ends[0] + 1].observations[0, 1]) < 0.01
-    assert not steps[ends[0] + 1].terminated[0]
-
-
 def test_backends_report_the_same_physics() -> None:
     """From nearly equal starts, one step of full torque moves both alike."""
     velocity = {}
@@ -49,12 +33,6 @@ def test_backends_report_the_same_physics() -> None:
             step = simulator.step(np.tile(np.float32([1, -1, 1, -1, 1, -1]), (64, 1)))
         velocity[backend] = step.info["x_velocity"].mean()
     assert velocity["gymnasium"] == pytest.approx(velocity["envpool"], rel=0.02)
-
-
-def test_reward_vectors() -> None:
-    simulator = make_simulator("mo-hopper-v5", [0, 1], "auto", {})
-    assert _episode(simulator, 2)[-1].rewards.shape == (2, 3)
-    simulator.close()
 
 
 def _chosen(env_id: str, backend: simulators.Backend = "auto", **options: object) -> str:

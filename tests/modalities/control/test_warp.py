@@ -11,7 +11,8 @@ from gymnasium.envs.mujoco import mujoco_env
 
 from rsoup_lightning.errors import SimulationError
 from rsoup_lightning.modalities.control import warp
-from rsoup_lightning.modalities.control.simulators import Simulator, SimulatorStep, choose_backend, make_simulator
+from rsoup_lightning.modalities.control.simulator import Simulator, SimulatorStep
+from rsoup_lightning.modalities.control.simulators import choose_backend, make_simulator
 from rsoup_lightning.modalities.control.single import make_single
 from tests.conftest import quiet_trainer
 

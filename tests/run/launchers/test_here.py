@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import RewardError
-from rsoup_lightning.run.launchers import Ended, Here
+from rsoup_lightning.run.launchers.here import Here
+from rsoup_lightning.run.launchers.launcher import Ended
 
 
 def test_one_after_another_in_the_order_of_the_run() -> None:

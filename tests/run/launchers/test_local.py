@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.launchers import Ended, Launch, launch_of, local
+from rsoup_lightning.run.launchers import local
+from rsoup_lightning.run.launchers.launch import Launch
+from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.local import Local, shares, visible_gpus
 from rsoup_lightning.run.progress import RunProgress
 from tests.run.launchers.conftest import SOUP, same
@@ -244,11 +245,3 @@ def test_an_error_of_the_recipe_ends_in_status_2_and_says_which_stage(folder: Pa
 def test_cores_are_shared_out() -> None:
     assert shares([0, 1, 2, 3, 4], 2) == [[0, 1], [2, 3, 4]]
     assert [len(share) for share in shares([*range(7)], 3)] == [2, 2, 3]
-
-
-def test_workers_that_cannot_be() -> None:
-    with pytest.raises(ConfigError, match="workers is 0"):
-        launch_of("local", 0)
-    with pytest.raises(ConfigError, match="workers need a launcher: give local, ray or slurm"):
-        launch_of("here", 2)
-    assert launch_of("here", None) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.run.launchers import Ended
+from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.messages import Messages, Watch
 from rsoup_lightning.run.progress import RunProgress
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.launchers import Ended, launch_of, slurm
+from rsoup_lightning.run.launchers import slurm
+from rsoup_lightning.run.launchers.launch import launch_of
+from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.slurm import Slurm, checked
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe_parser import recipe_parser
@@ -131,5 +133,3 @@ def test_where_there_is_no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match='no job can be submitted from here: Could not detect "srun"'):
         launch_of("slurm", None)
-    with pytest.raises(ConfigError, match=r"slurm\.time needs --launcher slurm"):
-        launch_of("local", 2, {"time": 60})

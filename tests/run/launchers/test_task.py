@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.run.launchers import Ended
+from rsoup_lightning.run.launchers.launcher import Ended
 from tests.conftest import ROOT
 from tests.run.launchers.conftest import EXPERT, Unfinished
 
