@@ -7,55 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rsoup_lightning.errors import CoefficientError, ConfigError, check_at_least_one
+from rsoup_lightning.conditioning import COEFFICIENTS, Conditioning, divisor
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, PolicyOutput, RewardWeights, Weights
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.simplex import rows_per_point, uniform
-
-COEFFICIENTS = "coefficients"
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """How experts are trained together.
-
-    Args:
-        rewards: E rewards, whose experts these are.
-        points: M, how many λ are drawn for each training rollout; as many groups of its prompts or simulators, of one
-            size, play one each.
-        concentration: of the symmetric Dirichlet distribution they are drawn from: 1 is uniform on the simplex, less
-            prefers its corners.
-        advantages: of the μ-weighted sum of rewards ("sum"), or of each reward, then μ-weighted ("each").
-
-    Raises:
-        ConfigError: a number that is too small.
-    """
-
-    rewards: tuple[str, ...]
-    points: int = 8
-    concentration: float = 1.0
-    advantages: Literal["sum", "each"] = "sum"
-
-    def __post_init__(self) -> None:
-        check_at_least_one(points=self.points)
-        if not 0 < self.concentration < np.inf:
-            raise ConfigError(f"concentration is {self.concentration}: it must be above 0")
-
-    def draw(self, seed: int) -> list[tuple[float, ...]]:
-        """M points λ; as they come from a generator of their own, what else is random in a step is as without them."""
-        generator = np.random.default_rng(seed)
-        drawn = generator.dirichlet([self.concentration] * len(self.rewards), self.points)
-        return [tuple(point) for point in drawn.tolist()]
 
 
 class ConditionedPolicy(Policy):
@@ -70,12 +35,13 @@ class ConditionedPolicy(Policy):
     Args:
         policy: the initialisation, as a policy that was not trained; it plays, and keeps the reference.
         conditioning: how.
+        entries: of a training rollout, as of :class:`environment.Environment`.
 
     Raises:
         ConfigError: this policy's experts cannot be trained like this; names the setting.
     """
 
-    def __init__(self, policy: Policy, conditioning: Conditioning) -> None:
+    def __init__(self, policy: Policy, conditioning: Conditioning, entries: int | None = None) -> None:
         super().__init__()
         self.conditioning = conditioning
         self.independent_steps = policy.independent_steps
@@ -85,11 +51,7 @@ class ConditionedPolicy(Policy):
         self._names = tuple(trained)
         self.experts = nn.ParameterList(torch.stack([each.detach()] * experts) for each in trained.values())
         policy.check_mixed()
-        if conditioning.points > 1 and policy.soups(self._each()) is None:
-            raise ConfigError(
-                f"soup.method.init_args.points is {conditioning.points}: a {type(policy).__name__} of whole weights "
-                "plays one λ at a time, so set it to 1"
-            )
+        self.conditioning = conditioning.fitting(entries, several=policy.soups(self._each()) is not None)
 
     @property
     def policy(self) -> Policy:
@@ -140,15 +102,10 @@ class ConditionedPolicy(Policy):
 
     def sampled(self, play: Callable[[Policy], Rollout], completions: int = 1) -> Rollout:
         points = self.conditioning.draw(torch.initial_seed())  # that of the step: all it samples is at the same λ
-        try:
+        with divisor(len(points)):
             with self._soup(points) as policy:
                 rollout = play(policy)
             repeats = completions * rows_per_point(len(rollout) // completions, len(points))  # a prompt has one λ
-        except CoefficientError as error:
-            raise ConfigError(
-                f"soup.method.init_args.points is {len(points)}: {error}; set it to a divisor of the prompts or "
-                "simulators of a rollout"
-            ) from error
         coefficients = rollout.log_probs.new_tensor(points).repeat_interleave(repeats, 0)
         return replace(rollout, context={**rollout.context, COEFFICIENTS: coefficients})
 
@@ -207,7 +164,7 @@ def conditioned(module: RewardFineTuner, conditioning: Conditioning) -> Iterator
             f"{type(algorithm).__name__} has one baseline for the sum of rewards: set "
             "soup.method.init_args.advantages to sum"
         )
-    module.policy = ConditionedPolicy(own, conditioning)
+    module.policy = ConditionedPolicy(own, conditioning, module.environment.entries)
     try:
         yield
     finally:

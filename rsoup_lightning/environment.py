@@ -56,6 +56,9 @@ class Environment(ABC):
     unit: str = "steps"
     """What one step is called in reports: "simulator steps", "tokens", "denoising steps"."""
 
+    entries: int | None = None
+    """How many prompts or simulators a training rollout has, each with its completions; None where that varies."""
+
     def begin(self, seed: int, rank: int = 0) -> None:
         """Start an epoch: its training rollouts depend on the arguments, the policy and torch's generator alone.
 

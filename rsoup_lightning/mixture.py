@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from rsoup_lightning.errors import CoefficientError, ConfigError
 from rsoup_lightning.policy import Policy, Soups, Weights
-from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS, Coefficients
+from rsoup_lightning.simplex import DRAWN, LINEAR, OF_OUTPUTS, Coefficients
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def prepared(policy: Policy, experts: Sequence[Weights], mixing: str) -> Soups |
     """
     if mixing == LINEAR:
         return policy.soups(experts)
-    ensembles = policy.ensembles(experts, drawn=mixing == DRAWN) if mixing in (OUTPUTS, DRAWN) else None
+    ensembles = policy.ensembles(experts, drawn=mixing == DRAWN) if mixing in OF_OUTPUTS else None
     if ensembles is None:
         raise ConfigError(f"{type(policy).__name__} cannot mix experts by {mixing}: choose another method")
     return ensembles

@@ -17,6 +17,8 @@ GridKind = Literal["simplex", "pairs", "uniform", "one_hot"]
 
 LINEAR, OUTPUTS, DRAWN = "linear", "outputs", "drawn outputs"
 """How experts are mixed at λ: their weights averaged, their outputs at each step, or one drawn for each step."""
+OF_OUTPUTS = (OUTPUTS, DRAWN)
+"""Those that no merged weights play."""
 
 TOLERANCE = 1e-6  # how far from one a sum of coefficients may be: float rounding of a written grid
 

@@ -13,7 +13,7 @@ FLOORS = [
     {"simplex", "rollout", "registry", "captions"},
     {"losses", "policy", "rewards", "mixture", "environment"},
     {"algorithms", "front", "guards", "kl_penalty", "merging"},
-    {"own_metrics", "environment_module"},
+    {"own_metrics", "environment_module", "conditioning"},
     {"evaluation"},
     {"module"},
     {"conditioned"},

@@ -11,7 +11,7 @@ from typing import Any
 
 from rsoup_lightning.comparing.record import CellResult
 from rsoup_lightning.comparing.suite import Box, Suite, SuiteMethod, SuiteTask
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, RSoupError
 from rsoup_lightning.files import atomic_output, read_json, write_json
 from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.front.record import Record
@@ -181,12 +181,16 @@ def _recipe(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, s
         return sum(stage.epochs for stage in trainings(recipe, task.box, epochs) if stage.start)
 
     fitting = allowed
-    while fitting and needed(fitting) > allowed:
-        fitting -= 1
-    if not fitting:
-        raise ConfigError(
-            f"methods.{method_name} cannot train on {name}: it needs {needed(1)} epochs at least, and may have "
-            f"{allowed}: raise methods.{method_name}.cost, or trainer.max_epochs of tasks.{name}"
-        )
+    least = recipe.settings.method.least_epochs
+    try:
+        while fitting >= least and needed(fitting) > allowed:
+            fitting -= 1
+        if fitting < least:
+            raise ConfigError(
+                f"it needs {needed(least)} epochs at least, and may have {allowed}: raise methods.{method_name}.cost, "
+                f"or trainer.max_epochs of tasks.{name}"
+            )
+    except RSoupError as error:
+        raise ConfigError(f"methods.{method_name} cannot train on {name}: {error}") from error
     recipe.config.trainer.max_epochs = fitting
     return recipe

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from rsoup_lightning.conditioned import Conditioning, conditioned, expert_of
+from rsoup_lightning.conditioned import conditioned, expert_of
+from rsoup_lightning.conditioning import Conditioning
 from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 from rsoup_lightning.module import RewardFineTuner
@@ -24,21 +25,24 @@ class Conditioned(RewardedSoup):
 
     Args:
         points: how many λ are drawn for each training rollout; as many groups of its prompts or simulators, of one
-            size, play one each. Whole weights of models that play one λ at a time take 1.
+            size, play one each. Null: as many as share them out, up to 8; whole weights of models that play one λ at a
+            time take 1.
         concentration: of the symmetric Dirichlet distribution they are drawn from: 1 is uniform on the simplex, less
             prefers its corners.
         advantages: of the μ-weighted sum of rewards ("sum"), or of each reward, then μ-weighted ("each"), which
             differs where the algorithm standardises them and needs one without a critic.
     """
 
-    def __init__(self, points: int = 8, concentration: float = 1.0, advantages: Literal["sum", "each"] = "sum") -> None:
+    def __init__(
+        self, points: int | None = None, concentration: float = 1.0, advantages: Literal["sum", "each"] = "sum"
+    ) -> None:
         super().__init__()
         self.conditioning = partial(Conditioning, points=points, concentration=concentration, advantages=advantages)
         self.conditioning(())  # says what is wrong with it
 
-    def check(self, module: RewardFineTuner) -> None:
-        super().check(module)
-        with conditioned(module, self.conditioning(tuple(module.rewards))):
+    def check(self, module: RewardFineTuner, rewards: Sequence[str]) -> None:
+        super().check(module, rewards)
+        with conditioned(module, self.conditioning(tuple(rewards))):
             pass  # it can
 
     def stages(self, rewards: Sequence[str], epochs: int) -> list[Stage | Derived]:

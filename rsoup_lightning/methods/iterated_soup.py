@@ -26,7 +26,7 @@ class IteratedSoup(RewardedSoup):
     def __init__(self, rounds: int = 2) -> None:
         if rounds < 1:
             raise ConfigError(f"soup.method.init_args.rounds is {rounds}: give at least 1")
-        self.rounds = rounds
+        self.rounds = self.least_epochs = rounds
 
     def stages(self, rewards: Sequence[str], epochs: int) -> list[Stage | Derived]:
         if epochs < self.rounds:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rsoup_lightning.conditioned import Conditioning
+from rsoup_lightning.conditioning import Conditioning
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import linear, merge_weights
 from rsoup_lightning.merging.methods import METHODS as MERGE_METHODS
@@ -81,6 +81,9 @@ class Method(ABC):
     options: Mapping[str, Any] = {}
     """Those of the merge method."""
 
+    least_epochs: int = 1
+    """The fewest that an expert can be trained for."""
+
     origin: str = INIT
     """The stage whose weights a merge method takes as where all experts began."""
 
@@ -89,8 +92,12 @@ class Method(ABC):
         """Whether weights are merged by another merge method than the linear one, one λ after another."""
         return self.mixing in MERGE_METHODS and self.mixing != LINEAR
 
-    def check(self, module: RewardFineTuner) -> None:
+    def check(self, module: RewardFineTuner, rewards: Sequence[str]) -> None:
         """Require that the method fits what is to be trained.
+
+        Args:
+            module: what trains.
+            rewards: as of :meth:`experts`.
 
         Raises:
             ConfigError: it does not; names the setting.

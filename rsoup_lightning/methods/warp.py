@@ -38,8 +38,8 @@ class WARP(IteratedSoup):
         self.alpha, self.eta = alpha, eta
         self.origin = self.start(rounds - 1)
 
-    def check(self, module: RewardFineTuner) -> None:
-        super().check(module)
+    def check(self, module: RewardFineTuner, rewards: Sequence[str]) -> None:
+        super().check(module, rewards)
         if not module.kl.coefficient:
             raise ConfigError("WARP moves the reference of a KL penalty, and there is none: set model.kl.coefficient")
 

@@ -33,7 +33,7 @@ class DataEnvironment(Environment):
 
     def __init__(self, batch_size: int = 8, batches_per_epoch: int = 10, eval_batch_size: int = 50) -> None:
         check_at_least_one(batch_size=batch_size, batches_per_epoch=batches_per_epoch, eval_batch_size=eval_batch_size)
-        self.batch_size = batch_size
+        self.batch_size = self.entries = batch_size
         self.batches_per_epoch = batches_per_epoch
         self.eval_batch_size = eval_batch_size
         self._order = np.empty(0, dtype=int)

@@ -15,7 +15,7 @@ from rsoup_lightning.front.expected import Expected, expected_scores
 from rsoup_lightning.front.record import Record, mixing_of, read_record
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
-from rsoup_lightning.simplex import DRAWN, OUTPUTS, check_named_coefficients
+from rsoup_lightning.simplex import OF_OUTPUTS, check_named_coefficients
 
 
 class RunFront:
@@ -69,7 +69,7 @@ class RunFront:
     @property
     def has_weights(self) -> bool:
         """Whether there are weights that play each λ: not where experts' outputs are mixed."""
-        return self.mixing not in (OUTPUTS, DRAWN)
+        return self.mixing not in OF_OUTPUTS
 
     @property
     def points(self) -> list[Record]:

@@ -14,7 +14,7 @@ from rsoup_lightning.files import atomic_output, read_json, user_path, write_byt
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.record import mixing_of, read_record
 from rsoup_lightning.run.experts import experts_folder
-from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS, one_hot
+from rsoup_lightning.simplex import LINEAR, OF_OUTPUTS, one_hot
 
 RECIPE = "recipe.yaml"
 """What tells how the policy beside it is built."""
@@ -51,7 +51,7 @@ def pick(
     run, output = user_path(str(run)), user_path(str(output))
     check_pick_output(output, overwrite=overwrite)
     record = read_record(run / "front.json")
-    if (mixing := mixing_of(record)) in (OUTPUTS, DRAWN):
+    if (mixing := mixing_of(record)) in OF_OUTPUTS:
         raise ConfigError(
             f"the experts of {run} are mixed by {mixing}, which no merged weights play: play them with "
             "rsoup_lightning.load, rsoup explore or rsoup serve, or run the recipe with soup.method RewardedSoup"

@@ -104,8 +104,9 @@ class Recipe:
         if self.settings.validate_every or self.settings.split == "dev":
             module.environment.dev_batches()
         module.guards.check(module.rewards if self.settings.normalise else ())
-        self.settings.method.check(module)
-        return check_settings(self.settings, list(module.rewards), objectives(module.rewards))
+        rewards = check_settings(self.settings, list(module.rewards), objectives(module.rewards))
+        self.settings.method.check(module, rewards)
+        return rewards
 
     def check_elsewhere(self) -> None:
         """Require that other processes can build what this one has.

@@ -34,6 +34,12 @@ def test_every_method_trains_as_long_as_the_experts_times_its_cost(tmp_path: Pat
     assert epochs == {"soup": 2 * 2, "experts": 1.5 * 2 * 2}
     with pytest.raises(ConfigError, match=r"^methods.soup cannot train on point: .* 2 epochs at least, and may have 1"):
         cells(tmp_path, methods={"soup": {"cost": 0.25}})
+    rounds = {"soup.method": {"class_path": "IteratedSoup", "init_args": {"rounds": 3}}}
+    with pytest.raises(ConfigError, match=r"^methods.rounds cannot train on point: .* 6 epochs .* may have 4"):
+        cells(tmp_path, methods={"rounds": {"overrides": rounds}})
+    three = {"soup.method": {"class_path": "MORL", "init_args": {"preferences": [{"east": 2.0}]}}}
+    with pytest.raises(ConfigError, match=r"^methods.three cannot train on point: .* must sum to 1"):
+        cells(tmp_path, methods={"three": {"overrides": three}})
 
 
 def test_rewards_of_the_box_span_the_front_and_recipes_train_no_baselines(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import yaml
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.conditioned import expert_of
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import read_json
 from rsoup_lightning.front.record import read_record
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.methods import Conditioned
 from rsoup_lightning.methods.method import Derived, Stage
+from tests.conftest import Near, PointFineTuner, PointPolicy
 from tests.modalities.language.tiny import recipe, saved
 from tests.running import POINT_RECIPE, rsoup
 
@@ -92,7 +94,7 @@ def test_adapters_are_trained_together_from_the_command(advantages: str, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({}, "soup.method.init_args.points is 8: a PointPolicy of whole weights plays one λ at a time"),
+        ({"points": 8}, "soup.method.init_args.points is 8: this policy of whole weights plays one λ at a time"),
         ({"points": 0}, "points is 0"),
         ({"points": 1, "advantages": "each", "algorithm": {"class_path": "SCST"}}, "SCST has one baseline"),
     ],
@@ -105,3 +107,29 @@ def test_what_cannot_be_is_said_before_anything_is_trained(
     content["model"] |= {"algorithm": options.pop("algorithm")} if "algorithm" in options else {}
     content["soup"]["method"] = {"class_path": "Conditioned", "init_args": options}
     assert reason in refused("soup", "--run_dir", "run", recipe=content)
+
+
+class Side(PointPolicy):
+    """Plays many λ at once, and remembers how many experts it was to mix."""
+
+    mixed = 0
+
+    def soups(self, experts: Any) -> Any:
+        self.mixed = len(experts)
+        return lambda points: self
+
+
+def test_only_experts_of_rewards_that_are_trained_on_are_built_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = PointFineTuner()
+    module.policy = Side()
+    module.rewards["watched"] = Near(0, 0)
+    Conditioned().check(module, ["east", "north"])
+    assert module.policy.mixed == 2
+
+
+def test_a_number_that_rollouts_cannot_share_out_is_said_before_anything_is_trained() -> None:
+    module = PointFineTuner()
+    module.policy, module.environment.entries = Side(), 4
+    Conditioned().check(module, ["east", "north"])
+    with pytest.raises(ConfigError, match=r"points is 8: .* for 4 rows .* or leave it out"):
+        Conditioned(points=8).check(module, ["east", "north"])

@@ -40,8 +40,8 @@ def test_experts_are_named_after_what_they_maximise() -> None:
 
 def test_lora_is_not_merged_as_whole_weights() -> None:
     with pytest.raises(ConfigError, match="merges by ties, which takes whole weights, and LoRA is trained"):
-        RewardedSoup("ties").check(SimpleNamespace(policy=Adapted()))  # type: ignore[arg-type]
-    RewardedSoup("ties", {"density": 0.3}).check(PointFineTuner())
+        RewardedSoup("ties").check(SimpleNamespace(policy=Adapted()), ["a", "b"])  # type: ignore[arg-type]
+    RewardedSoup("ties", {"density": 0.3}).check(PointFineTuner(), ["a", "b"])
 
 
 class Adapted(nn.Module):

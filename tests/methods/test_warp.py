@@ -43,5 +43,5 @@ def test_what_it_needs_is_named() -> None:
     with pytest.raises(ConfigError, match="merges two experts by slerp, and the rewards are a, b, c"):
         WARP().experts(["a", "b", "c"])
     with pytest.raises(ConfigError, match=r"set model\.kl\.coefficient"):
-        WARP().check(PointFineTuner())
-    WARP().check(PointFineTuner(kl=KLPenalty(0.1)))
+        WARP().check(PointFineTuner(), ["east", "north"])
+    WARP().check(PointFineTuner(kl=KLPenalty(0.1)), ["east", "north"])

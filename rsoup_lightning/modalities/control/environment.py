@@ -88,7 +88,7 @@ class SimulatorEnvironment(Environment):
         if eval_batch_size < 0:
             raise ConfigError(f"eval_batch_size is {eval_batch_size}: give episodes at a time, or 0 for all at once")
         self.env_id = env_id
-        self.num_envs = num_envs
+        self.num_envs = self.entries = num_envs
         self.horizon = horizon
         self.rollouts_per_epoch = rollouts_per_epoch
         self.eval_episodes = eval_episodes
