@@ -102,7 +102,7 @@ class Cell:
                 if other.folder.is_done(stage.name) and _plainly(stage) in map(_plainly, other.trainings):
                     with atomic_output(self.path / stage.name, overwrite=True) as temporary:
                         shutil.copytree(other.path / stage.name, temporary)
-                    record = read_json(other.folder.record_of(stage.name), "delete it, and the stage is trained anew")
+                    record = read_json(other.folder.record_of(stage.name), "delete it, and the stage is computed anew")
                     write_json(self.folder.record_of(stage.name), record)
                     break
 

@@ -151,8 +151,8 @@ def gap(factors: Sequence[LoRAFactors], coefficients: Sequence[float]) -> tuple[
     # Squared norms cancel when the gap is small; in float32 that would hide gaps below some 3e-4 of ΔW.
     wide = [LoRAFactors(item.A.double().flatten(1), item.B.double().flatten(1), item.scaling) for item in factors]
     soup, mean = exact(wide, coefficients), factor(wide, coefficients)
-    absolute = _norm(torch.cat([soup.A, mean.A]), torch.cat([soup.B, -mean.scaling * mean.B], dim=1))
-    whole = _norm(soup.A, soup.B)
+    absolute = update_norm(torch.cat([soup.A, mean.A]), torch.cat([soup.B, -mean.scaling * mean.B], dim=1))
+    whole = update_norm(soup.A, soup.B)
     return absolute, absolute / whole if whole else math.inf if absolute else 0.0
 
 
@@ -230,6 +230,6 @@ def _scaled(tensor: Tensor, by: float) -> Tensor:
     return (tensor.to(torch.promote_types(tensor.dtype, torch.float32)) * by).to(tensor.dtype)
 
 
-def _norm(A: Tensor, B: Tensor) -> float:
+def update_norm(A: Tensor, B: Tensor) -> float:
     """‖B A‖_F from two r x r Gram matrices: ‖B A‖² = tr(BᵀB AAᵀ). Rounding may leave it a little below zero."""
     return math.sqrt(max(0.0, float(((B.T @ B) * (A @ A.T)).sum())))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rsoup_lightning.conditioned import conditioned, expert_of
 from rsoup_lightning.conditioning import Conditioning
-from rsoup_lightning.methods.method import Derived, Stage
+from rsoup_lightning.methods.method import Derived, Made, Stage
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
@@ -57,5 +57,5 @@ class Conditioned(RewardedSoup):
         ]
 
 
-def _own(sources: Sequence[Weights], number: int) -> Weights:
-    return expert_of(sources[0], number)
+def _own(sources: Sequence[Weights], number: int) -> Made:
+    return Made(expert_of(sources[0], number))

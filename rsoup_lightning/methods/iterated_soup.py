@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.policy_soup import policy_soup
-from rsoup_lightning.methods.method import INIT, Derived, Stage
+from rsoup_lightning.methods.method import INIT, Derived, Made, Stage
 from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 from rsoup_lightning.policy import Weights
 
@@ -17,7 +17,8 @@ class IteratedSoup(RewardedSoup):
     That is to fuse and to train on (Don-Yehiya et al. 2023, "ColD Fusion"), with a reward per expert: those of the last
     round begin where all rewards are high already, and have less far to go apart. λ = μ over them. The reference policy
     of a KL penalty is the start of each round, and a learning rate that decays does so in each. Of LoRA, what a start
-    of the layers' rank cannot hold of the averaged updates is lost (:func:`merging.policy_soup.policy_soup`).
+    of the layers' rank cannot hold of the averaged updates is lost (:func:`merging.policy_soup.policy_soup`), and
+    reported.
 
     Args:
         rounds: among which ``trainer.max_epochs`` of an expert are shared out.
@@ -54,5 +55,5 @@ class IteratedSoup(RewardedSoup):
         return f"rounds/{number - 1}/start" if number else INIT
 
 
-def _uniform_soup(experts: Sequence[Weights]) -> Weights:
-    return policy_soup(experts, [1 / len(experts)] * len(experts))
+def _uniform_soup(experts: Sequence[Weights]) -> Made:
+    return Made(*policy_soup(experts, [1 / len(experts)] * len(experts)))

@@ -55,6 +55,19 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Made:
+    """Weights that were made without training.
+
+    Attributes:
+        weights: what they are.
+        lost: what adapters of the policy's rank could not hold of them, relative to all updates, in the Frobenius norm.
+    """
+
+    weights: Weights
+    lost: float = 0.0
+
+
+@dataclass(frozen=True)
 class Derived:
     """Weights that are made of those of other stages, without training.
 
@@ -66,7 +79,7 @@ class Derived:
 
     name: str
     sources: tuple[str, ...]
-    make: Callable[[Sequence[Weights]], Weights]
+    make: Callable[[Sequence[Weights]], Made]
 
 
 class Method(ABC):

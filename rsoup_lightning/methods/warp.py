@@ -9,7 +9,7 @@ from functools import partial
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import linear, merge_weights
 from rsoup_lightning.methods.iterated_soup import IteratedSoup
-from rsoup_lightning.methods.method import Derived, Preference, Stage
+from rsoup_lightning.methods.method import Derived, Made, Preference, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
 
@@ -56,8 +56,8 @@ class WARP(IteratedSoup):
         return replace(made, sources=(*trained, self.start(number)), make=partial(_towards_merge, eta=self.eta))
 
 
-def _towards_merge(sources: Sequence[Weights], eta: float) -> Weights:
+def _towards_merge(sources: Sequence[Weights], eta: float) -> Made:
     """(1 - η) θ_t + η slerp(θ_t, experts, ½), of the experts and θ_t."""
     *experts, start = sources
     merged = merge_weights(experts, [0.5, 0.5], method="slerp", init=start)
-    return linear([start, merged], [1 - eta, eta])
+    return Made(linear([start, merged], [1 - eta, eta]))

@@ -1,4 +1,4 @@
-"""Learning curves: the rewards of every stage of a run over its training steps, experts where init leaves off."""
+"""Learning curves: the rewards of every stage of a run over its training steps, each from where it began."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MULTIPLIER = "multiplier/"
 
 @dataclass(frozen=True)
 class Curve:
-    """A stage under one seed: what it logged after so many training steps, init's included.
+    """A stage under one seed: what it logged after so many training steps, with those of what it began at.
 
     Attributes:
         values: of rewards, as its guard measured it where there is one, and of multipliers ("multiplier of fluency").
@@ -47,7 +47,7 @@ def curves(record: Record, seeds: Sequence[Stages]) -> list[Curve]:
         curve
         for stages in seeds
         for name, stage in stages.items()
-        if (curve := _curve(name, stage, record["experts"], stages["init"]["steps"]))
+        if (curve := _curve(name, stage, record["experts"], _before(stages, name)))
     ]
 
 
@@ -91,9 +91,15 @@ def curves_figure(record: Record, seeds: Sequence[Stages]) -> Figure | None:
     )
 
 
-def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve | None:
-    """The curve of a stage; None where it has no history."""
-    history = stage["history"]
+def _before(stages: Stages, name: str) -> int:
+    """The training steps behind the weights that a stage began at: of several, the most."""
+    sources = stages[name]["sources"]
+    return max((_before(stages, source) + stages[source].get("steps", 0) for source in sources), default=0)
+
+
+def _curve(name: str, stage: Record, experts: Sequence[str], before: int) -> Curve | None:
+    """The curve of a stage after so many steps of others; None where it has no history."""
+    history = stage.get("history")
     if not history:
         return None
     family = name.partition("/")[0]
@@ -111,7 +117,6 @@ def _curve(name: str, stage: Record, experts: Sequence[str], init: int) -> Curve
         group, color = f"expert {name.removeprefix('experts/')}", own[name]
     else:  # a method may have stages of other names
         group, color = others.get(family, (name, view.MARKS["soup"].color))
-    before = 0 if family == "init" else init
     label = f"{group.partition(' (')[0]} (μ: {written})"
     return Curve(
         label,

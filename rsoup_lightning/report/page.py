@@ -10,6 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
+
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
 from rsoup_lightning.front.record import Record, Stages, check_record
@@ -93,8 +95,19 @@ def _learning(record: Record, seeds: Sequence[Stages]) -> str:
     guarded = " Dashed: the limit of a guard; its multiplier is what it weighs beside the rewards." if limits else ""
     return (
         f"<h2>Learning</h2>{drawn}<p><small>Mean rewards in the last rollout of each epoch; those given at every step "
-        "are means over steps here, and not sums as in the front. Experts and MORL go on from init."
-        f"{guarded}</small></p>"
+        "are means over steps here, and not sums as in the front. Each curve goes on from what its training began at."
+        f"{guarded}{_lost(seeds)}</small></p>"
+    )
+
+
+def _lost(seeds: Sequence[Stages]) -> str:
+    """What averaged adapters have lost of their updates, the mean over seeds; nothing where nothing was."""
+    lost = {name: [stages[name]["lost"] for stages in seeds] for name in seeds[0] if "lost" in seeds[0][name]}
+    return "".join(
+        f" {html.escape(name)} lacks {np.mean(shares):.1%} of the averaged updates (Frobenius norm), which adapters of "
+        "their rank cannot hold."
+        for name, shares in lost.items()
+        if any(shares)
     )
 
 

@@ -10,7 +10,7 @@ from rsoup_lightning.errors import StageError, UnknownNameError
 from rsoup_lightning.files import sha256, write_json
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.front.results import Point, front_record
-from rsoup_lightning.methods.method import Stage
+from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.shown import worth_filming, write_shown
 from rsoup_lightning.run.callbacks import souped
@@ -85,22 +85,26 @@ class Experiment:
             if name in self.plan.trainings:
                 self._train(self.plan.trainings[name])
                 return
-            start = time.perf_counter()
+            start, more = time.perf_counter(), {}
             if derived := self.plan.derived.get(name):
-                self.training.derive(derived)
+                self._forget_what_follows(derived)
+                more = self.training.derive(derived)
             elif name == NORMALISATION:
                 self.training.measure()
             else:
                 self.progress.stage(f"{name} of {len(self.sweep.blocks)}: {len(self.plan.lattice)} λ", 1)
                 self.sweep.play(name)
-            self.folder.finish(name, {"seconds": round(time.perf_counter() - start, 1)})
+            self.folder.finish(name, {"seconds": round(time.perf_counter() - start, 1), **more})
 
     def _train(self, stage: Stage) -> None:
         if self.recipe.leads:
-            made = self.plan.made_of(stage.name)
-            for later in (FRONT, SWEEP, *made) if stage.start else (FRONT, SWEEP, NORMALISATION, *made):
-                self.folder.forget(later)  # it is of what was trained before
+            self._forget_what_follows(stage)
         self.training.train(stage)
+
+    def _forget_what_follows(self, stage: Stage | Derived) -> None:
+        """Count as not finished what was made of the weights that the stage had before."""
+        for later in (FRONT, SWEEP, *self.plan.made_of(stage.name), *(() if stage.sources else (NORMALISATION,))):
+            self.folder.forget(later)
 
     def front(self) -> Record:
         """The content of front.json, which is written, with what policies produced, unless it is there.

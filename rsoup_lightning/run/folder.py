@@ -100,15 +100,15 @@ class RunFolder:
         return self.path / "stages" / f"{name}.json"
 
     def stage(self, name: str) -> dict[str, Any]:
-        """What was recorded of a finished training: see :data:`run.stages.RECORDED`.
+        """What was recorded of a finished stage that ends with weights: see :func:`run.stages.is_record`.
 
         Raises:
             RunFolderError: it is not finished, or its record is damaged.
         """
-        file, cure = self.record_of(name), "delete it, and the stage is trained anew"
+        file, cure = self.record_of(name), "delete it, and the stage is computed anew"
         record = read_json(file, cure)
         if not is_record(record):
-            raise RunFolderError(f"{file} is not a record of a training: {cure}")
+            raise RunFolderError(f"{file} is not a record of a stage: {cure}")
         return record
 
     def front(self) -> Record | None:

@@ -20,6 +20,7 @@ from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.folder import RunFolder, environment_record, opened
 from rsoup_lightning.run.launchers.here import Here
 from rsoup_lightning.run.launchers.launch import Launch
+from rsoup_lightning.run.lineage import check_lineage
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import FRONT, Graph, Plan, has_weights, plan
@@ -83,6 +84,7 @@ class SoupRun:
 
         Raises:
             WeightsError: weights are damaged.
+            RunFolderError: a stage was made of other weights than lie there now.
             FrontError: as of :meth:`RunFolder.front`.
         """
         derived = self.plan.derived
@@ -90,6 +92,9 @@ class SoupRun:
         for run, stage in done:
             if has_weights(stage):
                 read_weights(run.folder.path / stage)
+        for run in self.runs:
+            here = {stage for each, stage in done if each is run}
+            check_lineage(run.folder, (each for each in self.plan.stages if {each.name, *each.sources} <= here))
         return {run.prefix + stage for run, stage in done}
 
     def epochs(self, finished: set[str]) -> int:
@@ -109,8 +114,8 @@ class SoupRun:
         return {run.prefix + FRONT: partial(self._write, run) for run in self.runs}
 
     def records(self, run: SeedRun) -> Stages:
-        """What was recorded of the trainings of a seed."""
-        return {name: run.folder.stage(name) for name in self.plan.trainings}
+        """What was recorded of the trainings of a seed, and of what was made of them."""
+        return {stage.name: run.folder.stage(stage.name) for stage in self.plan.stages}
 
     def _write(self, run: SeedRun) -> None:
         self.report(run, self._experiment(run).front())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import NoneType
 from typing import Any
 
 from rsoup_lightning.methods.method import INIT, Derived, Method, Stage
@@ -22,15 +21,18 @@ Graph = Mapping[str, Collection[str]]
 RECORDED: dict[str, tuple[type, ...]] = {
     "preference": (dict,),
     "seconds": (int, float),
-    "init": (str, NoneType),
+    "sources": (dict,),
     "steps": (int,),
     "unit": (str,),
     "history": (list,),
 }
-"""What is recorded of a training: μ, seconds, the SHA-256 of the weights it began at, steps, what one is called, and
-what each epoch logged. Beside them stand the most memory that it took in bytes, where the system tells, the limits of
-guards, the evaluations on the development split ("validation"), and after how many epochs the weights were taken that
-it ended with ("kept")."""
+"""What is recorded of a training: μ, seconds, the SHA-256 of the weights that it began at by their stage, steps,
+what one is called, and what each epoch logged. Beside them stand the most memory that it took in bytes, where
+the system tells, the limits of guards, the evaluations on the development split ("validation"), and after how many
+epochs the weights were taken that it ended with ("kept")."""
+
+DERIVED: dict[str, tuple[type, ...]] = {"seconds": (int, float), "sources": (dict,), "lost": (float,)}
+"""What is recorded of weights that were made of others: as of a training, and what was lost of them (:class:`Made`)."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,14 @@ def graph(stages: Sequence[Stage | Derived], blocks: Sequence[str], *, normalise
 
 
 def is_record(value: Any) -> bool:
-    """Whether it is what is recorded of a training."""
-    if not (isinstance(value, dict) and all(isinstance(value.get(key), kinds) for key, kinds in RECORDED.items())):
+    """Whether it is what is recorded of a training, or of weights that were made of others."""
+    if not isinstance(value, dict):
         return False
+    recorded = DERIVED if "lost" in value else RECORDED
+    if not all(isinstance(value.get(key), kinds) for key, kinds in recorded.items()):
+        return False
+    if recorded is DERIVED:
+        return True
     epochs, weights = value["history"], value["preference"].values()
     return all(isinstance(epoch, dict) and isinstance(epoch.get("steps"), int) for epoch in epochs) and all(
         isinstance(weight, int | float) for weight in weights

@@ -15,17 +15,18 @@ from torchmetrics import Metric
 
 from rsoup_lightning.errors import RunFolderError, WeightsError
 from rsoup_lightning.evaluation import Scores
-from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.files import read_json, write_json
 from rsoup_lightning.front.metrics import CompletionScores
 from rsoup_lightning.front.results import Kind, Point
 from rsoup_lightning.merging import read_weights, write_weights
-from rsoup_lightning.merging.disk.io import FILE_NAME, read_tensors
+from rsoup_lightning.merging.disk.io import read_tensors
 from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Weights
 from rsoup_lightning.report.shown import as_json
 from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point
 from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.lineage import check_lineage
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import SWEEP, Plan
 from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
@@ -72,7 +73,7 @@ class RunSweep:
         Raises:
             RSoupError: what was trained does not belong together, or cannot be played.
         """
-        self._check_init()
+        check_lineage(self.folder, self.plan.stages)  # soups need one start
         number, settings = self.blocks.index(block), self.recipe.settings
         method = self.plan.method
         weights, rows = self.mixtures
@@ -150,15 +151,6 @@ class RunSweep:
     def _played(self) -> list[str]:
         """The stages whose weights are mixed or played."""
         return [*(f"experts/{name}" for name in self.plan.experts), *(stage.name for stage in self.plan.beside)]
-
-    def _check_init(self) -> None:
-        """Require that all trainings began at the weights that lie now where they began: soups need one start."""
-        for stage in self.plan.trainings.values():
-            if not stage.start:
-                continue
-            folder, start = (self.folder.path / name for name in (stage.name, stage.start))
-            if self.folder.stage(stage.name)["init"] != sha256(start / FILE_NAME):
-                raise RunFolderError(f"{folder} did not begin at {start}: delete both to train them anew")
 
     def _point(self, policy: Any, scores: dict[str, Tensor]) -> Point:
         """Of a λ, or of the stage of another policy."""

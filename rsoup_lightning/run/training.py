@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 
 from rsoup_lightning.conditioned import conditioned
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.evaluation import reward_statistics
-from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.files import read_json, write_json
 from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.methods.method import INIT, Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.lineage import hashes
 from rsoup_lightning.run.logs import Place, close
 from rsoup_lightning.run.memory import count_memory_anew, most_memory
 from rsoup_lightning.run.moving_reference import MovingReference
@@ -92,7 +94,7 @@ class Training:
                 "preference": stage.preference,
                 "seconds": round(checkpoint.seconds, 1),
                 "memory": most_memory(self.recipe.device),
-                "init": sha256(self.folder.path / stage.start / FILE_NAME) if stage.start else None,
+                "sources": hashes(self.folder, stage),
                 "steps": int(self.module.steps_taken),
                 "unit": self.module.environment.unit,
                 "history": checkpoint.history,
@@ -103,17 +105,22 @@ class Training:
         )
         checkpoint.remove()
 
-    def derive(self, stage: Derived) -> None:
+    def derive(self, stage: Derived) -> dict[str, Any]:
         """Make a stage's weights of those of its sources.
+
+        Returns:
+            What is to be recorded of it.
 
         Raises:
             WeightsError: a source is damaged.
             MergeError: sources that do not fit each other.
         """
         path, sources = self.folder.path, [read_weights(self.folder.path / source) for source in stage.sources]
-        self.module.policy.load_weights(stage.make(sources))
+        made = stage.make(sources)
+        self.module.policy.load_weights(made.weights)
         write_weights(path / stage.name, self.module.policy.weights())
         self.module.policy.export(path / stage.name)
+        return {"sources": hashes(self.folder, stage), "lost": made.lost}
 
     def measure(self) -> None:
         """Measure mean and standard deviation of every reward on init's completions, and keep them beside init.

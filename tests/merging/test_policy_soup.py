@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -23,9 +24,10 @@ def _update(weights: dict[str, Tensor]) -> Tensor:
 def test_a_lora_layer_is_the_best_of_its_rank_for_the_averaged_update() -> None:
     experts, coefficients = [_expert(seed) for seed in range(3)], [0.5, 0.2, 0.3]
     mean = sum((w * _update(e) for e, w in zip(experts, coefficients, strict=True)), torch.zeros(5, 6))
-    merged = policy_soup(experts, coefficients)
+    merged, share = policy_soup(experts, coefficients)
     assert {name: tensor.shape for name, tensor in merged.items()} == {n: t.shape for n, t in experts[0].items()}
     lost = torch.linalg.svdvals(mean)[2:].square().sum().sqrt()
+    assert share == pytest.approx(float(lost / torch.linalg.norm(mean)), rel=1e-5)
     torch.testing.assert_close(torch.linalg.norm(_update(merged) - mean), lost)
     biases = torch.stack([expert["value.bias"] for expert in experts])
     torch.testing.assert_close(merged["value.bias"], torch.tensor(coefficients) @ biases)
@@ -35,18 +37,32 @@ def test_updates_that_share_their_rows_are_averaged_exactly() -> None:
     first, second = _expert(0), _expert(1)
     second[A] = first[A]
     torch.testing.assert_close(
-        _update(policy_soup([first, second], [0.25, 0.75])), 0.25 * _update(first) + 0.75 * _update(second)
+        _update(policy_soup([first, second], [0.25, 0.75])[0]), 0.25 * _update(first) + 0.75 * _update(second)
     )
 
 
 def test_where_a_layer_is_narrower_than_its_rank_shapes_stay() -> None:
     experts = [_expert(seed, rank=4, inside=3, outside=2) for seed in range(2)]
-    merged = policy_soup(experts, [0.5, 0.5])
+    merged, _ = policy_soup(experts, [0.5, 0.5])
     assert merged[A].shape == (4, 3) and merged[B].shape == (2, 4)
     torch.testing.assert_close(_update(merged), (_update(experts[0]) + _update(experts[1])) / 2)
 
 
 def test_whole_weights_are_the_linear_soup() -> None:
     experts = [{"w": torch.randn(4), "count": torch.tensor(3)} for _ in range(2)]
-    merged = policy_soup(experts, [0.5, 0.5])
-    assert all(torch.equal(merged[name], tensor) for name, tensor in linear(experts, [0.5, 0.5]).items())
+    merged, lost = policy_soup(experts, [0.5, 0.5])
+    assert lost == 0 and all(torch.equal(merged[name], tensor) for name, tensor in linear(experts, [0.5, 0.5]).items())
+
+
+def test_what_all_layers_lose_together() -> None:
+    """The layers' updates as the blocks of one matrix."""
+    other = {A: A.replace("layers.0", "layers.1"), B: B.replace("layers.0", "layers.1")}
+    experts = [_expert(seed) | {name: 3 * _expert(seed + 9)[key] for key, name in other.items()} for seed in range(2)]
+    merged, share = policy_soup(experts, [0.5, 0.5])
+    gaps, whole = [], []
+    for names in ((A, B), (other[A], other[B])):
+        mean = sum(0.5 * expert[names[1]] @ expert[names[0]] for expert in experts)
+        gaps.append(merged[names[1]] @ merged[names[0]] - mean)
+        whole.append(mean)
+    expected = torch.linalg.norm(torch.stack(gaps)) / torch.linalg.norm(torch.stack(whole))
+    assert share == pytest.approx(float(expected), rel=1e-5) and share > 0.01

@@ -42,7 +42,7 @@ def test_one_training_is_as_long_as_all_experts_and_they_are_taken_out_of_it() -
     assert together.conditioning.rewards == ("a", "b", "c") and together.conditioning.points == 4
     for number, (name, stage) in enumerate(zip("abc", each, strict=True)):
         assert isinstance(stage, Derived) and (stage.name, stage.sources) == (f"experts/{name}", ("together",))
-        assert stage.make([{f"{expert}:w": torch.tensor(expert) for expert in range(3)}]) == {"w": number}
+        assert stage.make([{f"{expert}:w": torch.tensor(expert) for expert in range(3)}]).weights == {"w": number}
 
 
 def test_killed_and_resumed_it_ends_with_the_same_experts(tmp_path: Path) -> None:

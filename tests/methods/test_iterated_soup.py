@@ -17,7 +17,7 @@ def test_rounds_on_quadratic_rewards_are_what_they_are_in_closed_form() -> None:
     weights = {"init": {"w": torch.tensor([10.0, 10.0])}}
     for stage in IteratedSoup(rounds=3).stages(rewards, epochs):
         if isinstance(stage, Derived):
-            weights[stage.name] = dict(stage.make([weights[name] for name in stage.sources]))
+            weights[stage.name] = dict(stage.make([weights[name] for name in stage.sources]).weights)
         else:
             (name,), start = stage.preference, weights[str(stage.start)]["w"]
             for _ in range(stage.epochs):

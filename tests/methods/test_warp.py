@@ -17,7 +17,7 @@ def test_the_next_round_begins_part_of_the_way_to_the_merge() -> None:
     start = stages["rounds/0/start"]
     assert isinstance(start, Derived) and start.sources == ("rounds/0/a", "rounds/0/b", "init")
     first, second, init = (torch.tensor(place) for place in ([3.0, 1.0], [1.0, 3.0], [1.0, 1.0]))
-    made = start.make([{"w": first}, {"w": second}, {"w": init}])["w"]
+    made = start.make([{"w": first}, {"w": second}, {"w": init}]).weights["w"]
     # at right angles, the arc's middle has both task vectors, each by the sine of 45 over that of 90 degrees
     torch.testing.assert_close(made, init + 0.25 * (2.0 * torch.ones(2) / 2**0.5))
 

@@ -6,17 +6,23 @@ from rsoup_lightning.report.curves import curves, curves_figure
 from tests.report.demo import demo_record
 
 
-def stage(epochs: int, preference: dict[str, float], level: float = 0.0) -> dict[str, Any]:
+def stage(epochs: int, preference: dict[str, float], level: float = 0.0, start: str | None = "init") -> dict[str, Any]:
     history = [
         {"epoch": n, "steps": 100 * (n + 1), "reward/reward_a": level + n, "reward/other": -level, "loss": 1.0}
         for n in range(epochs)
     ]
-    return {"preference": preference, "steps": 100 * epochs, "unit": "tokens", "history": history}
+    return {
+        "preference": preference,
+        "steps": 100 * epochs,
+        "unit": "tokens",
+        "history": history,
+        "sources": {start: ""} if start else {},
+    }
 
 
 def stages(level: float = 0.0) -> dict[str, Any]:
     return {
-        "init": stage(2, {"reward_a": 0.5, "reward_b": 0.5}, level),
+        "init": stage(2, {"reward_a": 0.5, "reward_b": 0.5}, level, None),
         "experts/reward_a": stage(3, {"reward_a": 1.0}, level),
         "experts/reward_b": stage(3, {"reward_b": 1.0}, level),
         "baselines/morl/0": stage(3, {"reward_a": 0.5, "reward_b": 0.5}, level),
@@ -29,6 +35,14 @@ def test_experts_go_on_where_init_ends() -> None:
     assert init.steps == [100, 200]
     assert expert.steps == [300, 400, 500]
     assert expert.values == {"reward_a": [0, 1, 2], "other": [0, 0, 0]}
+
+
+def test_a_later_round_goes_on_where_its_start_was_made() -> None:
+    told = stages() | {
+        "rounds/0/start": {"sources": {"experts/reward_a": "", "experts/reward_b": ""}, "lost": 0.0, "seconds": 1.0},
+        "last": stage(1, {"reward_a": 1.0}, start="rounds/0/start"),
+    }
+    assert curves(demo_record(2), [told])[-1].steps == [200 + 300 + 100]
 
 
 def test_a_stage_of_a_method_is_called_what_it_is() -> None:

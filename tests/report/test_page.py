@@ -235,6 +235,16 @@ def test_learning_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> N
     assert "<script src" not in page
 
 
+def test_what_averaged_adapters_have_lost_is_said(tmp_path: Path) -> None:
+    record = _text_run(tmp_path, {})
+    seeds = [stages() | {"rounds/0/start": {"sources": {"init": ""}, "lost": lost}} for lost in (0.02, 0.04)]
+    write_report(tmp_path, record, shown=tmp_path, seeds=seeds)
+    assert "rounds/0/start lacks 3.0% of the averaged updates" in (tmp_path / "report.html").read_text()
+    seeds[0]["rounds/0/start"]["lost"] = 0.0
+    write_report(tmp_path, record, shown=tmp_path, seeds=seeds[:1])
+    assert "lacks" not in (tmp_path / "report.html").read_text()
+
+
 def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
     record = demo_record(2, steps=3)
     record["points"][1]["scores"]["reward_a"] = float("nan")

@@ -15,7 +15,7 @@ from rsoup_lightning.run import folder as run_folder
 from rsoup_lightning.run.folder import RunFolder, environment_record, opened
 
 ABOUT = {"versions": {}}
-RECORD = {"preference": {"a": 1.0}, "seconds": 1.5, "init": None, "steps": 5, "unit": "tokens", "history": []}
+RECORD = {"preference": {"a": 1.0}, "seconds": 1.5, "sources": {}, "steps": 5, "unit": "tokens", "history": []}
 CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 
@@ -80,7 +80,7 @@ def test_an_unreadable_record_of_a_stage(tmp_path: Path) -> None:
     for record in ("{", "[]", json.dumps({**RECORD, "steps": "5"}), json.dumps({**RECORD, "history": [{"loss": 1}]})):
         folder.finish("experts/east", RECORD)
         (tmp_path / "run" / "stages" / "experts" / "east.json").write_text(record)
-        with pytest.raises(RunFolderError, match=r"stages/experts/east\.json.*: delete it, and the stage is trained"):
+        with pytest.raises(RunFolderError, match=r"stages/experts/east\.json.*: delete it, and the stage is computed"):
             folder.stage("experts/east")
 
 

@@ -7,7 +7,14 @@ from rsoup_lightning.methods.rewarded_soup import RewardedSoup
 from rsoup_lightning.run.settings import SoupSettings
 from rsoup_lightning.run.stages import Plan, graph, is_record, plan
 
-RECORD = {"preference": {"a": 1}, "seconds": 2, "init": "0f", "steps": 5, "unit": "tokens", "history": [{"steps": 5}]}
+RECORD = {
+    "preference": {"a": 1},
+    "seconds": 2,
+    "sources": {"init": "0f"},
+    "steps": 5,
+    "unit": "tokens",
+    "history": [{"steps": 5}],
+}
 
 
 def test_a_run_is_init_then_experts_and_baselines() -> None:
@@ -48,8 +55,14 @@ def test_weights_made_of_others_come_after_them_and_go_with_them() -> None:
     assert whole.made_of("first/a") == ["merged", "again"] and not whole.made_of("experts/a")
 
 
-@pytest.mark.parametrize("change", [{"preference": {"a": "1"}}, {"seconds": "2"}, {"init": 0}, {"history": [5]}])
+@pytest.mark.parametrize("change", [{"preference": {"a": "1"}}, {"seconds": "2"}, {"sources": 0}, {"history": [5]}])
 def test_what_is_no_record(change: dict[str, object]) -> None:
     assert is_record(RECORD)
     assert not is_record({**RECORD, **change})
     assert not is_record({key: value for key, value in RECORD.items() if key not in change} | {"history": None})
+
+
+def test_weights_made_of_others_have_a_record_of_their_own() -> None:
+    made = {"seconds": 0.1, "sources": {"a": "0f", "b": "1f"}, "lost": 0.25}
+    assert is_record(made)
+    assert not is_record({**made, "lost": "0.25"}) and not is_record({"seconds": 0.1, "lost": 0.25})
