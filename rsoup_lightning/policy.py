@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.rollout import Rollout
+from rsoup_lightning.simplex import Coefficients
 
 Weights = Mapping[str, Tensor]
 Soups = Callable[[Sequence[Sequence[float]]], "Policy"]
 """Experts ready to be mixed: of M points λ one policy that plays all of them, its rows in one group per λ, in order."""
+
+Merge = Callable[[Sequence[Weights], Coefficients], Weights]
+"""Makes one policy's weights of those of E experts at λ."""
 
 RewardWeights = Mapping[str, float | Tensor]
 """What each reward weighs: one number, or one for each row ``[B]``."""

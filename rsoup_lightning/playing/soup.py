@@ -14,8 +14,7 @@ from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.mixture import Rows, prepared
 from rsoup_lightning.playing.run_front import RunFront
-from rsoup_lightning.policy import Policy, Weights
-from rsoup_lightning.run.method_of_run import Merge
+from rsoup_lightning.policy import Merge, Policy, Weights
 from rsoup_lightning.simplex import LINEAR, Coefficients, check_named_coefficients
 
 Point = Mapping[str, float]

@@ -19,7 +19,7 @@ from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.mixture import prepared
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric
-from rsoup_lightning.policy import Policy, Weights
+from rsoup_lightning.policy import Merge, Policy, Weights
 from rsoup_lightning.simplex import LINEAR, Coefficients, GridKind, check_named_coefficients, grid, one_hot
 
 
@@ -41,6 +41,7 @@ def souped(
     coefficients: Coefficients,
     mixing: str = LINEAR,
     names: Sequence[str] | None = None,
+    merge: Merge | None = None,
 ) -> Iterator[Policy]:
     """A policy that plays ``experts`` mixed at λ inside the block; ``policy`` is as before after it.
 
@@ -50,7 +51,12 @@ def souped(
         coefficients: λ.
         mixing: how they are mixed; see :func:`mixture.prepared`.
         names: what to call the experts in errors.
+        merge: merges their weights, instead of ``mixing``.
     """
+    if merge is not None:
+        with swapped_in(policy, merge(experts, coefficients)):
+            yield policy
+        return
     if mixing != LINEAR:
         experts, coefficients = zip(*((e, w) for e, w in zip(experts, coefficients, strict=True) if w), strict=True)
     soups = prepared(policy, experts, mixing)
@@ -71,6 +77,7 @@ def benchmark_soups(
     metrics: Mapping[str, OwnMetric] | None = None,
     names: Sequence[str] | None = None,
     mixing: str = LINEAR,
+    merge: Merge | None = None,
 ) -> list[Scores]:
     """Score ``experts``, mixed at each λ, on the same batches.
 
@@ -85,14 +92,18 @@ def benchmark_soups(
         metrics: the user's own, by name.
         names: what to call the experts in errors.
         mixing: how they are mixed; see :func:`mixture.prepared`.
+        merge: merges their weights, instead of ``mixing``.
     """
     play = partial(evaluate, module.environment, module.rewards, show=show, metrics=metrics)
     soups = module.policy.soups(experts) if mixing == LINEAR else None  # outputs at many λ would share nothing
+    if merge is not None and soups is not None:  # what plays side by side is in memory together
+        merged = [merge(experts, point) for point in coefficients]
+        soups, coefficients = module.policy.soups(merged), one_hot(len(merged))
     if soups is not None:
         return play(soups(coefficients), batches)
     scores = []
     for point in coefficients:
-        with souped(module.policy, experts, point, mixing, names) as policy:
+        with souped(module.policy, experts, point, mixing, names, merge) as policy:
             scores += play(policy, batches)
     return scores
 

@@ -13,7 +13,6 @@ from rsoup_lightning.front.results import Point, front_record
 from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.shown import worth_filming, write_shown
-from rsoup_lightning.run.callbacks import souped
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.run.recipe import Recipe
@@ -139,11 +138,10 @@ class Experiment:
 
     def _films(self, folder: Path, points: list[Point]) -> dict[int, str]:
         """Films of the first expert, the last, and the soup nearest the middle, by the index of their point."""
-        weights, rows = self.sweep.mixtures
         films: dict[int, str] = {}
         for index in worth_filming(points, [*self.plan.experts]):
             name = f"film-{index:03d}.webp"
-            with souped(self.module.policy, weights, rows[index], self.sweep.mixing) as policy:
+            with self.sweep.policy(index) as policy:
                 if not self.module.environment.film(policy, folder / name):
                     break  # there is nothing to see
             films[index] = name

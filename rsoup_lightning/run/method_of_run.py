@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.methods import Method
-from rsoup_lightning.policy import Weights
+from rsoup_lightning.policy import Merge
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.recipe_parser import built
 from rsoup_lightning.run.settings import SoupSettings
-from rsoup_lightning.simplex import Coefficients
-
-Merge = Callable[[Sequence[Weights], Coefficients], Weights]
 
 
 def method_of(run: Path) -> Method:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -22,14 +23,14 @@ from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import read_tensors
 from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.policy import Weights
+from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.report.shown import as_json
-from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point
+from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.run.folder import RunFolder
 from rsoup_lightning.run.lineage import check_lineage
 from rsoup_lightning.run.recipe import Recipe
 from rsoup_lightning.run.stages import SWEEP, Plan
-from rsoup_lightning.simplex import LINEAR, Coefficients, one_hot
+from rsoup_lightning.simplex import Coefficients, one_hot
 
 
 class RunSweep:
@@ -75,20 +76,17 @@ class RunSweep:
         """
         check_lineage(self.folder, self.plan.stages)  # soups need one start
         number, settings = self.blocks.index(block), self.recipe.settings
-        method = self.plan.method
-        weights, rows = self.mixtures
         self.module.to(self.recipe.device)
         self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self._batches() if len(self.blocks) == 1 else [*islice(self._batches(), number, number + 1)]
         scores = benchmark_soups(
             self.module,
-            weights,
-            rows,
+            self.weights,
+            self._rows,
             batches,
             show=settings.shown,
             metrics=self.recipe.metrics,
-            names=None if method.merges else self._played,
-            mixing=self.mixing,
+            **self._how,
         )
         tensors, shown = self._files(block)
         write_weights(tensors, _tensors(scores))
@@ -123,22 +121,31 @@ class RunSweep:
         environment = self.module.environment
         return environment.eval_batches() if self.recipe.settings.split == "eval" else environment.dev_batches()
 
-    @property
-    def mixing(self) -> str:
-        """How :attr:`mixtures` are mixed."""
-        return LINEAR if self.plan.method.merges else self.plan.method.mixing
+    @contextmanager
+    def policy(self, index: int) -> Iterator[Policy]:
+        """The policy of a point, to play inside the block."""
+        with souped(self.module.policy, self.weights, self._rows[index], **self._how) as policy:
+            yield policy
 
     @cached_property
-    def mixtures(self) -> tuple[list[Weights], list[Coefficients]]:
-        """W weights, and of them the W coefficients of each λ and each policy beside."""
-        method, experts = self.plan.method, len(self.plan.experts)
-        if method.merges:
-            origin = read_weights(self.folder.path / method.origin)
-            merged = [method.merged(self.weights[:experts], point, origin) for point in self.plan.lattice]
-            merged += self.weights[experts:]
-            return merged, one_hot(len(merged))
+    def _rows(self) -> list[Coefficients]:
+        """The W coefficients, of all W weights, of each λ and of each policy beside."""
         rows = [(*point, *(0.0,) * len(self.plan.beside)) for point in self.plan.lattice]
-        return self.weights, rows + one_hot(len(self.weights))[experts:]
+        return rows + one_hot(len(self.weights))[len(self.plan.experts) :]
+
+    @cached_property
+    def _how(self) -> dict[str, Any]:
+        """How weights are mixed in a row of coefficients."""
+        method, experts = self.plan.method, len(self.plan.experts)
+        if not method.merges:
+            return {"mixing": method.mixing, "names": self._played}
+        origin = read_weights(self.folder.path / method.origin)
+
+        def merge(weights: Sequence[Weights], row: Coefficients) -> Weights:
+            alone = row[experts:]
+            return weights[row.index(1.0)] if any(alone) else method.merged(weights[:experts], row[:experts], origin)
+
+        return {"merge": merge}
 
     @cached_property
     def weights(self) -> list[Weights]:

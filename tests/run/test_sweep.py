@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torchmetrics import MeanMetric
 
 from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.methods import RewardedSoup
 from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
@@ -56,3 +58,21 @@ def test_a_metric_of_all_outputs_has_one_block(experiment: Experiment) -> None:
     assert RunSweep(
         replace(recipe, metrics={"each": lambda prompts, outputs: torch.zeros(len(outputs))}), *parts
     ).blocks[1:]
+
+
+@pytest.mark.parametrize("merge", ["slerp", "ties"])
+def test_the_weights_of_one_merge_at_a_time_are_in_memory(
+    merge: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive, most = list[weakref.ref[Any]](), list[int]()
+    merged = RewardedSoup.merged
+
+    def counted(*args: Any) -> Any:
+        most.append(sum(each() is not None for each in alive))
+        weights = merged(*args)
+        alive.append(weakref.ref(weights["place"]))
+        return weights
+
+    monkeypatch.setattr(RewardedSoup, "merged", counted)
+    run_soup(resolved(tmp_path, "--soup.init_epochs", "0", "--soup.method.merge", merge), tmp_path / "run", [3])
+    assert len(most) > 6 and max(most) <= 1
