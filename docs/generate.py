@@ -44,6 +44,7 @@ def write_pages(app: Sphinx) -> None:
         "recipes.md": recipe_page(),
         "front.md": front_page(),
         "http.md": http_page(),
+        "models.md": models_page(Path(app.srcdir) / "models.json"),
     }
     for name, text in pages.items():
         file = folder / name
@@ -169,6 +170,19 @@ def http_page() -> str:
             parts.append(f"| `{name}` | {_cell(_shape(field, described.get('$defs', {})))} | {default} |")
         if schema.neutral:
             parts.append(f"\nOf OpenAI's, not offered: {', '.join(f'`{name}`' for name in schema.neutral)}.")
+    return "\n".join([*parts, ""])
+
+
+def models_page(file: Path) -> str:
+    """What works for which model: the table that the tests hold true."""
+    parts = ["# What works for which model\n"]
+    for title, section in json.loads(file.read_text(encoding="utf-8")).items():
+        parts += [f"\n## {title}\n", f"{section['about']}\n"]
+        parts.append(f"| model | class | {' | '.join(section['columns'].values())} |")
+        parts.append("| --- " * (len(section["columns"]) + 2) + "|")
+        for name, row in section["models"].items():
+            said = ["yes" if row[column] is True else f'refused: "{row[column]}"' for column in section["columns"]]
+            parts.append(f"| {name} | `{row['class']}` | {' | '.join(said)} |")
     return "\n".join([*parts, ""])
 
 

@@ -52,6 +52,7 @@ def test_commands_and_keys_are_those_of_the_code(site: Path) -> None:
     keys = (site / "generated" / "recipes.md").read_text()
     assert "| `soup.validate_every` |" in keys and "| `model.env_id` |" in keys
     assert "| `coefficients` |" in (site / "generated" / "http.md").read_text()
+    assert "| Llama 3 | `LlamaForCausalLM` | yes |" in (site / "generated" / "models.md").read_text()
 
 
 def _page_links() -> list[tuple[Path, str]]:

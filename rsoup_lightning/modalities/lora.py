@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging.per_row import LoRAPerRow
@@ -28,13 +28,15 @@ class LoRA:
         rank: of each update.
         alpha: an update counts alpha / rank times.
         dropout: share of an adapter's inputs dropped while training. Sampling never drops any.
-        targets: names of the linear layers that get one; null leaves the choice to PEFT, by the model's class.
+        targets: names of the layers that get one, or ends of names; attention: the linear layers of attention, whatever
+            the model calls them, and of a model with a tower for pictures those of the language model only; null leaves
+            the choice to PEFT, by the model's class.
     """
 
     rank: int = 16
     alpha: float = 16
     dropout: float = 0.0
-    targets: Sequence[str] | None = ("q_proj", "k_proj", "v_proj", "o_proj")
+    targets: Literal["attention"] | Sequence[str] | None = "attention"
 
 
 def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
@@ -46,20 +48,55 @@ def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
         task: PEFT's name of what the model does; None where it has none.
 
     Raises:
-        ConfigError: PEFT is absent, or no layer has one of the wanted names.
+        ConfigError: PEFT is absent, or the model has no layer of one of the wanted names.
     """
     peft = need("peft", "PEFT", "text")
     config = peft.LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets) if lora.targets is not None else None,
+        target_modules=_targets(model, lora.targets),
         task_type=task,
     )
     try:
         return peft_model(model, config)
     except ValueError as error:
         raise ConfigError(f"model.lora does not fit this model: {error}") from error
+
+
+def _targets(model: nn.Module, wanted: Literal["attention"] | Sequence[str] | None) -> list[str] | None:
+    """What PEFT is told to adapt: each name is of one layer at least, where PEFT asks that any of them is."""
+    if wanted is None:
+        return None
+    names = _attention(model) if wanted == "attention" else list(wanted)
+    layers = [f".{name}" for name, _ in model.named_modules()]
+    absent = [name for name in names if not any(layer.endswith(f".{name}") for layer in layers)]
+    if absent or not names:
+        kinds = sorted({name.rpartition(".")[2] for name in _linear_layers(model)})
+        lacks = f"has no layer {', '.join(absent)}" if absent else "gets no adapter"
+        raise ConfigError(f"model.lora does not fit this model: it {lacks}. Its linear layers are {', '.join(kinds)}")
+    return names
+
+
+def _attention(model: nn.Module) -> list[str]:
+    """The linear layers of attention, by the ends of their names where no other layer has the same."""
+    from transformers import PreTrainedModel
+
+    decoder = model.get_decoder() if isinstance(model, PreTrainedModel) else model
+    wanted = {module for module in decoder.modules() if "Attention" in type(module).__name__}
+    blocks = [name for name, module in model.named_modules() if module in wanted]
+    linear = _linear_layers(model)
+    own = {name: name.removeprefix(f"{block}.") for block in blocks for name in linear if name.startswith(f"{block}.")}
+    ends = sorted(set(own.values()))
+    matched = {name for name in linear if any(name.endswith(f".{end}") for end in ends)}
+    return ends if matched == own.keys() else sorted(own)
+
+
+def _linear_layers(model: nn.Module) -> list[str]:
+    """Names of the layers that PEFT takes for linear."""
+    from transformers.pytorch_utils import Conv1D
+
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
 
 
 def peft_model(model: Any, config: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,8 @@ from rsoup_lightning.modalities.language.reading import Reader
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, SoupedPolicy, with_adapter
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.rollout import Rollout
-from tests.modalities.language.tiny import llama
+from tests.modalities.language.families import family
+from tests.modalities.language.tiny import gpt2, llama
 
 TOKENS = torch.tensor([[5, 9, 4]])
 
@@ -49,10 +52,38 @@ def test_what_only_packages_can_mend_is_not_said() -> None:
         Reader(model, PromptTokens.of([[5, 9, 4], [7]], 0)).read(torch.tensor([[3], [3]]))
 
 
-@pytest.mark.parametrize("targets", [["attention_x"], []])
-def test_layers_that_the_model_does_not_have(targets: list[str]) -> None:
-    with pytest.raises(ConfigError, match=r"model\.lora does not fit this model"):
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["attention_x"], "it has no layer attention_x. Its linear layers are down_proj, gate_proj, k_proj, lm_head"),
+        (["q_proj", "qkv_proj"], "it has no layer qkv_proj. Its"),
+        ([], "it gets no adapter. Its"),
+    ],
+)
+def test_layers_that_the_model_does_not_have(targets: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.lora does not fit this model: {message}"):
         with_adapter(llama(), LoRA(targets=targets))
+
+
+@pytest.mark.parametrize(
+    ("model", "count", "expected"),
+    [
+        (llama, 8, {"q_proj", "k_proj", "v_proj", "o_proj"}),
+        (gpt2, 4, {"attn.c_attn", "attn.c_proj"}),  # and not mlp.c_proj
+        (partial(family, "Phi-4"), 4, {"qkv_proj", "o_proj"}),
+        (partial(family, "Gemma 3 with its eyes"), 8, {"q_proj", "k_proj", "v_proj", "o_proj"}),
+    ],
+)
+def test_attention_is_found_whatever_a_model_calls_it(model: Any, count: int, expected: set[str]) -> None:
+    made = with_adapter(model(), LoRA(rank=2))
+    adapted = [name.removesuffix(".lora_A.default.weight") for name, _ in made.named_parameters() if "lora_A" in name]
+    assert len(adapted) == count and not any("vision" in name for name in adapted)
+    assert all(any(name.endswith(f".{end}") for end in expected) for name in adapted)
+
+
+def test_a_model_without_attention_is_told_its_layers() -> None:
+    with pytest.raises(ConfigError, match=r"it gets no adapter\. Its linear layers are 0, 2"):
+        with_adapter(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2)), LoRA())
 
 
 def test_souped_policies_take_the_weights_of_the_network_alone() -> None:

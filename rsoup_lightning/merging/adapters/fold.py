@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.adapters.adapter import Adapter
-from rsoup_lightning.merging.disk.skeleton import skeleton
+from rsoup_lightning.merging.disk.skeleton import model_names, skeleton
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert
 from rsoup_lightning.merging.in_memory import linear_tensor
 from rsoup_lightning.merging.lora import LoRAFactors, dense
@@ -92,16 +92,17 @@ def _shows_fan_in_first(name: str, base: StoredExpert) -> bool:
 
 
 def with_model_names(base: StoredExpert, changed: Set[str]) -> StoredExpert:
-    """``base`` with its tensors under the names they have in the model that was adapted.
+    """``base`` with its tensors under their names in the model that was adapted, where it lacks any of ``changed``.
 
-    Some models are stored as they were before they got a head, as GPT-2 is: ``h.0.attn.c_attn.weight`` for
-    ``transformer.h.0.attn.c_attn.weight``. What is written keeps the names of the file, which transformers takes too.
+    What is written keeps the names of the file, which transformers takes too.
     """
-    for name in sorted(changed - base.tensors.keys()):
-        prefix = name.partition(".")[0] + "."
-        if name.removeprefix(prefix) in base.tensors and not any(key.startswith(prefix) for key in base.tensors):
-            return replace(base, tensors={prefix + key: tensor for key, tensor in base.tensors.items()})
-    return base
+    if changed <= base.tensors.keys():
+        return base
+    try:
+        names = model_names(base.path, base.tensors)
+    except MergeError:  # whoever looks for the names says what is missing
+        return base
+    return replace(base, tensors={names[name]: tensor for name, tensor in base.tensors.items()})
 
 
 def unmatched(names: Iterable[str], adapters: Sequence[Adapter]) -> list[str]:

@@ -71,7 +71,7 @@ def read_config(file: Path) -> dict[str, Any]:
         if key.endswith("_config") and not isinstance(value, dict | None):
             raise WeightsError(f"{file}: {key} is not a mapping of settings")
     for key in (*OTHER_UPDATE, *OTHER_TARGET, *NOT_ALWAYS_ON):
-        if config.get(key) not in (None, False):
+        if config.get(key) not in (None, False, []):  # PEFT writes an empty list for mixtures of experts
             raise MergeError(
                 f"{file} sets {key!r}, so it is more than s B A added to a weight: fold it into the base with PEFT's "
                 "merge_and_unload and merge whole models"

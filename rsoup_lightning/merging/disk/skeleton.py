@@ -1,9 +1,9 @@
-"""What only the class of a stored model tells: which layers are stored fan-in first, which names are one tensor, and
-which tensors have a row per token."""
+"""What only the class of a stored model tells: which layers are stored fan-in first, which names are one tensor, which
+tensors have a row per token, and what a stored tensor is called in the model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +51,13 @@ def skeleton(folder: Path) -> Skeleton:
     )
 
 
-def token_dimensions(folder: Path) -> list[dict[str, int]]:
+def token_dimensions(folder: Path, stored: Iterable[str]) -> list[dict[str, int]]:
     """Of each tensor that grows with the vocabulary: its names, where it is tied, each with the dimension that grows.
 
-    Names are those in the model that ``folder/config.json`` describes, and those in its part without a head.
+    Args:
+        folder: of a model.
+        stored: names of tensors in its files, those that are returned; where none of them is a tensor that grows, its
+            names in the model are.
 
     Raises:
         MergeError: as :func:`skeleton`.
@@ -62,14 +65,38 @@ def token_dimensions(folder: Path) -> list[dict[str, int]]:
     model, larger = _built(folder), _built(folder, more_tokens=1)
     if model is None or larger is None:
         return []
-    prefix = model.base_model_prefix + "."
+    kept = _model_names(model, stored)
     grown: dict[int, dict[str, int]] = {}
     after = larger.state_dict(keep_vars=True)
     for name, tensor in model.state_dict(keep_vars=True).items():
         sides = zip(tensor.shape, after[name].shape, strict=True)
+        names = [file_name for file_name, own in kept.items() if own == name] or [name]
         for dimension in (index for index, (before, now) in enumerate(sides) if now == before + 1):
-            grown.setdefault(id(tensor), {}).update({name: dimension, name.removeprefix(prefix): dimension})
+            grown.setdefault(id(tensor), {}).update(dict.fromkeys(names, dimension))
     return list(grown.values())
+
+
+def model_names(folder: Path, stored: Iterable[str]) -> dict[str, str]:
+    """What tensors in the files of a model are called in the model, by their names in the files.
+
+    Some models are stored as they were before they got a head, as GPT-2 is, or by the names of an older class, as Gemma
+    3 is: ``language_model.model.norm.weight`` for ``model.language_model.norm.weight``.
+
+    Raises:
+        MergeError: as :func:`skeleton`.
+    """
+    model = _built(folder)
+    return dict(zip(stored, stored, strict=True)) if model is None else _model_names(model, stored)
+
+
+def _model_names(model: Any, stored: Iterable[str]) -> dict[str, str]:
+    """Tensors that are put together from several keep their names."""
+    conversion = need("transformers.conversion_mapping", "transformers", "text")
+    loading = need("transformers.core_model_loading", "transformers", "text")
+    rules = conversion.get_model_conversion_mapping(model)
+    renamings = [rule for rule in rules if isinstance(rule, loading.WeightRenaming)]
+    own = model.state_dict()
+    return {name: loading.rename_source_key(name, renamings, [], model.base_model_prefix, own)[0] for name in stored}
 
 
 def _built(folder: Path, more_tokens: int = 0) -> Any:

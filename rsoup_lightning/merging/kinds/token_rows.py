@@ -122,7 +122,7 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
         if shared := vocabularies[label].shared_number():
             raise MergeError(f"{why}, and in {label} {shared}: there would be one row for both")
     try:
-        groups = token_dimensions(first.path)
+        groups = token_dimensions(first.path, first.tensors)
     except MergeError as error:
         raise MergeError(f"{why}, and only the class of a model tells where it has a row for each: {error}") from error
     if not groups:

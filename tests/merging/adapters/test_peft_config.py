@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from rsoup_lightning.merging.adapters.peft_config import adapts, merged_config, setting
+from rsoup_lightning.errors import MergeError
+from rsoup_lightning.merging.adapters.peft_config import adapts, merged_config, read_config, setting
 
 MODULES = ("encoder.query", "encoder.key", "query_norm", "head")
 
@@ -74,3 +78,13 @@ def test_layers_that_are_not_there(layers: object) -> None:
     config = {"target_modules": ["query"], "layers_to_transform": layers}
     assert not adapts(config, "model.layers.1.query")
     assert not adapts({**config, "layers_to_transform": [1], "layers_pattern": "(layers"}, "model.layers.1.query")
+
+
+def test_an_empty_list_sets_nothing(tmp_path: Path) -> None:
+    """PEFT writes one for each mixture of experts."""
+    file, config = tmp_path / "adapter_config.json", {"peft_type": "LORA", "r": 2, "lora_alpha": 2}
+    file.write_text(json.dumps({**config, "target_parameters": []}))
+    assert read_config(file)["r"] == 2
+    file.write_text(json.dumps({**config, "target_parameters": ["mlp.experts.down_proj"]}))
+    with pytest.raises(MergeError, match="sets 'target_parameters'"):
+        read_config(file)

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merging.disk.skeleton import Skeleton, skeleton
+from rsoup_lightning.merging.disk.skeleton import Skeleton, model_names, skeleton, token_dimensions
+from tests.modalities.language.families import family
 
 transformers = pytest.importorskip("transformers")
 
@@ -51,3 +53,19 @@ def test_damaged_and_foreign_configurations(tmp_path: Path, content: str) -> Non
 def test_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(MergeError, match="FileNotFoundError"):
         skeleton(tmp_path)
+
+
+def test_names_of_files_and_names_in_the_model(tmp_path: Path) -> None:
+    family("Gemma 3 with its eyes").save_pretrained(tmp_path / "gemma")
+    with safe_open(tmp_path / "gemma" / "model.safetensors", "pt") as file:
+        stored = list(file.keys())
+    names = model_names(tmp_path / "gemma", stored)
+    assert set(names.values()) <= family("Gemma 3 with its eyes").state_dict().keys()
+    embeddings = "language_model.model.embed_tokens.weight"
+    assert names[embeddings] == "model.language_model.embed_tokens.weight"
+    assert {embeddings: 0, "lm_head.weight": 0} in token_dimensions(tmp_path / "gemma", stored)
+
+
+def test_names_of_models_of_diffusers(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "UNet2DConditionModel"}))
+    assert model_names(tmp_path, ["a"]) == {"a": "a"}

@@ -118,14 +118,14 @@ def test_a_model_that_does_not_fit_its_class(pair: list[Path], tmp_path: Path) -
     for folder in pair:
         tensors = load_file(folder / "model.safetensors")
         save_file({f"old.{name}": tensor for name, tensor in tensors.items()}, folder / "model.safetensors")
-    with pytest.raises(RSoupError, match=r"not all of them store 'embed_tokens\.weight'"):
+    with pytest.raises(RSoupError, match=r"not all of them store 'model\.embed_tokens\.weight'"):
         merge([str(folder) for folder in pair], str(tmp_path / "out"), [0.5, 0.5])
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((), r"not all of them store 'embed_tokens\.weight'"),
+        ((), r"not all of them store 'model\.embed_tokens\.weight'"),
         ((9, 0), r"'model\.embed_tokens\.weight' has shape \(9, 24\) in .*a but \(9, 0\) in .*b"),
         ((7, 24), r"b: .*not one row for each token in all of lm_head\.weight, model\.embed_tokens\.weight"),
     ],
