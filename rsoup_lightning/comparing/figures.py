@@ -74,6 +74,17 @@ def front_figure(bench: Bench, task: str) -> Figure:
                 name=method,
                 **cell,
             )
+        for each in bench.published.get(task, ()):
+            figure.add_scatter(
+                x=[point[x] for point in each.points],
+                y=[point[y] for point in each.points],
+                mode="markers",
+                marker={"color": "#777777", "symbol": "x-thin-open", "size": 8},
+                name=f"{each.method} (published)",
+                legendgroup=f"published {each.method}",
+                showlegend=bool(each.points) and not place,
+                **cell,
+            )
         figure.update_xaxes(title_text=x, **cell)
         figure.update_yaxes(title_text=y, **cell)
     return figure.update_layout(height=90 + 420 * rows, **LAYOUT)

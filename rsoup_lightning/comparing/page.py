@@ -13,7 +13,7 @@ from plotly.graph_objects import Figure
 
 from rsoup_lightning.comparing.figures import aggregate_figure, cost_figure, front_figure
 from rsoup_lightning.comparing.record import Bench
-from rsoup_lightning.comparing.tables import tables
+from rsoup_lightning.comparing.tables import table_of_all, tables_of_task
 from rsoup_lightning.files import write_text
 
 EXPLAINED = (
@@ -24,12 +24,14 @@ EXPLAINED = (
 
 def write_bench_page(file: Path, bench: Bench) -> None:
     """Write the page of a suite."""
-    *each, last = tables(bench)
-    sections = [
-        f"<h2>{html.escape(table.title)}</h2>{_drawn(front_figure(bench, task), first=not index)}{EXPLAINED}"
-        f"<div class=wide>{table.html()}</div>"
-        for index, (task, table) in enumerate(zip(bench.boxes, each, strict=True))
-    ]
+    sections = []
+    for index, task in enumerate(bench.boxes):
+        own, *published = tables_of_task(bench, task)
+        sections.append(
+            f"<h2>{html.escape(task)}</h2>{_drawn(front_figure(bench, task), first=not index)}{EXPLAINED}"
+            f"<div class=wide>{own.html()}</div>"
+        )
+        sections += [f"<h3>{html.escape(each.title)}</h3><div class=wide>{each.html()}</div>" for each in published]
     encoded = base64.b64encode(json.dumps(asdict(bench), indent=1).encode()).decode()
     page = Template((Path(__file__).parent / "page.html.in").read_text(encoding="utf-8")).substitute(
         title=html.escape(bench.suite),
@@ -37,7 +39,7 @@ def write_bench_page(file: Path, bench: Bench) -> None:
         tasks="".join(sections),
         cost=_drawn(cost_figure(bench)),
         aggregate=_drawn(aggregate_figure(bench)),
-        table=last.html(),
+        table=table_of_all(bench).html(),
     )
     write_text(file, page)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning.comparing.aggregate import Estimate, interquartile, mean_over_seeds, paired_difference, superiority
+from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.comparing.suite import Box, Suite
 from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.files import read_json, write_json
@@ -80,6 +81,7 @@ class Bench:
         costs: by method, how many times the training of a soup's experts it was allowed.
         cells: every run, in every box.
         summary: what they come to.
+        published: by task, what others have printed of it; none of it is in the summary.
     """
 
     schema: int
@@ -89,6 +91,7 @@ class Bench:
     costs: dict[str, float]
     cells: list[CellResult]
     summary: Summary
+    published: dict[str, list[Published]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, suite: Suite, cells: list[CellResult]) -> Bench:
@@ -122,7 +125,8 @@ class Bench:
             },
         )
         costs = {method: settings.cost for method, settings in suite.methods.items()}
-        return cls(SCHEMA, name, suite.compared_with, suite.boxes, costs, cells, summary)
+        published = {task: settings.published for task, settings in suite.tasks.items() if settings.published}
+        return cls(SCHEMA, name, suite.compared_with, suite.boxes, costs, cells, summary, published)
 
     def of_task(self, task: str) -> dict[str, list[CellResult]]:
         """The cells of a task, all seeds of each method."""

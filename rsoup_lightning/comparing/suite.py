@@ -11,6 +11,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.run.parsing import SECTIONS, check_seeds, ours, read_recipe
@@ -41,12 +42,14 @@ class SuiteTask:
         beside: further boxes, by name, of rewards that the recipe measures beside those, such as discounted returns.
             Fronts are shown and scored in them, too, but not averaged over with the rest.
         overrides: keys of the recipe to values.
+        published: what others have printed of this task.
     """
 
     recipe: str
     box: Box
     beside: dict[str, Box] = field(default_factory=dict)
     overrides: dict[str, Any] = field(default_factory=dict)
+    published: list[Published] = field(default_factory=list)
 
     def boxes(self, name: str) -> dict[str, Box]:
         """Its own box by its ``name``, and those beside."""
@@ -148,6 +151,9 @@ def _check(suite: Suite, path: Path) -> None:
             if not (isfinite(zero) and isfinite(one) and zero < one):
                 where = f"{reward} in the box of {name}"
                 raise ConfigError(f"{where} is [{zero}, {one}]: give numbers, the score at 0 below that at 1")
+    for name, task in suite.tasks.items():
+        for printed in task.published:
+            printed.check(f"tasks.{name}.published", task.box)
     for name, method in suite.methods.items():
         if not 0 < method.cost < inf:
             raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")

@@ -43,8 +43,13 @@ class Table:
 
 
 def tables(bench: Bench) -> list[Table]:
-    """One for each task, and one over all."""
-    return [*(_of_task(bench, task) for task in bench.boxes), _of_all(bench)]
+    """Those of each task, and one over all."""
+    return [*(table for task in bench.boxes for table in tables_of_task(bench, task)), table_of_all(bench)]
+
+
+def tables_of_task(bench: Bench, task: str) -> list[Table]:
+    """One of what was run, and one of what others have printed, if there is any."""
+    return [_of_task(bench, task), *([_published(bench, task)] if task in bench.published else [])]
 
 
 def _of_task(bench: Bench, task: str) -> Table:
@@ -70,7 +75,17 @@ MEANS = ("steps", "seconds", "evaluation_seconds")
 """What a table of a task has the means over seeds of."""
 
 
-def _of_all(bench: Bench) -> Table:
+def _published(bench: Bench, task: str) -> Table:
+    named = list(dict.fromkeys(name for each in bench.published[task] for name in each.figures))
+    rows = []
+    for each in bench.published[task]:
+        numbers = (each.hypervolume(bench.boxes[task]), *(each.figures.get(name) for name in named))
+        rows.append([each.method, *("–" if number is None else f"{number:.3f}" for number in numbers), each.source])
+    return Table(f"{task}, as published", ["method", "hypervolume in this box", *named, "source"], rows)
+
+
+def table_of_all(bench: Bench) -> Table:
+    """What all tasks come to."""
     summary = bench.summary
     rows = [
         [

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.comparing.suite import Suite, SuiteMethod, SuiteTask
 from tests.running import POINT_RECIPE
@@ -32,12 +33,12 @@ def write_suite(folder: Path, **changes: Any) -> Path:
     return file
 
 
-def made_up(volumes: dict[str, list[list[float]]]) -> Bench:
+def made_up(volumes: dict[str, list[list[float]]], published: list[Published] | None = None) -> Bench:
     """The record of a suite whose methods had these hypervolumes, of each seed on each task."""
     first = next(iter(volumes.values()))
     tasks = [f"task{index}" for index in range(len(first[0]))]
     suite = Suite(
-        {task: SuiteTask("r.yaml", {"a": (0.0, 1.0), "b": (0.0, 2.0)}) for task in tasks},
+        {task: SuiteTask("r.yaml", {"a": (0.0, 1.0), "b": (0.0, 2.0)}, published=published or []) for task in tasks},
         {name: SuiteMethod(cost=1.0 + index) for index, name in enumerate(volumes)},
         [*range(len(first))],
     )
