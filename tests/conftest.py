@@ -117,6 +117,6 @@ def point() -> PointFineTuner:
     return PointFineTuner()
 
 
-def needs(package: str) -> pytest.MarkDecorator:
-    """Skips where a package with data is not installed."""
-    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} of the extra data is not installed")
+def needs(package: str, extra: str = "data") -> pytest.MarkDecorator:
+    """Skips where a package of an extra is not installed."""
+    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} of the extra {extra} is not installed")

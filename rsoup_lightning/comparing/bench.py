@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.comparing.cells import Cell, cells_of
+from rsoup_lightning.comparing.cell import Cell
+from rsoup_lightning.comparing.cells import cells_of
 from rsoup_lightning.comparing.page import write_bench_page
 from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.comparing.suite import Suite, read_suite
@@ -83,13 +84,13 @@ def check_cells(cells: list[Cell]) -> None:
     """
     for task in dict.fromkeys(cell.task for cell in cells):
         members = [cell for cell in cells if cell.task == task]
-        if any(cell.folder.front() is None for cell in members):
+        if not all(cell.finished for cell in members):
             model, module = None, None
-            for recipe in {cell.method: cell.recipe for cell in members}.values():
-                if module is None or recipe.config.model != model:  # which a method may change
-                    model, module = recipe.config.model, recipe.fine_tuner(members[0].seed)
-                recipe.check(module)
-                for reward in (reward for box in members[0].beside.values() for reward in box):
+            for cell in {cell.method: cell for cell in members}.values():
+                if module is None or cell.recipe.config.model != model:  # which a method may change
+                    model, module = cell.recipe.config.model, cell.recipe.fine_tuner(cell.seed)
+                cell.check(module)
+                for reward in (reward for box in cell.boxes.values() for reward in box):
                     if reward not in module.rewards:
                         raise UnknownNameError("reward", reward, module.rewards)
 

@@ -91,7 +91,7 @@ def front_figure(bench: Bench, task: str) -> Figure:
 
 
 def cost_figure(bench: Bench) -> Figure:
-    """Hypervolume against the steps after init, a panel for each task."""
+    """Hypervolume against all steps, a panel for each task."""
     rows, columns = grid_shape(len(bench.boxes))
     figure: Figure = make_subplots(rows, columns, subplot_titles=[*bench.boxes])
     for place, task in enumerate(bench.boxes):
@@ -99,7 +99,7 @@ def cost_figure(bench: Bench) -> Figure:
         for (method, cells), color in zip(bench.of_task(task).items(), _colors(bench), strict=True):
             estimate = bench.summary.hypervolume[task][method]
             figure.add_scatter(
-                x=[float(np.mean([each.steps for each in cells]))],
+                x=[float(np.mean([each.all_steps for each in cells]))],
                 y=[estimate.value],
                 error_y={**_bars([estimate]), "color": color},
                 mode="markers",
@@ -109,7 +109,7 @@ def cost_figure(bench: Bench) -> Figure:
                 showlegend=not place,
                 **cell,
             )
-        figure.update_xaxes(title_text=f"{cells[0].unit} after init", rangemode="tozero", **cell)
+        figure.update_xaxes(title_text=cells[0].unit, rangemode="tozero", **cell)
         figure.update_yaxes(title_text="hypervolume", **cell)
     return figure.update_layout(height=110 + 320 * rows, **LAYOUT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from jsonargparse import ArgumentParser
 
@@ -14,8 +15,10 @@ from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.files import read_json, write_json
 from rsoup_lightning.run.parsing import ours
 
-SCHEMA = 1
+SCHEMA = 2
 """Of bench.json."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class CellResult:
         seed: of everything random.
         hypervolume: of ``points`` in the task's box.
         points: the scores of every policy that the method offers, by reward.
-        init_steps: of the training of init, which all methods share.
+        init_steps: of the training of init, which all methods share but peers, which have none.
         steps: of all trainings after it.
         unit: what a step is called.
         init_seconds: that init took, whoever trained it.
@@ -49,6 +52,16 @@ class CellResult:
     seconds: float
     evaluation_seconds: float
     memory: int | None
+
+    @property
+    def all_steps(self) -> int:
+        """Those of init among them."""
+        return self.init_steps + self.steps
+
+    @property
+    def all_seconds(self) -> float:
+        """Those of init among them."""
+        return self.init_seconds + self.seconds
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,9 @@ class Bench:
         suite: its name.
         reference: the method that others are compared with.
         boxes: by task, and by reward the scores at 0 and 1; those beside a task's own have its name and theirs.
-        costs: by method, how many times the training of a soup's experts it was allowed.
+        costs: by method, how many times the training of a soup's experts it was allowed; null for a peer that may take
+            some time instead.
+        seconds: how much, by peer.
         cells: every run, in every box.
         summary: what they come to.
         published: by task, what others have printed of it; none of it is in the summary.
@@ -88,7 +103,8 @@ class Bench:
     suite: str
     reference: str
     boxes: dict[str, Box]
-    costs: dict[str, float]
+    costs: dict[str, float | None]
+    seconds: dict[str, float]
     cells: list[CellResult]
     summary: Summary
     published: dict[str, list[Published]] = field(default_factory=dict)
@@ -124,9 +140,10 @@ class Bench:
                 method: superiority(rows, reference) for method, rows in scores.items() if method != suite.compared_with
             },
         )
-        costs = {method: settings.cost for method, settings in suite.methods.items()}
+        seconds = {name: method.seconds for name, method in suite.methods.items() if method.seconds}
+        costs = {name: None if name in seconds else method.cost for name, method in suite.methods.items()}
         published = {task: settings.published for task, settings in suite.tasks.items() if settings.published}
-        return cls(SCHEMA, name, suite.compared_with, suite.boxes, costs, cells, summary, published)
+        return cls(SCHEMA, name, suite.compared_with, suite.boxes, costs, seconds, cells, summary, published)
 
     def of_task(self, task: str) -> dict[str, list[CellResult]]:
         """The cells of a task, all seeds of each method."""
@@ -151,10 +168,19 @@ def read_bench(file: Path) -> Bench:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise FrontError(f"{file} has schema {schema!r:.60}; this version reads schema {SCHEMA}: {cure}")
+    return parsed(Bench, content, file, cure)
+
+
+def parsed(kind: type[T], content: Any, file: Path, cure: str) -> T:
+    """The ``content`` of a JSON file as a dataclass.
+
+    Raises:
+        FrontError: it is damaged; names the file and the cure.
+    """
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Bench)
+    parser.add_class_arguments(kind)
     try:
         with ours():
-            return Bench(**parser.instantiate(parser.parse_object(content)).as_dict())
+            return kind(**parser.instantiate(parser.parse_object(content)).as_dict())
     except ConfigError as error:
         raise FrontError(f"{file} is damaged: {error}: {cure}") from error

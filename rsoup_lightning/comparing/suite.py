@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonargparse import ArgumentParser
 
+from rsoup_lightning.comparing.peer import Peer
 from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
@@ -63,10 +64,14 @@ class SuiteMethod:
     Args:
         overrides: keys of recipes to values: what makes a recipe use this method.
         cost: how many times the training of a soup's experts it is allowed.
+        peer: of another library, by class_path and init_args. It has no init, but may take as many steps as that, too.
+        seconds: the time that a peer may take instead of those steps.
     """
 
     overrides: dict[str, Any] = field(default_factory=dict)
     cost: float = 1.0
+    peer: Peer | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -157,8 +162,19 @@ def _check(suite: Suite, path: Path) -> None:
     for name, method in suite.methods.items():
         if not 0 < method.cost < inf:
             raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")
+        if method.seconds is not None:
+            _check_seconds(f"methods.{name}", method)
         if "trainer.max_epochs" in method.overrides:
             raise ConfigError(f"methods.{name}: remove trainer.max_epochs: it follows from the task's, and from cost")
+
+
+def _check_seconds(name: str, method: SuiteMethod) -> None:
+    if method.peer is None:
+        raise ConfigError(f"{name}: remove seconds: only a peer stops at a time; what others may take is their cost")
+    if method.cost != 1:
+        raise ConfigError(f"{name} has both cost and seconds: give one of them")
+    if not 0 < cast(float, method.seconds) < inf:
+        raise ConfigError(f"{name}.seconds is {method.seconds}: give a number above 0")
 
 
 def _check_overrides(name: str, overrides: Mapping[Any, Any]) -> None:

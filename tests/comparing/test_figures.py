@@ -58,7 +58,7 @@ def test_what_lies_below_the_floor_attains_nothing() -> None:
 def test_costs_and_scores_stand_at_their_estimates() -> None:
     bench = made_up({"soup": [[0.5, 0.1], [0.7, 0.1]], "other": [[0.9, 0.3], [0.9, 0.3]]})
     soup, *_ = cost_figure(bench).data
-    assert (*soup.x, *soup.y) == (1000, pytest.approx(0.6))
+    assert (*soup.x, *soup.y) == (1010, pytest.approx(0.6))
     means, chances = aggregate_figure(bench).data
     assert dict(zip(means.y, means.x, strict=True))["other"] == pytest.approx(0.6)
     assert (chances.y, chances.x) == (("other",), (1.0,))

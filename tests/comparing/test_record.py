@@ -30,7 +30,7 @@ def test_what_cells_come_to() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (["schema"], 2),
+        (["schema"], 1),
         (["cells", 0, "hypervolume"], "much"),
         (["cells", 0, "steps"], None),
         (["summary", "difference"], []),

@@ -9,10 +9,12 @@ import yaml
 
 from rsoup_lightning.comparing.bench import check_cells
 from rsoup_lightning.comparing.cells import cells_of
+from rsoup_lightning.comparing.peer_cell import PeerCell
+from rsoup_lightning.comparing.run_cell import RunCell
 from rsoup_lightning.comparing.suite import read_suite
 from rsoup_lightning.errors import RSoupError
-from tests.comparing.suites import POINT_SUITE, write_suite
-from tests.conftest import ROOT
+from tests.comparing.suites import MADE_PEER, POINT_SUITE, write_suite
+from tests.conftest import ROOT, needs
 
 TASK = POINT_SUITE["tasks"]["point"]
 
@@ -40,6 +42,10 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
         ),
         ({"methods": {"soup": {"overrides": {3: 4}}}}, r"methods.soup.overrides: 3 is no key"),
         ({"tasks": {"point": {**TASK, "box": {"east": [-2, float("inf")]}}}}, "east in the box of point is"),
+        ({"methods": {"soup": {"seconds": 3}}}, "methods.soup: remove seconds: only a peer stops at a time"),
+        ({"methods": {"made": {"peer": MADE_PEER, "seconds": 3, "cost": 2}}}, "methods.made has both cost and seconds"),
+        ({"methods": {"made": {"peer": MADE_PEER, "seconds": 0}}}, "methods.made.seconds is 0.0: give a number"),
+        ({"methods": {"made": {"peer": {"class_path": "MadPeer"}}}}, r"methods.made.peer: .*MadPeer"),
         ({"methods": None}, "methods is None: give a mapping"),
         ({"methods": {}}, "methods of the suite .* is empty"),
         ({"methods": {"soup": {"overrides": {"trainer.max_epochs": 3}}}}, "methods.soup: remove trainer.max_epochs"),
@@ -69,14 +75,27 @@ def test_the_suite_of_the_manual(tmp_path: Path) -> None:
     (text,) = (block for block in blocks if "methods:" in block)
     (tmp_path / "suite.yaml").write_text(text)
     cells = cells_of(read_suite(tmp_path / "suite.yaml"), tmp_path, tmp_path)
-    epochs = {cell.method: sum(stage.epochs for stage in cell.trainings if stage.start) for cell in cells}
+    ours = [cell for cell in cells if isinstance(cell, RunCell)]
+    epochs = {cell.method: sum(stage.epochs for stage in cell.trainings if stage.start) for cell in ours}
     assert epochs["soup"] == epochs["bone_soup"] and epochs["morl"] == 5.5 * epochs["soup"]  # as it says
 
 
-@pytest.mark.parametrize("suite", sorted((ROOT / "benchmarks" / "suites").glob("*.yaml")), ids=lambda file: file.stem)
+SUITES = sorted((ROOT / "benchmarks" / "suites").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda file: file.stem)
 def test_suites_of_ours_name_recipes_and_settings_that_are_there(suite: Path, tmp_path: Path) -> None:
     cells = cells_of(read_suite(suite), suite.parent, tmp_path)
-    check_cells(cells)
+    check_cells([cell for cell in cells if isinstance(cell, RunCell)])
     for cell in {(cell.task, cell.method): cell for cell in cells}.values():
         yaml.safe_dump(cell.config)
     assert suite.read_text().startswith(f"# rsoup bench benchmarks/suites/{suite.name}")
+
+
+@needs("morl_baselines", extra="bench")
+@pytest.mark.parametrize("suite", [file for file in SUITES if "peers" in file.stem], ids=lambda file: file.stem)
+def test_peers_of_our_suites_are_there_and_have_their_settings(suite: Path, tmp_path: Path) -> None:
+    cells = cells_of(read_suite(suite), suite.parent, tmp_path)
+    peers = [cell for cell in cells if isinstance(cell, PeerCell)]
+    check_cells(peers)
+    assert peers

@@ -11,8 +11,8 @@ BENCH = made_up({"soup": [[0.5, 0.2], [0.7, 0.2]], "other": [[0.5, 0.1], [0.7, 0
 def test_one_table_for_each_task_and_one_over_all() -> None:
     first, _, last = (table.markdown().splitlines() for table in tables(BENCH))
     assert first[2].startswith("| method | hypervolume | against soup | cost | steps |")
-    assert first[4] == "| soup | 0.600 [-0.671, 1.871] | – | 1 × | 1,000 | 2.0 | 3.0 | 4.0 |"
-    assert first[5] == "| other | 0.600 [-0.671, 1.871] | +0.0% [+0.0%, +0.0%] | 2 × | 1,000 | 2.0 | 3.0 | 4.0 |"
+    assert first[4] == "| soup | 0.600 [-0.671, 1.871] | – | 1 × | 1,010 | 3.0 | 3.0 | 4.0 |"
+    assert first[5] == "| other | 0.600 [-0.671, 1.871] | +0.0% [+0.0%, +0.0%] | 2 × | 1,010 | 3.0 | 3.0 | 4.0 |"
     assert last[5].endswith("| 0.25 [0.00, 0.50] |")
 
 

@@ -107,6 +107,11 @@ class SimulatorEnvironment(Environment):
         self._resetting = np.zeros(num_envs, dtype=bool)
 
     @property
+    def steps_per_epoch(self) -> int:
+        """Simulator steps of an epoch's rollouts."""
+        return self.rollouts_per_epoch * self.num_envs * self.horizon
+
+    @property
     def observation_size(self) -> int:
         """O."""
         return math.prod(self.observation_shape)

@@ -1,0 +1,5 @@
+"""Peers of other libraries (extra bench): their own code trains them, on our environments and rewards."""
+
+from rsoup_lightning.comparing.peers.morl_baselines import CAPQL, GPILS, MORLD, PGMORL
+
+__all__ = ["CAPQL", "GPILS", "MORLD", "PGMORL"]

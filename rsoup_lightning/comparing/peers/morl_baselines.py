@@ -1,0 +1,235 @@
+"""Algorithms of morl-baselines: built and trained by its code, and stopped when their steps or their time are spent.
+
+They see the task's rewards as they are. What they evaluate for their log alone is switched off. Where evaluation steers
+the training, as in GPI-LS and PGMORL, it stays: its time counts, its steps do not.
+
+Notation: N rows, O observation size, A action size, R rewards.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+import gymnasium
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsoup_lightning.comparing.peer import Assignment, Peer, Trained
+from rsoup_lightning.comparing.peers.reward_vector import (
+    BudgetSpentError,
+    Meter,
+    RewardVectorEnv,
+    check_simulator,
+    registered,
+)
+from rsoup_lightning.errors import ConfigError, UnknownNameError
+from rsoup_lightning.modalities.control.player import OBSERVATION_LIMIT, Player
+from rsoup_lightning.modalities.control.policy import StackedPolicy
+from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.optional import need
+
+MODULE = "morl_baselines.multi_policy"
+ENDLESS = 10**12  # steps: the meter ends a training
+OURS = ("self", "env", "env_id", "seed", "device", "log", "origin", "dyna")
+"""Arguments of constructors that are not the user's to give."""
+
+Make = Callable[[], gymnasium.Env[Any, Any]]
+
+
+@dataclass(frozen=True)
+class MORLBaselines(Peer):
+    """One of its algorithms.
+
+    Args:
+        settings: arguments of its class in morl-baselines, by their names; others have that class's defaults.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    module: ClassVar[str]
+    name: ClassVar[str]
+
+    def check(self, module: RewardFineTuner, rewards: Sequence[str]) -> None:
+        check_simulator(module.environment)
+        known = [name for name in _arguments(self._class()) if name not in OURS]
+        for name in self.settings:
+            if name in OURS:
+                raise ConfigError(f"settings of {self.name}: remove {name}: the suite sets it")
+            if name not in known:
+                raise UnknownNameError(f"setting of {self.name}", name, known)
+
+    def train(self, assignment: Assignment) -> Trained:
+        environment = check_simulator(assignment.module.environment)
+        epochs = assignment.epochs
+        limit = None if epochs is None else epochs * environment.steps_per_epoch
+        rewards = {name: assignment.module.rewards[name] for name in assignment.floors}
+        L.seed_everything(assignment.seed, verbose=False)
+        meter, copies = Meter(limit, assignment.seconds), iter(range(assignment.seed, ENDLESS))
+
+        def counted(**_: Any) -> RewardVectorEnv:
+            return RewardVectorEnv(environment, rewards, next(copies), meter)
+
+        floors = np.array([*assignment.floors.values()])
+        beside = RewardVectorEnv(environment, rewards, assignment.seed)
+        with registered(counted) as env_id:
+            given = {"seed": assignment.seed, "device": assignment.device, "log": False, **self.settings}
+            agent = self.construct(self._class(), env_id, floors, given)
+            with suppress(BudgetSpentError):
+                agent.train(**self.training(agent, beside, floors, meter.limit or ENDLESS))
+        policies = self.players(agent, assignment.preferences)
+        return Trained([StackedPolicy(play, 1, torch.device("cpu")) for play in policies], meter.steps)
+
+    def construct(self, kind: type, env_id: str, floors: NDArray[Any], given: dict[str, Any]) -> Any:
+        """Its agent, of the class ``kind``, in the environment ``env_id``. Default: it takes that environment."""
+        return kind(gymnasium.make(env_id), **given)
+
+    def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
+        """Arguments of its training.
+
+        Args:
+            agent: which.
+            beside: the environment, not counted: for its evaluation.
+            floors: ``[R]`` its reference point.
+            steps: how many it has.
+        """
+        return {"total_timesteps": ENDLESS, "eval_env": beside, "ref_point": floors}
+
+    @abstractmethod
+    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
+        """Its policies, those for the ``preferences`` or all of them: most likely actions ``[N, A]``."""
+
+    def _class(self) -> Any:
+        return getattr(need(f"{MODULE}.{self.module}", "morl-baselines", "bench"), self.name)
+
+
+@dataclass(frozen=True)
+class CAPQL(MORLBaselines):
+    """CAPQL (Lu, Herman & Yu, ICLR 2023): SAC whose one actor and critic are told μ."""
+
+    module = "capql.capql"
+    name = "CAPQL"
+
+    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
+        def act(preference: Tensor, observations: Tensor) -> Tensor:
+            return agent.policy.get_action(observations, preference.expand(len(observations), -1))
+
+        return [_player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
+
+
+@dataclass(frozen=True)
+class GPILS(MORLBaselines):
+    """GPI-LS for continuous actions (Alegre et al., AAMAS 2023): TD3 told μ, trained at corners of the front so far."""
+
+    module = "gpi_pd.gpi_pd_continuous_action"
+    name = "GPILSContinuousAction"
+
+    def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
+        own = super().training(agent, beside, floors, steps)
+        return {**own, "num_eval_episodes_for_front": 1, "checkpoints": False}
+
+    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
+        def act(preference: Tensor, observations: Tensor) -> Tensor:  # its policy improvement takes one row at a time
+            return torch.stack([agent.eval(row, preference, torch_action=True) for row in observations])
+
+        return [_player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
+
+
+@dataclass(frozen=True)
+class MORLD(MORLBaselines):
+    """MORL/D (Felten, Talbi & Danoy, 2024): a population of SACs, one per μ, that may share what they learn.
+
+    Its archive of evaluated policies steers nothing, so that its evaluation episodes are one step long; the population
+    is what it offers.
+    """
+
+    module = "morld.morld"
+    name = "MORLD"
+
+    def construct(self, kind: type, env_id: str, floors: NDArray[Any], given: dict[str, Any]) -> Any:
+        policies = {"device": given["device"], **given.get("policy_args", {})}
+        return super().construct(kind, env_id, floors, {**given, "policy_args": policies})
+
+    def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
+        own = super().training(agent, beside, floors, steps)
+        short = gymnasium.wrappers.TimeLimit(beside, 1)
+        return {**own, "eval_env": short, "num_eval_episodes_for_front": 1, "checkpoints": False}
+
+    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
+        def act(policy: Any, observations: Tensor) -> Tensor:
+            return policy.wrapped.actor.get_action(observations)[2]  # the mean
+
+        return [_player(agent, partial(act, policy)) for policy in agent.population]
+
+
+@dataclass(frozen=True)
+class PGMORL(MORLBaselines):
+    """PGMORL (Xu et al., ICML 2020): a population of PPOs, each for a while at the μ that promises most.
+
+    It trains on observations that are normalised, and is evaluated on observations that are normalised alike. It offers
+    its archive and what it is training.
+    """
+
+    module = "pgmorl.pgmorl"
+    name = "PGMORL"
+
+    def construct(self, kind: type, env_id: str, floors: NDArray[Any], given: dict[str, Any]) -> Any:
+        return kind(env_id, origin=floors, **given)
+
+    def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
+        space = beside.observation_space
+        seen = gymnasium.wrappers.TransformObservation(beside, lambda raw: _normalised(agent, raw), space)
+        return {"total_timesteps": steps, "eval_env": seen, "ref_point": floors}
+
+    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
+        def act(one: Any, observations: Tensor) -> Tensor:
+            return one.networks.actor_mean(_normalised(agent, observations))
+
+        return [_player(agent, partial(act, one)) for one in (*agent.archive.individuals, *agent.agents)]
+
+
+def _normalised(agent: Any, observations: Any) -> Any:
+    """``[..., O]`` as its copies of the environment normalise what they see, by their mean statistics."""
+    each = [env.get_wrapper_attr("obs_rms") for env in agent.env.envs]
+    mean = np.mean([moments.mean for moments in each], 0)
+    variance = np.mean([moments.var + (moments.mean - mean) ** 2 for moments in each], 0)
+    scale = 1 / np.sqrt(variance + 1e-8)
+    if isinstance(observations, Tensor):
+        mean, scale = (torch.as_tensor(array, dtype=observations.dtype) for array in (mean, scale))
+        mean, scale = mean.to(observations.device), scale.to(observations.device)
+    return ((observations - mean) * scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+
+
+def _player(agent: Any, act: Callable[[Tensor], Tensor]) -> Player:
+    """What acts on tensors, acting on arrays."""
+
+    @torch.no_grad()
+    def play(observations: NDArray[Any]) -> NDArray[Any]:
+        rows = torch.as_tensor(observations.reshape(len(observations), -1), dtype=torch.float32, device=agent.device)
+        return act(rows).cpu().numpy()
+
+    return play
+
+
+def _vector(agent: Any, preference: Sequence[float]) -> Tensor:
+    return torch.tensor(preference, dtype=torch.float32, device=agent.device)
+
+
+def _arguments(kind: type) -> list[str]:
+    """Names of a constructor's arguments, and of those that it hands to its base class."""
+    found: list[str] = []
+    for each in kind.__mro__:
+        if "__init__" in vars(each):
+            parameters = inspect.signature(each.__init__).parameters.values()  # type: ignore[misc]
+            found += [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+                break
+    return found
