@@ -194,7 +194,7 @@ def _whole_weights_by_hand(policy: Policy, made: ConditionedPolicy, rollout: Rol
 
 def _adapters_by_hand(policy: Any, made: ConditionedPolicy, rollout: Rollout, into: dict[str, Tensor]) -> None:
     """Of one adapter of twice the rank, [A_1; A_2] and [λ_1 B_1, λ_2 B_2], whose update is the mixed one."""
-    network = policy.model if isinstance(policy, LanguagePolicy) else policy.denoiser.unet
+    network = policy.model if isinstance(policy, LanguagePolicy) else policy.denoiser.network
     layers = [layer for layer in network.modules() if "default" in getattr(layer, "lora_A", ())]
     names = {id(parameter): name for name, parameter in policy.named_parameters()}
     halves = [[names[id(getattr(layer, half)["default"].weight)] for half in ("lora_A", "lora_B")] for layer in layers]

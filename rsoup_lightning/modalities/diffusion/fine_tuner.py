@@ -18,11 +18,11 @@ from rsoup_lightning.rewards import Reward
 
 
 class DiffusionFineTuner(PretrainedFineTuner):
-    """Fine-tunes the denoiser of a Stable Diffusion pipeline: by policy gradients over its steps (DDPO), or by
+    """Fine-tunes the denoiser of a text-to-image pipeline: by policy gradients over its steps (DDPO, Flow-GRPO), or by
     reward-weighted regression on what it drew.
 
     Args:
-        base: the pre-trained pipeline: any of Stable Diffusion, or a small one that is pre-trained on pictures.
+        base: the pre-trained pipeline: one of diffusers, or a small one that is pre-trained on pictures.
         data: where prompts come from: the questions of its entries.
         rewards: reward name to reward, or names of the task's own rewards.
         preference: μ, reward name to weight on the simplex. Default: equal weights.
@@ -36,9 +36,11 @@ class DiffusionFineTuner(PretrainedFineTuner):
         trained: without lora, regular expressions over the names of the denoiser's parameters that are trained;
             [""] trains all of them.
         steps: denoising steps per image.
-        eta: how much each step leaves to chance, from 0 (nothing) to 1 (as DDPM).
+        eta: how much each step leaves to chance, from 0 (nothing) to 1; null: 1 (as DDPM), or 0.7 (as Flow-GRPO) of a
+            flow.
         guidance: scale of classifier-free guidance; 1 is none.
         precision: what denoiser and autoencoder compute in; their weights are float32.
+        image_size: width and height of images in pixels; null: what the pipeline was made for.
         batch_size: prompts of a training rollout.
         batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
         eval_batch_size: prompts per policy and evaluation batch, to bound memory.
@@ -55,9 +57,10 @@ class DiffusionFineTuner(PretrainedFineTuner):
         lora: AttentionLoRA | None = None,
         trained: Sequence[str] = ATTENTION,
         steps: int = 20,
-        eta: float = 1.0,
+        eta: float | None = None,
         guidance: float = 5.0,
         precision: Precision = "float32",
+        image_size: int | None = None,
         batch_size: int = 8,
         batches_per_epoch: int = 10,
         eval_batch_size: int = 50,
@@ -92,6 +95,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
                 eta=eta,
                 guidance=guidance,
                 precision=precision,
+                image_size=image_size,
             ),
             rewards=self.built(rewards),
             preference=preference,

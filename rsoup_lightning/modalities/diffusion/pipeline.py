@@ -1,19 +1,25 @@
-"""The pre-trained pipeline under a policy: any of the Stable Diffusion family, as diffusers loads it."""
+"""The pre-trained pipeline under a policy, as diffusers loads it."""
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.modalities.diffusion.families import FAMILIES, family_class
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.optional import need
 
-SchedulerChoice = Literal["own", "ddim"]
+WHAT = "text-to-image pipeline"
+
+SchedulerChoice = Literal["own", "ddim", "flow"]
 
 
 class PipelineSource(ABC):
@@ -21,7 +27,7 @@ class PipelineSource(ABC):
 
     @abstractmethod
     def load(self) -> Any:
-        """A ``StableDiffusionPipeline`` of diffusers, its weights in float32.
+        """A pipeline of diffusers, of one of :data:`FAMILIES`, its weights in float32.
 
         Raises:
             ConfigError: it is not there; says what to give instead.
@@ -29,11 +35,12 @@ class PipelineSource(ABC):
 
 
 class PretrainedPipeline(PipelineSource):
-    """A pipeline of the Stable Diffusion family (Rombach et al. 2022), versions 1 and 2.
+    """A pipeline of diffusers: Stable Diffusion 1 to 3.5 or XL, FLUX.1, PixArt, Sana.
 
     Args:
         name: a hub name such as ``org/model``, or the path of a folder.
-        scheduler: the pipeline's own, or ddim in its place, on the same noise schedule.
+        scheduler: the pipeline's own, or in its place ddim on the same noise schedule, or flow where the pipeline was
+            trained by flow matching.
     """
 
     def __init__(self, name: str, scheduler: SchedulerChoice = "own") -> None:
@@ -42,31 +49,40 @@ class PretrainedPipeline(PipelineSource):
 
     def load(self) -> Any:
         pipeline = load_pipeline(self.name)
+        kind, settings = type(pipeline).__name__, pipeline.scheduler.config
+        if self.scheduler != "own" and (self.scheduler == "flow") != FAMILIES[kind].flow:
+            trained = "flow matching" if FAMILIES[kind].flow else "denoising"
+            raise ConfigError(f"scheduler is {self.scheduler}, and {kind} was trained by {trained}: set it to own")
         if self.scheduler == "ddim":
-            settings = pipeline.scheduler.config
             # The default of diffusers is for pixels: latents of data do not end at 1.
             clip = settings.get("clip_sample", False)
             pipeline.scheduler = _diffusers().DDIMScheduler.from_config(settings, clip_sample=clip)
+        if self.scheduler == "flow":
+            shift = settings.get("flow_shift", settings.get("shift", 1.0))
+            pipeline.scheduler = _diffusers().FlowMatchEulerDiscreteScheduler.from_config(settings, shift=shift)
         return pipeline
 
 
 def load_pipeline(name: str) -> Any:
-    """The ``StableDiffusionPipeline`` of a hub name or folder, in float32, without its safety checker.
+    """The pipeline of a hub name or folder, in float32, without its safety checker.
 
     Raises:
-        ConfigError: it cannot be loaded, lacks a part, or has an adapter beside it; says what to give instead.
+        ConfigError: it cannot be loaded, is of an unknown kind, lacks a part, or has an adapter beside it; says what to
+            give instead.
     """
     _refuse_adapters(user_path(name))
-    absent = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     with _quiet():
-        pipeline = load_pretrained(
-            _diffusers().StableDiffusionPipeline.from_pretrained, name, "Stable Diffusion pipeline", **absent
-        )
-    for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
-        if pipeline.components[part] is None:
+        kind = load_pretrained(_diffusers().DiffusionPipeline.load_config, name, WHAT)["_class_name"]
+        family = family_class(kind)
+        pipeline = load_pretrained(getattr(_diffusers(), kind).from_pretrained, name, WHAT, **family.absent)
+    parts = pipeline.components
+    tokenizers = [encoder.replace("text_encoder", "tokenizer") for encoder in family.encoders]
+    for part in ("vae", *family.encoders, *tokenizers, family.network, "scheduler"):
+        if parts[part] is None:
             raise ConfigError(f"the pipeline {name} lacks its {part}: save all of it with diffusers' save_pretrained")
-    for model in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
-        model.float()  # whatever it was saved in
+    for model in parts.values():
+        if isinstance(model, nn.Module):
+            model.float()  # whatever it was saved in
     return pipeline
 
 
@@ -76,7 +92,7 @@ def _refuse_adapters(folder: Path) -> None:
     Raises:
         ConfigError: there is one.
     """
-    places = [folder, *(folder / part for part in ("unet", "text_encoder", "vae"))]
+    places = [folder, *(folder / part for part in ("unet", "transformer", "text_encoder", "vae"))]
     files = [place / name for place in places for name in ("adapter_config.json", "pytorch_lora_weights.safetensors")]
     for file in files:
         if file.is_file():
@@ -87,13 +103,9 @@ def _refuse_adapters(folder: Path) -> None:
             raise ConfigError(f"{file} is of an adapter, which would be left out: {cure}, or take it away")
 
 
-def save_pipeline(folder: Path, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any) -> None:
-    """Write the parts as a folder that ``StableDiffusionPipeline.from_pretrained`` loads."""
-    parts = {"vae": vae, "text_encoder": text_encoder, "tokenizer": tokenizer, "unet": unet, "scheduler": scheduler}
+def save_pipeline(folder: Path, pipeline: Any) -> None:
+    """Write a folder that diffusers loads."""
     with _quiet():
-        pipeline = _diffusers().StableDiffusionPipeline(
-            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
-        )
         pipeline.save_pretrained(folder)
 
 
@@ -103,7 +115,10 @@ def _quiet() -> Iterator[None]:
     logging = need("diffusers.utils.logging", "diffusers", "diffusion")
     logging.disable_progress_bar()
     try:
-        with quiet_transformers():
+        with quiet_transformers(), warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "The `local_dir_use_symlinks`", UserWarning
+            )  # which diffusers itself gives
             yield
     finally:
         logging.enable_progress_bar()

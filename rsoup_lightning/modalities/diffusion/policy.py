@@ -21,15 +21,21 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser, Precision
 from rsoup_lightning.modalities.diffusion.ensemble import DenoiserEnsemble
-from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, noised
-from rsoup_lightning.modalities.diffusion.soups import NETWORK, ImagePolicy, Likelihood, SoupedDiffusionPolicy
+from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise
+from rsoup_lightning.modalities.diffusion.soups import (
+    NETWORK,
+    DenoiserSoups,
+    ImagePolicy,
+    Likelihood,
+    SoupedDiffusionPolicy,
+)
 from rsoup_lightning.modalities.ensemble import Ensemble
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, check_together, learning, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, check_together, learning, with_adapter
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.policy import PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
-ATTENTION = (r"\.attn\d\.",)
+ATTENTION = (r"\.attn\d?\.",)
 """The attention layers: 11 % of the denoiser of Stable Diffusion 1.5; Ramé et al. 2023 train 10 % of theirs."""
 
 
@@ -41,10 +47,10 @@ class AttentionLoRA(LoRA):
 
 
 class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
-    """The denoiser of a Stable Diffusion pipeline, part of which is trained.
+    """The denoiser of a text-to-image pipeline, part of which is trained.
 
     Args:
-        pipeline: a ``StableDiffusionPipeline`` of diffusers.
+        pipeline: of diffusers, of one of :data:`FAMILIES`.
         lora: adapters to train; None trains whole parameters.
         trained: regular expressions over the names of the denoiser's parameters: what is trained where there is no
             ``lora``.
@@ -54,9 +60,10 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
             2020, equation 14), for reward-weighted regression (Lee et al. 2023) on images of the policy as it began:
             on its own, each round would take the blur and the guidance of the last one for data.
         steps: T of a chain.
-        eta: how much each step leaves to chance, from 0 (nothing) to 1 (as DDPM).
+        eta: how much each step leaves to chance; None: 1 (as DDPM), or 0.7 (as Flow-GRPO) of a flow.
         guidance: scale of classifier-free guidance; 1 is none.
         precision: what denoiser and autoencoder compute in; their weights are float32.
+        image_size: width and height of images in pixels; None: what the pipeline was made for.
 
     Raises:
         ConfigError: nothing to train, a chain without likelihood, or a scheduler of another kind.
@@ -69,20 +76,21 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         trained: Sequence[str] = ATTENTION,
         likelihood: Likelihood = "chain",
         steps: int = 20,
-        eta: float = 1.0,
+        eta: float | None = None,
         guidance: float = 5.0,
         precision: Precision = "float32",
+        image_size: int | None = None,
     ) -> None:
         super().__init__()
-        self.denoiser = Denoiser(pipeline, steps, eta, guidance, precision)
+        self.denoiser = Denoiser(pipeline, steps, eta, guidance, precision, image_size)
         if likelihood == "chain":
             self.denoiser.schedule.require_stochastic()
         self.likelihood = likelihood
         self.lora = lora
         if lora is None:
-            _train_only(self.denoiser.unet, trained)
+            _train_only(self.denoiser.network, trained)
         else:
-            self.denoiser.unet = with_adapter(self.denoiser.unet, lora, task=None)
+            self.denoiser.network = with_adapter(self.denoiser.network, lora, task=None)
         self.remember()
         self.train()  # what samples or encodes prompts puts its network into evaluation mode for that
 
@@ -119,12 +127,10 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
     def soups(self, experts: Sequence[Weights]) -> Soups | None:
         if self.lora is None:
             return None
-        soups = LoRASoups(self.denoiser.unet, experts, NETWORK)
-        return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, soups)
+        return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, DenoiserSoups(self.denoiser, experts))
 
     def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups:
-        times = self.denoiser.schedule.timesteps if drawn else None
-        ensemble = DenoiserEnsemble(self.denoiser.unet, Ensemble(self, experts), times)
+        ensemble = DenoiserEnsemble(self.denoiser, Ensemble(self, experts), drawn=drawn)
         return partial(SoupedDiffusionPolicy, self.denoiser, self.likelihood, ensemble)
 
     def check_mixed(self) -> None:
@@ -137,17 +143,17 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
             return None
         with (
             self.denoiser.playing(),
-            learning(self.denoiser.unet, experts, NETWORK, rollout["coefficients"]),
+            learning(self.denoiser.network, experts, NETWORK, rollout["coefficients"]),
         ):
             return self(rollout)
 
     def export(self, folder: Path) -> None:
         """Write a pipeline that diffusers loads; of LoRA the adapter as PEFT loads it, and ``pipeline/`` with it in."""
         if self.lora is None:
-            self.denoiser.save(folder, self.denoiser.unet)
+            self.denoiser.save(folder, self.denoiser.network)
             return
-        self.denoiser.unet.save_pretrained(folder)
-        self.denoiser.save(folder / "pipeline", deepcopy(self.denoiser.unet).merge_and_unload())
+        self.denoiser.network.save_pretrained(folder)
+        self.denoiser.save(folder / "pipeline", deepcopy(self.denoiser.network).merge_and_unload())
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
         with self.denoiser.playing():
@@ -155,26 +161,23 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
 
     def _minus_error(self, clean: Tensor, prompts: Tensor) -> Tensor:
         """``[B]`` minus the mean squared error of the denoiser, each row at one random timestep, in random noise."""
-        schedule = self.denoiser.schedule
-        times = torch.randint(len(schedule.all_alphas), (len(clean),), device=clean.device)
-        alphas = schedule.all_alphas[times].view(-1, 1, 1, 1)
-        noisy, target = noised(clean, torch.randn_like(clean), alphas, schedule.prediction)
+        noisy, times, target = self.denoiser.schedule.corrupted(clean)
         predicted = self.denoiser.ask(noisy, times, self.denoiser.prompts(prompts))
         return -F.mse_loss(predicted, target, reduction="none").flatten(1).mean(1)
 
 
-def _train_only(unet: nn.Module, patterns: Sequence[str]) -> None:
+def _train_only(network: nn.Module, patterns: Sequence[str]) -> None:
     """Freeze all parameters but those whose names match.
 
     Raises:
         ConfigError: no pattern, or one that matches none.
     """
-    unet.requires_grad_(False)
-    example = next(name for name, _ in unet.named_parameters())
+    network.requires_grad_(False)
+    example = next(name for name, _ in network.named_parameters())
     if not patterns:
         raise ConfigError(f"trained is empty: give patterns of names such as {example}, or lora")
     for pattern in patterns:
-        matched = [parameter for name, parameter in unet.named_parameters() if re.search(pattern, name)]
+        matched = [parameter for name, parameter in network.named_parameters() if re.search(pattern, name)]
         if not matched:
             raise ConfigError(f"trained holds {pattern!r}, which no parameter matches: names are such as {example}")
         for parameter in matched:

@@ -1,6 +1,6 @@
-"""Stochastic DDIM (Song et al. 2021): a chain of Gaussian steps from noise to latents, and its log-probabilities.
+"""A chain of Gaussian steps from noise to latents, and its log-probabilities; :mod:`.schedules` says which steps.
 
-Notation: B rows, T steps, ᾱ the scheduler's ``alphas_cumprod``; latents are ``[B, C, H, W]``.
+Notation: B rows, T steps; latents are ``[B, C, H, W]``.
 """
 
 from __future__ import annotations
@@ -8,15 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.optional import need
-
-KINDS = ("DDIMScheduler", "DDPMScheduler")
 
 Noise = Callable[[], Tensor]
 """Standard normal noise ``[B, C, H, W]``: a call for the start of a chain, and one for each of its steps."""
@@ -54,70 +50,32 @@ class Step:
 
 
 class Schedule(nn.Module):
-    """The T steps of a chain, in the order they are taken.
+    """The T steps of a chain, in the order they are taken. Latents are shares of data and noise; a step sees both in
+    them, and leads to other shares and fresh noise.
 
     Args:
-        scheduler: of diffusers, a DDIMScheduler or DDPMScheduler.
-        steps: T.
-        eta: η, from 0, where a chain follows from its start alone, to 1, where it is DDPM's.
-
-    Attributes:
         timesteps: ``[T]`` where on the way from data (0) to noise the denoiser is asked.
-        alphas: ``[T]`` ᾱ before each step.
-        next_alphas: ``[T]`` ᾱ after each step.
-        sigmas: ``[T]`` σ of each step, its standard deviation.
-        all_alphas: ᾱ of all timesteps the denoiser was trained on.
-
-    Raises:
-        ConfigError: a scheduler that takes other steps, or numbers out of range.
+        shares: ``[T, 2]`` of data and of noise before each step.
+        next_shares: ``[T, 2]`` of data and of the noise that was seen, after each step.
+        sigmas: ``[T]`` σ of each step, its standard deviation: the share of fresh noise.
+        all_times: ``[N]`` all timesteps the denoiser was trained on.
+        all_shares: ``[N, 2]`` of data and of noise there.
+        prediction: what a denoiser says, see :func:`clean_and_noise`.
+        limit: of the data that is seen, to both sides; None: none.
     """
 
     timesteps: Tensor
-    alphas: Tensor
-    next_alphas: Tensor
+    shares: Tensor
+    next_shares: Tensor
     sigmas: Tensor
-    all_alphas: Tensor
+    all_times: Tensor
+    all_shares: Tensor
 
-    def __init__(self, scheduler: Any, steps: int, eta: float) -> None:
+    def __init__(self, *, prediction: str, limit: float | None = None, **tensors: Tensor) -> None:
         super().__init__()
-        kind = type(scheduler).__name__
-        if kind not in KINDS:
-            raise ConfigError(
-                f"the pipeline's {kind} takes no stochastic DDIM steps, which have log-probabilities: set "
-                "base.init_args.scheduler to ddim, which takes them on the same noise schedule"
-            )
-        settings = scheduler.config
-        most = settings.num_train_timesteps
-        if not 1 <= steps <= most:
-            raise ConfigError(f"steps is {steps}: it must be between 1 and the {most} that the denoiser was trained on")
-        if not 0 <= eta <= 1:
-            raise ConfigError(f"eta is {eta}: it must be between 0 (deterministic) and 1 (as DDPM)")
-        if settings.thresholding:
-            raise ConfigError(
-                "the scheduler's dynamic thresholding is not for latents: set thresholding to false in it"
-            )
-        ddim = need("diffusers", "diffusers", "diffusion").DDIMScheduler.from_config(settings)
-        ddim.set_timesteps(steps)
-        earlier = ddim.timesteps - most // steps
-        all_alphas = ddim.alphas_cumprod.double()
-        alphas = all_alphas[ddim.timesteps]
-        if not alphas.min() > 0:
-            raise ConfigError(
-                "the scheduler begins where nothing of the data is left (zero terminal SNR): not supported"
-            )
-        last = ddim.final_alpha_cumprod.double()
-        next_alphas = torch.where(earlier >= 0, all_alphas[earlier.clamp(min=0)], last)
-        self.prediction = str(settings.prediction_type)
-        self.limit = float(settings.clip_sample_range) if settings.clip_sample else None
-        tensors = {
-            "timesteps": ddim.timesteps,
-            "alphas": alphas.float(),
-            "next_alphas": next_alphas.float(),
-            "sigmas": ddim_sigma(alphas, next_alphas, eta).float(),
-            "all_alphas": all_alphas.float(),
-        }
+        self.prediction, self.limit = prediction, limit
         for name, tensor in tensors.items():
-            self.register_buffer(name, tensor, persistent=False)
+            self.register_buffer(name, tensor.float() if tensor.is_floating_point() else tensor, persistent=False)
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -145,18 +103,25 @@ class Schedule(nn.Module):
 
     def split(self, latents: Tensor, predicted: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Data and noise ``[B, C, H, W]`` in ``latents`` before the steps number ``steps [B]``."""
-        clean, noise = clean_and_noise(latents, predicted, _wide(self.alphas[steps]), self.prediction)
+        clean, noise = clean_and_noise(latents, predicted, self.shares[steps], self.prediction)
         return (clean if self.limit is None else clean.clamp(-self.limit, self.limit)), noise
 
     def lead(self, clean: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
         """``[B, C, H, W]`` where the steps number ``steps [B]`` lead from such data and noise, without their own."""
-        return ddim_mean(clean, noise, _wide(self.next_alphas[steps]), _wide(self.sigmas[steps]))
+        data_share, noise_share = _wide(self.next_shares[steps])
+        return data_share * clean + noise_share * noise
 
     def log_prob(self, after: Tensor, mean: Tensor, steps: Tensor) -> Tensor:
         """``[B]`` log-density of arriving at ``after`` by the steps number ``steps [B]``; 0 at deterministic ones."""
         sigmas = self.sigmas[steps]
         safe = torch.where(sigmas > 0, sigmas, 1)
         return torch.where(sigmas > 0, log_density(after, mean, safe), 0)
+
+    def corrupted(self, clean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Data ``[B, C, H, W]`` in random noise, each row at a random timestep; that ``[B]``; what should be said."""
+        numbers = torch.randint(len(self.all_times), (len(clean),), device=clean.device)
+        noisy, target = noised(clean, torch.randn_like(clean), self.all_shares[numbers], self.prediction)
+        return noisy, self.all_times[numbers], target
 
 
 @torch.no_grad()
@@ -186,44 +151,46 @@ def take_step(schedule: Schedule, denoise: Denoise, latents: Tensor, number: int
     return Step(after, schedule.log_prob(after, mean, steps), clean)
 
 
-def ddim_sigma(alphas: Tensor, next_alphas: Tensor, eta: float) -> Tensor:
-    """σ of a step (Song et al. 2021, equation 16), of the shape of ᾱ before and after it."""
-    return eta * ((1 - next_alphas) / (1 - alphas) * (1 - alphas / next_alphas)).sqrt()
-
-
-def ddim_mean(clean: Tensor, noise: Tensor, next_alphas: Tensor, sigmas: Tensor) -> Tensor:
-    """The mean of a step (Song et al. 2021, equation 12), given what is thought to be data and noise in latents."""
-    # Rounding may bring what is left for the noise below zero where η is 1.
-    return next_alphas.sqrt() * clean + (1 - next_alphas - sigmas.square()).clamp(min=0).sqrt() * noise
-
-
-def clean_and_noise(latents: Tensor, predicted: Tensor, alphas: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
+def clean_and_noise(latents: Tensor, predicted: Tensor, shares: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
     """Data and noise in ``latents``, by what a denoiser says of them.
 
     Args:
         latents: ``[B, C, H, W]``.
         predicted: of the same shape.
-        alphas: ᾱ, ``[B, 1, 1, 1]``.
+        shares: ``[B, 2]`` of data and of noise in the latents.
         prediction: what ``predicted`` is: epsilon, the noise; sample, the data; v_prediction, √ᾱ noise - √(1-ᾱ) data
-            (Salimans & Ho 2022).
+            (Salimans & Ho 2022), the shares being √ᾱ and √(1-ᾱ); flow, noise - data (Lipman et al. 2023).
     """
-    data_share, noise_share = alphas.sqrt(), (1 - alphas).sqrt()
+    data_share, noise_share = _wide(shares)
     if prediction == "epsilon":
         return (latents - noise_share * predicted) / data_share, predicted
     if prediction == "sample":
         return predicted, (latents - data_share * predicted) / noise_share
     if prediction == "v_prediction":
         return data_share * latents - noise_share * predicted, data_share * predicted + noise_share * latents
-    raise ConfigError(f"the scheduler's prediction_type {prediction!r} is none of epsilon, sample and v_prediction")
+    if prediction == "flow":  # whose shares sum to one
+        return latents - noise_share * predicted, latents + data_share * predicted
+    raise _unknown(prediction)
 
 
-def noised(clean: Tensor, noise: Tensor, alphas: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
+def noised(clean: Tensor, noise: Tensor, shares: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
     """Latents with noise in them, and what a denoiser should say of them; arguments as of :func:`clean_and_noise`."""
-    data_share, noise_share = alphas.sqrt(), (1 - alphas).sqrt()
-    targets = {"epsilon": noise, "sample": clean, "v_prediction": data_share * noise - noise_share * clean}
+    data_share, noise_share = _wide(shares)
+    targets = {
+        "epsilon": noise,
+        "sample": clean,
+        "v_prediction": data_share * noise - noise_share * clean,
+        "flow": noise - clean,
+    }
     if prediction not in targets:
-        raise ConfigError(f"the scheduler's prediction_type {prediction!r} is none of {', '.join(targets)}")
+        raise _unknown(prediction)
     return data_share * clean + noise_share * noise, targets[prediction]
+
+
+def _unknown(prediction: str) -> ConfigError:
+    return ConfigError(
+        f"the scheduler's prediction_type {prediction!r} is none of epsilon, sample, v_prediction and flow"
+    )
 
 
 def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
@@ -234,11 +201,12 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
 def log_density(values: Tensor, means: Tensor, sigmas: Tensor) -> Tensor:
     """``[B]`` log-density of ``values [B, ...]``, summed over all else, under Gaussians of
     standard deviations ``sigmas [B]``."""
-    scaled = ((values - means) / _wide(sigmas, values.dim())).flatten(1)
+    scaled = ((values - means) / sigmas.view(-1, *[1] * (values.dim() - 1))).flatten(1)
     constant = sigmas.log() + 0.5 * math.log(2 * math.pi)
     return -0.5 * scaled.square().sum(1) - scaled.shape[1] * constant
 
 
-def _wide(per_row: Tensor, dimensions: int = 4) -> Tensor:
-    """``[B]`` as ``[B, 1, ...]`` of so many dimensions."""
-    return per_row.view(-1, *[1] * (dimensions - 1))
+def _wide(shares: Tensor) -> tuple[Tensor, Tensor]:
+    """``[B, 2]`` shares of data and noise as two tensors ``[B, 1, 1, 1]``."""
+    data_share, noise_share = shares.view(-1, 2, 1, 1, 1).unbind(1)
+    return data_share, noise_share

@@ -15,9 +15,11 @@ from torch.nn import functional as F
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.data import PictureData
+from rsoup_lightning.modalities.diffusion.families import StableDiffusion
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, load_pipeline, save_pipeline
 from rsoup_lightning.modalities.diffusion.prompts import encode_tokens
 from rsoup_lightning.modalities.diffusion.sampling import noised
+from rsoup_lightning.modalities.diffusion.schedules import shares
 from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 from rsoup_lightning.modalities.pictures import as_bytes
 from rsoup_lightning.modalities.pretraining import HEAD, Pretraining, pretrain
@@ -188,7 +190,9 @@ class SmallPipeline(PipelineSource):
             )
             both = nn.ModuleList([unet, text_encoder])
             pretrain(both, loss, len(pixels), self.denoising, "pre-training of a small denoiser")
-        save_pipeline(folder, vae, text_encoder, tokenizer, unet, scheduler)
+        parts = {"vae": vae, "text_encoder": text_encoder, "tokenizer": tokenizer, "unet": unet, "scheduler": scheduler}
+        pipeline = need("diffusers", "diffusers", "diffusion").StableDiffusionPipeline
+        save_pipeline(folder, pipeline(**parts, **StableDiffusion.absent))
 
     def _autoencoding_loss(self, vae: Any, pixels: Tensor) -> Callable[[Tensor], Tensor]:
         def loss(rows: Tensor) -> Tensor:
@@ -206,8 +210,8 @@ class SmallPipeline(PipelineSource):
             shown = torch.where(torch.rand(len(rows), 1) < self.dropout, empty, tokens[rows])
             times = torch.randint(len(scheduler.alphas_cumprod), (len(rows),))
             clean = _sampled(moments[rows])
-            alphas = scheduler.alphas_cumprod[times].view(-1, 1, 1, 1)
-            noisy, target = noised(clean, torch.randn_like(clean), alphas, scheduler.config.prediction_type)
+            both = shares(scheduler.alphas_cumprod[times])
+            noisy, target = noised(clean, torch.randn_like(clean), both, scheduler.config.prediction_type)
             return F.mse_loss(unet(noisy, times, text_encoder(shown)[0]).sample, target)
 
         return loss

@@ -6,7 +6,7 @@ Notation: B rows, T steps, M members of a souped policy.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.denoiser import Denoiser
 from rsoup_lightning.modalities.diffusion.sampling import Chain, Denoise, Noise, sample_chain
-from rsoup_lightning.modalities.lora import Mixable, SoupedPolicy
-from rsoup_lightning.policy import Policy
+from rsoup_lightning.modalities.lora import LoRASoups, Mixable, SoupedPolicy
+from rsoup_lightning.policy import Policy, Weights
 
 Likelihood = Literal["chain", "denoising"]
 
-NETWORK = "denoiser.unet."  # before the names of weights
+NETWORK = "denoiser.network."  # before the names of weights
 
 
 class ImagePolicy(Policy):
@@ -52,6 +52,25 @@ class ImagePolicy(Policy):
         return self.draw(prompts, noise)
 
 
+class DenoiserSoups(LoRASoups):
+    """LoRA experts of a denoiser's network.
+
+    Args:
+        denoiser: with a ``PeftModel`` for its network.
+        experts: E weights of its policy.
+    """
+
+    def __init__(self, denoiser: Denoiser, experts: Sequence[Weights]) -> None:
+        super().__init__(denoiser.network, experts, NETWORK)
+        self._denoiser = denoiser
+
+    @contextmanager
+    def at(self, coefficients: Sequence[Sequence[float]] | Tensor) -> Iterator[Callable[[Tensor], Denoise]]:
+        """What it says of prompts, as :meth:`Denoiser.towards`, inside the block: rows in M groups, one per λ."""
+        with super().at(coefficients):
+            yield self._denoiser.towards
+
+
 class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
     """Experts mixed in one denoiser.
 
@@ -75,5 +94,5 @@ class SoupedDiffusionPolicy(SoupedPolicy, ImagePolicy):
 
     @contextmanager
     def denoising(self, prompts: Tensor) -> Iterator[Denoise]:
-        with self.pipeline.playing(), self.souped() as souped:
-            yield self.pipeline.towards(prompts, souped)
+        with self.pipeline.playing(), self.souped() as towards:
+            yield towards(prompts)

@@ -35,11 +35,11 @@ def test_images_are_between_black_and_white() -> None:
 
 def test_playing_returns_to_training() -> None:
     made = denoiser()
-    made.unet.train()
-    with pytest.raises(KeyError), made.playing() as network:
-        assert not network.training
+    made.network.train()
+    with pytest.raises(KeyError), made.playing():
+        assert not made.network.training
         raise KeyError
-    assert made.unet.training
+    assert made.network.training
 
 
 def test_guidance_below_none_is_refused() -> None:

@@ -72,7 +72,7 @@ def test_one_expert_is_asked_per_step_and_row_as_often_as_its_coefficient_says()
         playing = made.denoiser.get_parameter(name.removeprefix("denoiser."))
         asked[0 if torch.equal(playing, tensor) else 1] += len(given[0])
 
-    made.denoiser.unet.register_forward_pre_hook(count)
+    made.denoiser.network.register_forward_pre_hook(count)
     ensembles = made.ensembles(weights, drawn=True)
     played = PromptEnvironment(Colours()).evaluate(ensembles([(0.3, 0.7)]), ENTRIES)["images"]
     rows = 2 * 4  # with and without the prompt

@@ -42,9 +42,9 @@ def test_another_scheduler_can_be_replaced_on_its_noise_schedule(tmp_path: Path)
 
 
 def test_what_cannot_be_loaded_says_what_to_give(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder /no/such/pipeline to load the Stable Diffusion pipeline"):
+    with pytest.raises(ConfigError, match="no folder /no/such/pipeline to load the text-to-image pipeline"):
         PretrainedPipeline("/no/such/pipeline").load()
-    with pytest.raises(ConfigError, match="holds no Stable Diffusion pipeline"):
+    with pytest.raises(ConfigError, match="holds no text-to-image pipeline"):
         PretrainedPipeline(str(tmp_path)).load()
 
 

@@ -62,13 +62,13 @@ def test_it_is_one_to_rounding_for_some_rows_and_for_single_steps() -> None:
 
 def test_re_scoring_asks_the_network_with_guidance() -> None:
     made = policy(1)
-    rollout, unet, schedule = rolled(made, 1), made.denoiser.unet.eval(), made.denoiser.schedule
+    rollout, unet, schedule = rolled(made, 1), made.denoiser.network.eval(), made.denoiser.schedule
     before, steps = rollout["latents"][:, 2], torch.full((3,), 2)
     with torch.no_grad():
         hidden = [
             made.denoiser.prompts(numbers) for numbers in (torch.zeros(3, dtype=torch.long), rollout["prompt_number"])
         ]
-        free, led = (unet(before, schedule.timesteps[2], encoder_hidden_states=each).sample for each in hidden)
+        free, led = (unet(before, schedule.timesteps[2], **each).sample for each in hidden)
     mean = schedule.mean(before, free + 2.0 * (led - free), steps)
     expected = torch.distributions.Normal(mean, schedule.sigmas[2]).log_prob(rollout["next_latents"][:, 2])
     assert torch.allclose(rollout.log_probs[:, 2], expected.flatten(1).sum(1), rtol=1e-5)
@@ -134,9 +134,7 @@ def test_the_denoising_likelihood_is_minus_the_error_at_a_random_timestep() -> N
     scheduler = parts()["scheduler"]
     noisy = scheduler.add_noise(rollout["latents"][:, 0], noise, times)
     with torch.no_grad():
-        said = made.denoiser.unet(
-            noisy, times, encoder_hidden_states=made.denoiser.prompts(rollout["prompt_number"])
-        ).sample
+        said = made.denoiser.network(noisy, times, **made.denoiser.prompts(rollout["prompt_number"])).sample
     expected = [-F.mse_loss(said[row], noise[row]) for row in range(6)]
     assert torch.allclose(output.squeeze(1), torch.stack(expected), atol=1e-5)
     assert made(rollout).log_probs.ne(output).all()  # other timesteps, other noise

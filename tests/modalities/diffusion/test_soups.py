@@ -23,7 +23,7 @@ def averaged(experts: list[dict[str, Tensor]], point: list[float]) -> Any:
     """The pipeline with the λ-weighted mean of the experts' s B A added to its weights; s is alpha over rank, 2."""
     pipeline = Random().load()
     for key in [key for key in experts[0] if ".lora_A." in key]:
-        name = key.removeprefix("denoiser.unet.base_model.model.").replace("lora_A.default.weight", "weight")
+        name = key.removeprefix("denoiser.network.base_model.model.").replace("lora_A.default.weight", "weight")
         for weight, tensors in zip(point, experts, strict=True):
             update = tensors[key.replace("lora_A", "lora_B")] @ tensors[key]
             pipeline.unet.get_parameter(name).data += weight * 2 * update
@@ -45,7 +45,7 @@ def test_souped_rows_are_those_of_the_averaged_update(coefficients: list[list[fl
         alone = DiffusionPolicy(averaged(experts, point), steps=4, guidance=guidance)
         expected = environment.evaluate(alone, entries)["images"]
         assert torch.allclose(played["images"][4 * member : 4 * member + 4], expected, atol=1e-5)
-    assert set(made.denoiser.unet.peft_config) == {"default"}
+    assert set(made.denoiser.network.peft_config) == {"default"}
     assert torch.equal(
         environment.evaluate(made, entries)["images"],
         environment.evaluate(policy(lora=LORA, guidance=guidance), entries)["images"],

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.data import Entry, Item, PictureData, PromptData, Split
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, SmallPipeline
+from rsoup_lightning.modalities.diffusion.families import StableDiffusion
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource, save_pipeline
 from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 from rsoup_lightning.modalities.pretraining import Pretraining
@@ -87,11 +88,14 @@ class Random(PipelineSource):
         self.seed = seed
 
     def load(self) -> Any:
-        from diffusers import StableDiffusionPipeline
+        return together(parts(self.seed))
 
-        return StableDiffusionPipeline(
-            **parts(self.seed), safety_checker=None, feature_extractor=None, requires_safety_checker=False
-        )
+
+def together(made: dict[str, Any]) -> Any:
+    """A pipeline of parts."""
+    from diffusers import StableDiffusionPipeline
+
+    return StableDiffusionPipeline(**made, **StableDiffusion.absent)
 
 
 def parts(seed: int = 0) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def parts(seed: int = 0) -> dict[str, Any]:
 
 def saved(folder: Path, **changes: Any) -> str:
     """A folder with such a pipeline, some of its parts replaced."""
-    save_pipeline(folder, **{**parts(), **changes})
+    save_pipeline(folder, together({**parts(), **changes}))
     return str(folder)
 
 

@@ -1,0 +1,158 @@
+"""Each kind of pipelines as a policy, beside diffusers itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from peft import PeftModel
+from torch import Tensor
+
+from rsoup_lightning import load, merge, pick, soup
+from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
+from rsoup_lightning.modalities.diffusion.families import FAMILIES, family_class
+from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from tests.modalities.diffusion.families import MAKERS, flux, pipeline
+from tests.modalities.diffusion.tiny import Colours, stirred
+
+KINDS = pytest.mark.parametrize("kind", MAKERS)
+PROMPTS = [entry.question for entry in Colours().entries("eval")][:3]
+SIZES: dict[str, dict[str, Any]] = {
+    "FluxPipeline": {"image_size": 16}
+}  # it knows no size but that of the published ones
+
+
+def policy(kind: str, seed: int | None = None, **changes: Any) -> DiffusionPolicy:
+    torch.manual_seed(0)  # of the adapters
+    made = DiffusionPolicy(pipeline(kind), **{"steps": 3, "guidance": 2.0, **SIZES.get(kind, {}), **changes})
+    return made if seed is None else stirred(made, seed)
+
+
+def drawn(made: Any) -> Tensor:
+    return PromptEnvironment(Colours()).evaluate(made, torch.arange(3))["images"]
+
+
+def drawn_by_diffusers(made: Any) -> Tensor:
+    """The evaluation entries, by the deterministic steps of the pipeline's own scheduler."""
+    made.set_progress_bar_config(disable=True)
+    generators = [torch.Generator().manual_seed(2**30 + number) for number in range(3)]
+    settings: dict[str, Any] = {"num_inference_steps": 3, "guidance_scale": 2.0, "output_type": "pt"}
+    kind = type(made).__name__
+    if kind == "FluxPipeline":
+        settings |= {"height": 16, "width": 16}
+    if kind.startswith(("PixArt", "Sana")):
+        size = 32 if kind == "SanaPipeline" else 16
+        settings |= {"use_resolution_binning": False, "clean_caption": False, "height": size, "width": size}
+    images: Tensor = made(PROMPTS, generator=generators, **settings).images
+    return images
+
+
+@KINDS
+def test_diffusers_draws_the_same_images_from_what_is_exported(kind: str, tmp_path: Path) -> None:
+    made = policy(kind, 1, likelihood="denoising", eta=0.0)
+    before = drawn(made)
+    made.export(tmp_path)
+    loaded = DiffusionPipeline.from_pretrained(tmp_path)
+    assert type(loaded).__name__ == kind
+    assert torch.allclose(drawn_by_diffusers(loaded), before, atol=1e-4)
+    assert before.std() > 0.01 and not torch.allclose(before[0], before[1], atol=1e-3)
+
+
+@KINDS
+@pytest.mark.parametrize("lora", [None, AttentionLoRA(rank=2)], ids=["whole", "lora"])
+def test_the_likelihood_ratio_is_one_before_the_first_update(kind: str, lora: AttentionLoRA | None) -> None:
+    made, environment = policy(kind, 1, lora=lora), PromptEnvironment(Colours(), batch_size=2)
+    environment.begin(0)
+    torch.manual_seed(0)
+    rollout = environment.rollout(made, 0, completions=2)
+    counted = [True, True, not FAMILIES[kind].flow]
+    assert rollout.mask[0].tolist() == counted
+    output = made(rollout).log_probs
+    assert torch.equal(output, rollout.log_probs) and output[rollout.mask].ne(0).all()
+    output.sum().backward()
+    reached = {name for name, parameter in made.named_parameters() if parameter.grad is not None}
+    # The last block of a joint transformer drops what its prompt's queries lead to.
+    assert reached <= set(made.weights()) and len(reached) > len(made.weights()) / 2
+
+
+@KINDS
+def test_rows_of_a_soup_are_those_of_the_merged_adapters(kind: str, tmp_path: Path) -> None:
+    lora = AttentionLoRA(rank=2)
+    for name, seed in (("a", 3), ("b", 4)):
+        policy(kind, seed, lora=lora).export(tmp_path / name)
+    made = policy(kind, lora=lora)
+    soups = made.soups([dict(policy(kind, seed, lora=lora).weights()) for seed in (3, 4)])
+    assert soups is not None
+    played = drawn(soups([[1.0, 0.0], [0.25, 0.75]]))
+    assert torch.allclose(played[:3], drawn(policy(kind, 3, lora=lora)), atol=1e-5)
+    assert not torch.allclose(played[:3], played[3:], atol=1e-3)
+    merge([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "soup"), [0.25, 0.75])
+    base = pipeline(kind)
+    name = FAMILIES[kind].network
+    adapted = PeftModel.from_pretrained(base.components[name], tmp_path / "soup").merge_and_unload()
+    base.register_modules(**{name: adapted})
+    assert torch.allclose(drawn(DiffusionPolicy(base, steps=3, guidance=2.0)), played[3:], atol=1e-4)
+
+
+RECIPE = """
+task: rsoup_lightning.modalities.diffusion:DiffusionFineTuner
+model:
+  base: {class_path: tests.modalities.diffusion.families.OfKind, init_args: {kind: KIND}}
+  data: {class_path: tests.modalities.diffusion.tiny.Colours}
+  rewards:
+    red: {class_path: tests.modalities.diffusion.tiny.Bright}
+    blue: {class_path: tests.modalities.diffusion.tiny.Bright, init_args: {channel: 2}}
+  algorithm: {class_path: GRPO, init_args: {completions: 4}}
+  optimizer: {class_path: torch.optim.Adam, init_args: {lr: 0.001}}
+  lora: LORA
+  image_size: SIZE
+  steps: 3
+  guidance: 2.0
+  batch_size: 2
+  batches_per_epoch: 1
+trainer: {accelerator: cpu, max_epochs: 1}
+soup: {normalise: 1, grid: 3, shown: 2, films: false}
+"""
+
+
+@KINDS
+@pytest.mark.parametrize("lora", ["null", "{rank: 2}"], ids=["whole", "lora"])
+def test_the_public_commands(kind: str, lora: str, tmp_path: Path) -> None:
+    """A step of training for each reward, a soup of them, picked, loaded, and merged."""
+    size = "32" if kind == "SanaPipeline" else "16"
+    recipe = RECIPE.replace("KIND", kind).replace("LORA", lora).replace("SIZE", size)
+    (tmp_path / "tiny.yaml").write_text(recipe)
+    run = tmp_path / "run"
+    assert len(soup(str(tmp_path / "tiny.yaml"), run_dir=run).points) == 4
+    chosen = pick(run, tmp_path / "picked", preference={"red": 0.5, "blue": 0.5})
+    drawn = np.stack(load(run).at(chosen.coefficients).draw(PROMPTS, seed=[1, 2, 3])).astype(int)
+    picked = np.stack(load(tmp_path / "picked").at().draw(PROMPTS, seed=[1, 2, 3])).astype(int)
+    assert np.abs(drawn - picked).max() <= 1  # of 255, by rounding
+    assert drawn.std() > 1
+    experts = [str(run / "experts" / name) for name in ("red", "blue")]
+    merge(experts, str(tmp_path / "merged"), [chosen.coefficients[name] for name in ("red", "blue")])
+    place = "merged" if lora == "null" else "run/experts/red/pipeline"  # of adapters, one is folded in there
+    assert type(DiffusionPipeline.from_pretrained(tmp_path / place)).__name__ == kind
+
+
+def test_kinds_that_cannot_be_trained_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"a KandinskyPipeline is none of .*StableDiffusion3Pipeline, FluxPipeline"):
+        family_class("KandinskyPipeline")
+
+
+def test_a_distilled_flux_takes_no_guidance() -> None:
+    with pytest.raises(ConfigError, match=r"guidance is 2\.0, and this FLUX was distilled to need none"):
+        DiffusionPolicy(flux(guidance_embeds=False), steps=3, guidance=2.0)
+    DiffusionPolicy(flux(guidance_embeds=False), steps=3, guidance=1.0)
+
+
+@pytest.mark.parametrize("kind", ["StableDiffusionPipeline", "StableDiffusion3Pipeline"])
+def test_sizes_that_latents_cannot_have(kind: str) -> None:
+    assert policy(kind, image_size=24).denoiser.latent_shape == (4, 12, 12)
+    with pytest.raises(ConfigError, match="image_size is 25: it must be a multiple of"):
+        policy(kind, image_size=25)
