@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.families import FAMILIES, family_class
 from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from tests.conftest import ROOT
 from tests.modalities.diffusion.families import MAKERS, flux, pipeline
 from tests.modalities.diffusion.tiny import Colours, stirred
 
+MODELS = ROOT / "docs" / "reference" / "models.md"
 KINDS = pytest.mark.parametrize("kind", MAKERS)
 PROMPTS = [entry.question for entry in Colours().entries("eval")][:3]
 SIZES: dict[str, dict[str, Any]] = {
@@ -156,3 +159,9 @@ def test_sizes_that_latents_cannot_have(kind: str) -> None:
     assert policy(kind, image_size=24).denoiser.latent_shape == (4, 12, 12)
     with pytest.raises(ConfigError, match="image_size is 25: it must be a multiple of"):
         policy(kind, image_size=25)
+
+
+def test_the_manual_lists_what_is_tested() -> None:
+    rows = re.findall(r"^\| `(\w+Pipeline)` \|.*\| (\w+) \| yes \| yes \|$", MODELS.read_text(), re.M)
+    assert rows == [(kind, "flow" if FAMILIES[kind].flow else "DDIM") for kind in FAMILIES]
+    assert list(MAKERS) == list(FAMILIES)
