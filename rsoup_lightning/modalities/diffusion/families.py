@@ -216,7 +216,7 @@ class Flux(Family):
         return int(self.config.in_channels) // 4
 
     def spacing(self, steps: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        return {"sigmas": np.linspace(1.0, 1 / steps, steps), **_shift(self.pipeline.scheduler, shape, self.patch)}
+        return {"sigmas": np.arange(steps, 0, -1) / steps, **_shift(self.pipeline.scheduler, shape, self.patch)}
 
     def check_guidance(self, guidance: float) -> None:
         super().check_guidance(guidance)
@@ -266,7 +266,7 @@ class Sana(Family):
 def _shift(scheduler: Any, shape: tuple[int, int, int], patch: int) -> dict[str, float]:
     """How far the timesteps of a flow are moved towards noise for images of a size, where its scheduler says so."""
     settings = scheduler.config
-    if not settings.use_dynamic_shifting:
+    if not settings.get("use_dynamic_shifting"):
         return {}
     bounds = [settings.base_image_seq_len, settings.max_image_seq_len, settings.base_shift, settings.max_shift]
     shift = need("diffusers.pipelines.flux.pipeline_flux", "diffusers", "diffusion").calculate_shift

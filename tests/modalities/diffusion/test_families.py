@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
 from peft import PeftModel
 from torch import Tensor
 
@@ -146,6 +146,16 @@ def test_the_public_commands(kind: str, lora: str, tmp_path: Path) -> None:
 def test_kinds_that_cannot_be_trained_are_named() -> None:
     with pytest.raises(ConfigError, match=r"a KandinskyPipeline is none of .*StableDiffusion3Pipeline, FluxPipeline"):
         family_class("KandinskyPipeline")
+
+
+@pytest.mark.parametrize("kind", ["StableDiffusion3Pipeline", "FluxPipeline"])
+def test_what_a_flow_cannot_take_is_named(kind: str) -> None:
+    with pytest.raises(ConfigError, match="steps is 0: it must be between 1 and"):
+        policy(kind, steps=0)
+    made = pipeline(kind)
+    made.register_modules(scheduler=DPMSolverMultistepScheduler())
+    with pytest.raises(ConfigError, match=r"DPMSolverMultistepScheduler takes no steps of a flow.*scheduler to flow"):
+        DiffusionPolicy(made, steps=3)
 
 
 def test_a_distilled_flux_takes_no_guidance() -> None:
