@@ -23,8 +23,8 @@ from rsoup_lightning.algorithms import RLOO
 from rsoup_lightning.modalities.data import Entry, Item, PictureData, PromptData, Split
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner, SmallPipeline
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
 from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
@@ -128,7 +128,7 @@ def fine_tuner(pictures: Pictures) -> DiffusionFineTuner:
         Prompts(),
         {"red": Red()},
         algorithm=RLOO(pictures.completions),
-        lora=AttentionLoRA(8),
+        lora=LoRA(8),
         steps=pictures.steps,
         precision="bfloat16" if pictures.device == "cuda" else "float32",
         batch_size=pictures.prompts,

@@ -11,9 +11,10 @@ from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.diffusion.denoiser import Precision
 from rsoup_lightning.modalities.diffusion.environment import PromptEnvironment
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource
-from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA, DiffusionPolicy
+from rsoup_lightning.modalities.diffusion.policy import ATTENTION, DiffusionPolicy
 from rsoup_lightning.modalities.diffusion.soups import Likelihood
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rewards import Reward
 
 
@@ -54,7 +55,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
         preference: dict[str, float] | None = None,
         algorithm: Algorithm | None = None,
         likelihood: Likelihood = "chain",
-        lora: AttentionLoRA | None = None,
+        lora: LoRA | None = None,
         trained: Sequence[str] = ATTENTION,
         steps: int = 20,
         eta: float | None = None,

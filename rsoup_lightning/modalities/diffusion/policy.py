@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,13 +36,6 @@ from rsoup_lightning.rollout import Rollout
 
 ATTENTION = (r"\.attn\d?\.",)
 """The attention layers: 11 % of the denoiser of Stable Diffusion 1.5; Ramé et al. 2023 train 10 % of theirs."""
-
-
-@dataclass
-class AttentionLoRA(LoRA):
-    """LoRA on the attention layers of a denoiser; the arguments are those of :class:`LoRA`."""
-
-    targets: Sequence[str] | None = ("to_q", "to_k", "to_v", "to_out.0")
 
 
 class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):

@@ -12,7 +12,6 @@ from torch import Tensor
 from rsoup_lightning.errors import CoefficientError
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.environment import noise_of
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
 from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.diffusion.tiny import Colours, policy
 
@@ -32,7 +31,7 @@ def images(
     return PromptEnvironment(Colours()).evaluate(ensembles(points), ENTRIES)["images"]
 
 
-@pytest.mark.parametrize(("lora", "guidance"), [(None, 2.0), (AttentionLoRA(rank=2), 1.0)], ids=["whole", "lora"])
+@pytest.mark.parametrize(("lora", "guidance"), [(None, 2.0), (LoRA(rank=2), 1.0)], ids=["whole", "lora"])
 def test_predictions_are_mixed_at_every_step(lora: LoRA | None, guidance: float) -> None:
     made, experts = trio(lora, guidance=guidance)
     before = {name: tensor.clone() for name, tensor in made.weights().items()}
@@ -54,7 +53,7 @@ def test_predictions_are_mixed_at_every_step(lora: LoRA | None, guidance: float)
     assert all(torch.equal(tensor, before[name]) for name, tensor in made.weights().items())
 
 
-@pytest.mark.parametrize(("lora", "drawn"), [(None, True), (AttentionLoRA(rank=2), False)], ids=["whole", "lora"])
+@pytest.mark.parametrize(("lora", "drawn"), [(None, True), (LoRA(rank=2), False)], ids=["whole", "lora"])
 def test_one_hot_coefficients_are_that_expert_to_the_last_bit(lora: LoRA | None, drawn: bool) -> None:
     made, experts = trio(lora)
     for expert, point in zip(experts, [(1.0, 0.0), (0.0, 1.0)], strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,22 @@ from rsoup_lightning import load, merge, pick, soup
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.families import FAMILIES, family_class
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
-from tests.conftest import ROOT
+from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.diffusion.families import MAKERS, flux, pipeline
 from tests.modalities.diffusion.tiny import Colours, stirred
+from tests.models_of_today import TABLE, cells
 
-MODELS = ROOT / "docs" / "reference" / "models.md"
-KINDS = pytest.mark.parametrize("kind", MAKERS)
+SECTION = "Models that draw"
 PROMPTS = [entry.question for entry in Colours().entries("eval")][:3]
 SIZES: dict[str, dict[str, Any]] = {
     "FluxPipeline": {"image_size": 16}
 }  # it knows no size but that of the published ones
+
+
+def class_of(name: str) -> str:
+    """The pipeline's class of a model in the table."""
+    found: str = TABLE[SECTION]["models"][name]["class"]
+    return found
 
 
 def policy(kind: str, seed: int | None = None, **changes: Any) -> DiffusionPolicy:
@@ -55,8 +59,9 @@ def drawn_by_diffusers(made: Any) -> Tensor:
     return images
 
 
-@KINDS
-def test_diffusers_draws_the_same_images_from_what_is_exported(kind: str, tmp_path: Path) -> None:
+@cells(SECTION, "same")
+def test_diffusers_draws_the_same_images_from_what_is_exported(name: str, said: Any, tmp_path: Path) -> None:
+    kind = class_of(name)
     made = policy(kind, 1, likelihood="denoising", eta=0.0)
     before = drawn(made)
     made.export(tmp_path)
@@ -66,9 +71,9 @@ def test_diffusers_draws_the_same_images_from_what_is_exported(kind: str, tmp_pa
     assert before.std() > 0.01 and not torch.allclose(before[0], before[1], atol=1e-3)
 
 
-@KINDS
-@pytest.mark.parametrize("lora", [None, AttentionLoRA(rank=2)], ids=["whole", "lora"])
-def test_the_likelihood_ratio_is_one_before_the_first_update(kind: str, lora: AttentionLoRA | None) -> None:
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("lora", [None, LoRA(rank=2)], ids=["whole", "lora"])
+def test_the_likelihood_ratio_is_one_before_the_first_update(kind: str, lora: LoRA | None) -> None:
     made, environment = policy(kind, 1, lora=lora), PromptEnvironment(Colours(), batch_size=2)
     environment.begin(0)
     torch.manual_seed(0)
@@ -83,11 +88,11 @@ def test_the_likelihood_ratio_is_one_before_the_first_update(kind: str, lora: At
     assert reached <= set(made.weights()) and len(reached) > len(made.weights()) / 2
 
 
-@KINDS
-def test_rows_of_a_soup_are_those_of_the_merged_adapters(kind: str, tmp_path: Path) -> None:
-    lora = AttentionLoRA(rank=2)
-    for name, seed in (("a", 3), ("b", 4)):
-        policy(kind, seed, lora=lora).export(tmp_path / name)
+@cells(SECTION, "rows")
+def test_rows_of_a_soup_are_those_of_the_merged_adapters(name: str, said: Any, tmp_path: Path) -> None:
+    kind, lora = class_of(name), LoRA(rank=2)
+    for expert, seed in (("a", 3), ("b", 4)):
+        policy(kind, seed, lora=lora).export(tmp_path / expert)
     made = policy(kind, lora=lora)
     soups = made.soups([dict(policy(kind, seed, lora=lora).weights()) for seed in (3, 4)])
     assert soups is not None
@@ -96,9 +101,9 @@ def test_rows_of_a_soup_are_those_of_the_merged_adapters(kind: str, tmp_path: Pa
     assert not torch.allclose(played[:3], played[3:], atol=1e-3)
     merge([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "soup"), [0.25, 0.75])
     base = pipeline(kind)
-    name = FAMILIES[kind].network
-    adapted = PeftModel.from_pretrained(base.components[name], tmp_path / "soup").merge_and_unload()
-    base.register_modules(**{name: adapted})
+    network = FAMILIES[kind].network
+    adapted = PeftModel.from_pretrained(base.components[network], tmp_path / "soup").merge_and_unload()
+    base.register_modules(**{network: adapted})
     assert torch.allclose(drawn(DiffusionPolicy(base, steps=3, guidance=2.0)), played[3:], atol=1e-4)
 
 
@@ -123,24 +128,40 @@ soup: {normalise: 1, grid: 3, shown: 2, films: false}
 """
 
 
-@KINDS
-@pytest.mark.parametrize("lora", ["null", "{rank: 2}"], ids=["whole", "lora"])
-def test_the_public_commands(kind: str, lora: str, tmp_path: Path) -> None:
-    """A step of training for each reward, a soup of them, picked, loaded, and merged."""
+@cells(SECTION, "run")
+def test_a_soup_of_adapters_is_trained_picked_and_loaded(
+    name: str, said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = trained(class_of(name), "{rank: 2}", tmp_path, monkeypatch)
+    inside = DiffusionPipeline.from_pretrained(run / "experts" / "red" / "pipeline")
+    assert type(inside).__name__ == class_of(name)
+
+
+@cells(SECTION, "whole")
+def test_whole_parameters_are_trained_and_merged(
+    name: str, said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, chosen = trained(class_of(name), "null", tmp_path, monkeypatch)
+    experts = [str(run / "experts" / expert) for expert in chosen.coefficients]
+    merge(experts, str(tmp_path / "merged"), list(chosen.coefficients.values()))
+    merged, picked = (DiffusionPipeline.from_pretrained(tmp_path / place) for place in ("merged", "picked"))
+    assert type(merged).__name__ == class_of(name)
+    assert torch.equal(drawn_by_diffusers(merged), drawn_by_diffusers(picked))
+
+
+def trained(kind: str, lora: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Any]:
+    """A run: a step of training for each reward, a soup of them, picked and loaded; and what was picked."""
+    monkeypatch.setattr("rsoup_lightning.run.soup.write_report", lambda *_, **__: None)  # takes longer than all else
     size = "32" if kind == "SanaPipeline" else "16"
-    recipe = RECIPE.replace("KIND", kind).replace("LORA", lora).replace("SIZE", size)
-    (tmp_path / "tiny.yaml").write_text(recipe)
-    run = tmp_path / "run"
-    assert len(soup(str(tmp_path / "tiny.yaml"), run_dir=run).points) == 4
-    chosen = pick(run, tmp_path / "picked", preference={"red": 0.5, "blue": 0.5})
+    (folder / "tiny.yaml").write_text(RECIPE.replace("KIND", kind).replace("LORA", lora).replace("SIZE", size))
+    run = folder / "run"
+    assert len(soup(str(folder / "tiny.yaml"), run_dir=run).points) == 4
+    chosen = pick(run, folder / "picked", preference={"red": 0.6, "blue": 0.4})
     drawn = np.stack(load(run).at(chosen.coefficients).draw(PROMPTS, seed=[1, 2, 3])).astype(int)
-    picked = np.stack(load(tmp_path / "picked").at().draw(PROMPTS, seed=[1, 2, 3])).astype(int)
+    picked = np.stack(load(folder / "picked").at().draw(PROMPTS, seed=[1, 2, 3])).astype(int)
     assert np.abs(drawn - picked).max() <= 1  # of 255, by rounding
     assert drawn.std() > 1
-    experts = [str(run / "experts" / name) for name in ("red", "blue")]
-    merge(experts, str(tmp_path / "merged"), [chosen.coefficients[name] for name in ("red", "blue")])
-    place = "merged" if lora == "null" else "run/experts/red/pipeline"  # of adapters, one is folded in there
-    assert type(DiffusionPipeline.from_pretrained(tmp_path / place)).__name__ == kind
+    return run, chosen
 
 
 def test_kinds_that_cannot_be_trained_are_named() -> None:
@@ -171,7 +192,6 @@ def test_sizes_that_latents_cannot_have(kind: str) -> None:
         policy(kind, image_size=25)
 
 
-def test_the_manual_lists_what_is_tested() -> None:
-    rows = re.findall(r"^\| `(\w+Pipeline)` \|.*\| (\w+) \| yes \| yes \|$", MODELS.read_text(), re.M)
-    assert rows == [(kind, "flow" if FAMILIES[kind].flow else "DDIM") for kind in FAMILIES]
-    assert list(MAKERS) == list(FAMILIES)
+def test_the_table_has_every_kind() -> None:
+    listed = [row["class"] for row in TABLE[SECTION]["models"].values()]
+    assert listed == list(MAKERS) == list(FAMILIES)

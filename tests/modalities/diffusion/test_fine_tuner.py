@@ -18,7 +18,7 @@ from rsoup_lightning.guards import Guard, Guards
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.callbacks import benchmark_soups
 from tests.conftest import quiet_trainer
@@ -74,7 +74,7 @@ def red(module: DiffusionFineTuner) -> float:
         {"algorithm": algorithms.RLOO(8)},
         {"algorithm": algorithms.GRPO(8, epochs=2, minibatch_size=16)},
         {"algorithm": algorithms.REINFORCE(), "batch_size": 16},
-        {"algorithm": algorithms.RLOO(8), "lora": AttentionLoRA(rank=4), "kl": KLPenalty(1e-4)},
+        {"algorithm": algorithms.RLOO(8), "lora": LoRA(rank=4), "kl": KLPenalty(1e-4)},
         {"likelihood": "denoising", "batch_size": 24, "batches_per_epoch": 4, "trained": [""]},
     ],
     ids=["rloo", "grpo", "reinforce", "lora", "denoising"],
@@ -142,8 +142,8 @@ def test_a_run_that_is_resumed_equals_one_that_was_not(tmp_path: Path) -> None:
         assert torch.equal(tensor, again.policy.weights()[name]), name
 
 
-@pytest.mark.parametrize("lora", [None, AttentionLoRA(rank=2)])
-def test_a_soup_is_scored_on_the_same_noise(lora: AttentionLoRA | None) -> None:
+@pytest.mark.parametrize("lora", [None, LoRA(rank=2)])
+def test_a_soup_is_scored_on_the_same_noise(lora: LoRA | None) -> None:
     experts = []
     for name in ("red", "blue"):
         module = tuner(preference={name: 1.0}, lora=lora, algorithm=algorithms.RLOO(4))

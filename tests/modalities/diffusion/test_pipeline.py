@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PretrainedPipeline
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.diffusion.tiny import parts, policy, saved
 
 
@@ -57,7 +57,7 @@ def test_an_adapter_beside_a_pipeline_is_not_left_out_in_silence(file: str, tmp_
 
 
 def test_an_exported_adapter_says_where_its_pipeline_lies(tmp_path: Path) -> None:
-    trained = policy(seed=1, lora=AttentionLoRA(rank=2))
+    trained = policy(seed=1, lora=LoRA(rank=2))
     trained.export(tmp_path)
     with pytest.raises(ConfigError, match=f"give {tmp_path}/pipeline, where it is folded in"):
         PretrainedPipeline(str(tmp_path)).load()

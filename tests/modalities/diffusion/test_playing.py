@@ -16,7 +16,7 @@ from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.data_environment import EVALUATION_SEED
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
 from rsoup_lightning.modalities.diffusion.environment import as_picture
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.diffusion.tiny import Colours, policy
 
 PROMPTS = [entry.question for entry in Colours().entries("eval")]
@@ -25,7 +25,7 @@ POINTS = [{"first": 1.0}, {"first": 0.4, "second": 0.6}, {"second": 1.0}]
 
 
 def lora(seed: int) -> DiffusionPolicy:
-    return policy(seed, lora=AttentionLoRA(rank=2, alpha=4))
+    return policy(seed, lora=LoRA(rank=2, alpha=4))
 
 
 def soup(make: Any) -> Soup:

@@ -19,12 +19,13 @@ from rsoup_lightning.merging import linear, write_weights
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
-from rsoup_lightning.modalities.diffusion.policy import ATTENTION, AttentionLoRA
+from rsoup_lightning.modalities.diffusion.policy import ATTENTION
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.callbacks import swapped_in
 from tests.modalities.diffusion.tiny import Colours, Random, parts, policy, stirred
 
-LORA = {"lora": AttentionLoRA(rank=2)}
+LORA = {"lora": LoRA(rank=2)}
 SEEDED = 2**30
 
 
@@ -110,7 +111,7 @@ def test_the_share_that_is_trained() -> None:
     [
         ({"trained": ["atention"]}, "'atention'.*conv_in"),
         ({"trained": []}, "trained is empty"),
-        ({"lora": AttentionLoRA(targets=["q_proj"])}, "lora does not fit"),
+        ({"lora": LoRA(targets=["q_proj"])}, "lora does not fit"),
         ({"eta": 0.0}, "eta above 0.*likelihood to denoising"),
         ({"guidance": 0.5}, "guidance is 0.5"),
     ],

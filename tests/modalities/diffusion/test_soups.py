@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironment
-from rsoup_lightning.modalities.diffusion.policy import AttentionLoRA
+from rsoup_lightning.modalities.lora import LoRA
 from tests.modalities.diffusion.tiny import Colours, Random, policy
 
-LORA = AttentionLoRA(rank=2, alpha=4)
+LORA = LoRA(rank=2, alpha=4)
 
 
 def expert(seed: int) -> dict[str, Tensor]:
