@@ -16,7 +16,7 @@ from torch.distributed import TCPStore
 from rsoup_lightning.errors import StageError, WorkerDiedError
 from rsoup_lightning.run.experiment import Experiment
 from rsoup_lightning.run.folder import WORKERS
-from rsoup_lightning.run.launchers.local import GRACE, Process, shares
+from rsoup_lightning.run.launchers.local import GRACE, Process, core_shares
 from rsoup_lightning.run.launchers.messages import pass_on
 from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.threads import core_numbers
@@ -102,7 +102,7 @@ class Team:
         variables = {**LOOPBACK, "MASTER_PORT": str(self._store.port), "WORLD_SIZE": str(size)}
         if sys.platform == "linux":
             variables["GLOO_SOCKET_IFNAME"] = "lo"
-        for rank, cores in enumerate(shares(core_numbers(), size)):
+        for rank, cores in enumerate(core_shares(core_numbers(), size)):
             log = self._run / WORKERS / f"rank-{rank}-of-{os.getpid()}.log"
             process = Process(self._run, cores, "", log, **variables, LOCAL_RANK=str(rank))
             process.listen(partial(_note, self._heard, rank))

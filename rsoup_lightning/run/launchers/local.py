@@ -143,7 +143,7 @@ class Local:
 
     def __init__(self, run: Path, workers: int, gpus: Sequence[str], progress: RunProgress, stages: int = 0) -> None:
         self._run, self._gpus = run.resolve(), gpus
-        self._shares = shares(core_numbers(), workers)
+        self._shares = core_shares(core_numbers(), workers)
         self._bars = [progress.beside() for _ in self._shares]
         self._processes: dict[int, Process] = {}
         self._waiting: deque[str] = deque()
@@ -210,10 +210,10 @@ class Local:
         return ended
 
 
-def shares(cores: Sequence[int], workers: int) -> list[list[int]]:
+def core_shares(cores: Sequence[int], workers: int) -> list[list[int]]:
     """Cores for each of the workers: all are used, and none by two where there are enough.
 
-    >>> shares([0, 1, 2, 3], 2), shares([0, 1], 3)
+    >>> core_shares([0, 1, 2, 3], 2), core_shares([0, 1], 3)
     ([[0, 1], [2, 3]], [[0], [1], [0]])
     """
     if workers >= len(cores):

@@ -19,7 +19,7 @@ import torch
 from rsoup_lightning.run.launchers import local
 from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.launchers.local import Local, shares, visible_gpus
+from rsoup_lightning.run.launchers.local import Local, core_shares, visible_gpus
 from rsoup_lightning.run.progress import RunProgress
 from tests.run.launchers.conftest import SOUP, same
 from tests.running import environment, rsoup
@@ -243,5 +243,5 @@ def test_an_error_of_the_recipe_ends_in_status_2_and_says_which_stage(folder: Pa
 
 
 def test_cores_are_shared_out() -> None:
-    assert shares([0, 1, 2, 3, 4], 2) == [[0, 1], [2, 3, 4]]
-    assert [len(share) for share in shares([*range(7)], 3)] == [2, 2, 3]
+    assert core_shares([0, 1, 2, 3, 4], 2) == [[0, 1], [2, 3, 4]]
+    assert [len(share) for share in core_shares([*range(7)], 3)] == [2, 2, 3]
