@@ -1,8 +1,9 @@
-"""Is PPO here as fast as it can be? Training steps per second against stable-baselines3's PPO, same settings.
+"""Is PPO here as fast as it can be? Training steps per second against the PPO of others, same settings.
 
 HalfCheetah-v5, 64 environments × 64 steps, minibatch 1024, 4 epochs, 64-64 tanh, Adam; whole training loops with
-their logging. The peer steps its environments in one process, its default. Also the share of
-the simulator's own stepping rate. Needs the extra ``bench``.
+their logging. Peers are stable-baselines3, SBX (in JAX) and a loop in one file in CleanRL's way, all on envpool
+(``ppo_peers.py``); the ratio is that to the fastest. Also the share of the simulator's own stepping rate. Needs the
+extras ``bench`` and ``fast``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from timing import Rounds, in_turns, report
+from ppo_peers import Work, peers
+from timing import Rounds, all_in_turns, in_turns, report
 
 from rsoup_lightning.algorithms import PPO
 from rsoup_lightning.modalities.control.simulators import Backend, make_simulator
@@ -59,29 +61,6 @@ def ours(
     return rollouts * envs * horizon / watch.seconds
 
 
-def peer() -> float:
-    """Training steps per second of stable-baselines3, after one rollout to warm up."""
-    from stable_baselines3 import PPO as PeerPPO
-    from stable_baselines3.common.env_util import make_vec_env
-
-    envs = make_vec_env(ENV, ENVS)
-    model = PeerPPO(
-        "MlpPolicy",
-        envs,
-        n_steps=HORIZON,
-        batch_size=1024,
-        n_epochs=4,
-        device="cpu",
-        policy_kwargs={"net_arch": [64, 64], "optimizer_kwargs": {"fused": True}},
-    )
-    model.learn(ENVS * HORIZON)
-    start = time.perf_counter()
-    model.learn(ROLLOUTS * ENVS * HORIZON)
-    seconds = time.perf_counter() - start
-    envs.close()
-    return ROLLOUTS * ENVS * HORIZON / seconds
-
-
 def simulator_limit(copies: int = ENVS, steps: int = 1000) -> float:
     """Steps per second of the simulator alone under random actions."""
     simulator = make_simulator(ENV, list(range(copies)), "auto", {})
@@ -99,12 +78,23 @@ def main() -> None:
     """Measure and print."""
     rounds = Rounds.asked(ROUNDS)
     print(f"{ENV}, {ENVS} x {HORIZON} steps per rollout, training steps per second")
-    result = in_turns(ours, peer, rounds.share(0.7))
-    limit = in_turns(ours, simulator_limit, rounds.share(0.3))
-    print(f"\n{'ours':<28}{result['ours']:>10,.0f} steps/s")
-    print(f"{'stable-baselines3':<28}{result['peer']:>10,.0f} steps/s   ours is {result['ratio']:.2f} times as fast")
-    print(f"{'simulator alone':<28}{limit['peer']:>10,.0f} steps/s   ours trains at {limit['ratio']:.0%} of it")
-    report("locomotion_throughput", "steps/s", result, simulator=limit["peer"], share_of_simulator=limit["ratio"])
+    work = Work(ENV, ENVS, HORIZON, ROLLOUTS)
+    there, absent = peers()
+    if absent:
+        print(f"not installed: {', '.join(absent)}: pip install 'rsoup_lightning[bench,fast]'")
+    if not there:
+        raise SystemExit(1)
+    results = all_in_turns(ours, {name: partial(rate, work) for name, rate in there.items()}, rounds.share(0.8))
+    limit = in_turns(ours, simulator_limit, rounds.share(0.2))
+    print(f"\n{'ours':<20}{limit['ours']:>10,.0f} steps/s")
+    for name, against in results.items():
+        print(f"{name:<20}{against['peer']:>10,.0f} steps/s   ours is {against['ratio']:.2f} times as fast")
+    print(f"{'simulator alone':<20}{limit['peer']:>10,.0f} steps/s   ours trains at {limit['ratio']:.0%} of it")
+    result = min(results.values(), key=lambda against: against["ratio"])
+    others = {f"against {name}": against["ratio"] for name, against in results.items()}
+    report(
+        "locomotion_throughput", "steps/s", result, simulator=limit["peer"], share_of_simulator=limit["ratio"], **others
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -62,16 +62,34 @@ def in_turns(ours: Callable[[], float], peer: Callable[[], float], rounds: Round
     Returns:
         Median rates and the median of the ratios ours / peer, round by round.
     """
-    pairs = []
+    return all_in_turns(ours, {"peer": peer}, rounds)["peer"]
+
+
+def all_in_turns(
+    ours: Callable[[], float], peers: Mapping[str, Callable[[], float]], rounds: Rounds
+) -> dict[str, dict[str, float]]:
+    """What :func:`in_turns` gives, against each of several peers, one after the other in each round.
+
+    Args:
+        ours: runs once and returns our rate.
+        peers: likewise, by name.
+        rounds: how often.
+    """
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
     for index in rounds:
-        mine, theirs = ours(), peer()
+        mine, theirs = ours(), {name: peer() for name, peer in peers.items()}
         if index:
-            pairs.append((mine, theirs))
-            print(f"  round {index}: ours {mine:,.0f}  peer {theirs:,.0f}  ratio {mine / theirs:.2f}", flush=True)
+            for name, rate in theirs.items():
+                measured[name].append((mine, rate))
+            listed = "  ".join(f"{name} {rate:,.0f}  ratio {mine / rate:.2f}" for name, rate in theirs.items())
+            print(f"  round {index}: ours {mine:,.0f}  {listed}", flush=True)
     return {
-        "ours": statistics.median(mine for mine, _ in pairs),
-        "peer": statistics.median(theirs for _, theirs in pairs),
-        "ratio": statistics.median(mine / theirs for mine, theirs in pairs),
+        name: {
+            "ours": statistics.median(mine for mine, _ in pairs),
+            "peer": statistics.median(theirs for _, theirs in pairs),
+            "ratio": statistics.median(mine / theirs for mine, theirs in pairs),
+        }
+        for name, pairs in measured.items()
     }
 
 

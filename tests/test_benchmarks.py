@@ -18,7 +18,12 @@ import torch
 from tests.conftest import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
-SHARED = {"cases", "timing", "gpu_check"}  # what scripts share, and the one that asks their questions of a GPU
+SHARED = {
+    "cases",
+    "timing",
+    "ppo_peers",
+    "gpu_check",
+}  # what scripts share, and the one that asks their questions of a GPU
 SCRIPTS = sorted(script for script in BENCHMARKS.glob("*.py") if script.stem not in SHARED)
 
 
