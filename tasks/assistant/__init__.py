@@ -12,10 +12,10 @@ TASK = Task(
             "rsoup_lightning.modalities.language.rewards:Vader",
             {"per_sentence": True, "allow_empty_answers": True},
         ),
-        "brief": ("rsoup_lightning.modalities.language.rewards:NearLength", {"words": 7, "whole": True}),
+        "brief": ("tasks.assistant.rewards:ToThePoint", {"words": 6}),
         "relevant": (
             "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
-            {"against": "question", "allow_empty_answers": True},
+            {"against": "reference", "allow_empty_answers": True},
         ),
     },
     recipe="assistant/smollm2",
