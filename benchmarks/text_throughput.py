@@ -79,7 +79,7 @@ def peer(case: Case) -> list[float]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    from rsoup_lightning.modalities.language.base import compute_dtype
+    from rsoup_lightning.modalities.pretrained import compute_dtype
 
     class Ticks(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:

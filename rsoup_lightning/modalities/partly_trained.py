@@ -77,3 +77,16 @@ def _give(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) 
     for name, value in values.items():
         parameters[name].data = value
     torch.clear_autocast_cache()  # under mixed precision it holds the parameters' other values, rounded
+
+
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[None]:
+    """``model`` in evaluation mode inside the block, and in training mode after it if it was before."""
+    if not model.training:
+        yield
+        return
+    try:
+        model.eval()
+        yield
+    finally:
+        model.train()

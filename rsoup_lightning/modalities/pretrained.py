@@ -1,9 +1,9 @@
-"""Classifiers and tokenizers of transformers, by hub name or folder."""
+"""Classifiers and tokenizers of transformers, by hub name or folder; precision and end tokens of models that write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -11,6 +11,8 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.folding import brought, fold, source, stored
 from rsoup_lightning.modalities.loading import load_pretrained
 from rsoup_lightning.optional import need
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def load_classifier(loader: Callable[..., Any], name: str, kind: str, dtype: torch.dtype = torch.float32) -> Any:
@@ -83,3 +85,37 @@ def check_tokens(tokens: Sequence[int], tokenizer: Any, vocabulary: int | None) 
 def describe_classes(config: Any) -> str:
     """The classes of a classifier's configuration, for people."""
     return ", ".join(f"{number} {label}" for number, label in sorted(config.id2label.items())[:12])
+
+
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end what a model writes: those at which transformers' ``generate`` stops, and the tokenizer's.
+
+    Chat models end a turn with another token than a document: their generation configuration lists both.
+
+    Args:
+        model: of transformers, one that writes.
+        tokenizer: its tokenizer.
+
+    Raises:
+        ConfigError: there is none, or the generation configuration holds something else than tokens' numbers.
+    """
+    given = model.generation_config.eos_token_id
+    ends = [*(given if isinstance(given, list | tuple) else [given]), tokenizer.eos_token_id]
+    ends = [end for end in dict.fromkeys(ends) if end is not None]
+    if not ends:
+        raise ConfigError(
+            "neither tokenizer nor generation configuration has an end token: set the tokenizer's eos_token and save it"
+        )
+    if not all(isinstance(end, int) for end in ends):
+        raise ConfigError(
+            f"generation_config.json has the eos_token_id {given!r}: it must be a token's number, or a list of them"
+        )
+    return ends
+
+
+def compute_dtype(precision: Precision) -> torch.dtype:
+    """Of weights: auto is bfloat16 where the device computes in it and does not emulate it, else float32."""
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32

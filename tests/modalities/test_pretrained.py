@@ -6,8 +6,15 @@ import pytest
 import transformers
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.pretrained import check_tokens, describe_classes, load_classifier, load_tokenizer
+from rsoup_lightning.modalities.pretrained import (
+    check_tokens,
+    describe_classes,
+    end_tokens,
+    load_classifier,
+    load_tokenizer,
+)
 from tests.modalities.language.rewards import tiny
+from tests.modalities.language.tiny import llama, tokenizer
 
 LOADER = transformers.AutoModelForSequenceClassification.from_pretrained
 
@@ -32,3 +39,22 @@ def test_tokens_need_an_embedding(tmp_path: Path) -> None:
     check_tokens([], tokenizer, 1)
     with pytest.raises(ConfigError, match=r"the tokenizer writes '\w+' as 9, and the model has embeddings for 0 to 8"):
         check_tokens([9, 3], tokenizer, 9)
+
+
+def test_end_tokens_of_tokenizer_and_generation_configuration_all_count() -> None:
+    model, words = llama(), tokenizer()
+    for given, expected in ((None, [1]), (1, [1]), (7, [7, 1]), ([7, 1, 9], [7, 1, 9])):
+        model.generation_config.eos_token_id = given
+        assert end_tokens(model, words) == expected
+    words.eos_token = None
+    assert end_tokens(model, words) == [7, 1, 9]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"), [(None, "has an end token: set the"), (["</s>"], r"\['</s>'\]: it must be")]
+)
+def test_end_tokens_that_are_none(given: object, message: str) -> None:
+    model, words = llama(), tokenizer()
+    words.eos_token, model.generation_config.eos_token_id = None, given
+    with pytest.raises(ConfigError, match=message):
+        end_tokens(model, words)

@@ -10,10 +10,11 @@ from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
-from rsoup_lightning.modalities.language.base import Precision, load_base
+from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.pretrained import Precision
 from rsoup_lightning.policy import Weights
 
 

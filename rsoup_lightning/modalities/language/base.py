@@ -5,23 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.folding import CONFIG, Source, fold, source, stored
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
-from rsoup_lightning.modalities.pretrained import load_tokenizer
+from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, load_tokenizer
 from rsoup_lightning.optional import need
 
 KIND = "causal language model"
 
 logger = logging.getLogger(__name__)
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def load_base(name: str, precision: Precision) -> tuple[Any, Any]:
@@ -75,37 +72,3 @@ def _state(name: str, file: str) -> list[Any]:
     ]
     stats = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
     return [str(path.parent.resolve()), stats]
-
-
-def end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end what a model writes: those at which transformers' ``generate`` stops, and the tokenizer's.
-
-    Chat models end a turn with another token than a document: their generation configuration lists both.
-
-    Args:
-        model: a causal language model of transformers.
-        tokenizer: its tokenizer.
-
-    Raises:
-        ConfigError: there is none, or the generation configuration holds something else than tokens' numbers.
-    """
-    given = model.generation_config.eos_token_id
-    ends = [*(given if isinstance(given, list | tuple) else [given]), tokenizer.eos_token_id]
-    ends = [end for end in dict.fromkeys(ends) if end is not None]
-    if not ends:
-        raise ConfigError(
-            "neither tokenizer nor generation configuration has an end token: set the tokenizer's eos_token and save it"
-        )
-    if not all(isinstance(end, int) for end in ends):
-        raise ConfigError(
-            f"generation_config.json has the eos_token_id {given!r}: it must be a token's number, or a list of them"
-        )
-    return ends
-
-
-def compute_dtype(precision: Precision) -> torch.dtype:
-    """Of weights: auto is bfloat16 where the device computes in it and does not emulate it, else float32."""
-    if precision != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32

@@ -16,11 +16,11 @@ from rsoup_lightning.mixture import Mixture, Rows
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.data_environment import DataEnvironment, check_some, evaluated, evaluation_generators
 from rsoup_lightning.modalities.language.asking import FILLER, Asking
-from rsoup_lightning.modalities.language.base import end_tokens
 from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from rsoup_lightning.modalities.language.sampler import Sampler, scored_by_policy
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
+from rsoup_lightning.modalities.pretrained import end_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout

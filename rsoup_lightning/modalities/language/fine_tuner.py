@@ -11,11 +11,12 @@ from rsoup_lightning.algorithms import RLOO, Algorithm
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
-from rsoup_lightning.modalities.language.base import Precision, load_base
+from rsoup_lightning.modalities.language.base import load_base
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.sampler import Sampler
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.pretrained import Precision
 from rsoup_lightning.modalities.sharding import in_parts
 from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
 from rsoup_lightning.processes import several

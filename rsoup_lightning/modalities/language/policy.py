@@ -28,7 +28,7 @@ from rsoup_lightning.modalities.lora import (
     learning,
     with_adapter,
 )
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, in_evaluation
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.sharding import shard
 from rsoup_lightning.modalities.tokens import token_log_probs
@@ -139,13 +139,8 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
 
     @contextmanager
     def playing(self) -> Iterator[Any]:
-        if not self.model.training:
+        with in_evaluation(self.model):
             yield self.model
-            return
-        try:
-            yield self.model.eval()
-        finally:
-            self.model.train()
 
     @contextmanager
     def at_start(self) -> Iterator[None]:

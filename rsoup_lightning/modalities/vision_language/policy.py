@@ -58,7 +58,21 @@ class CaptioningPolicy(Policy):
         return PolicyOutput(log_probs=F.pad(scored, (0, rollout.mask.shape[1] - steps)))
 
 
-class VisionLanguagePolicy(PartlyTrainedPolicy, CaptioningPolicy):
+class TrainedCaptioner(PartlyTrainedPolicy, CaptioningPolicy):
+    """A captioner whose weights make an expert."""
+
+    rows_at_a_time = ROWS_AT_A_TIME
+
+    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
+        return None if drawn else partial(EnsembleCaptioningPolicy, self, Ensemble(self, experts))
+
+    def scored(self, rollout: Rollout) -> PolicyOutput:
+        index = torch.arange(len(rollout), device=rollout.mask.device)
+        parts = [self(rollout.rows(part)).log_probs for part in index.split(self.rows_at_a_time)]
+        return PolicyOutput(torch.cat(parts))
+
+
+class VisionLanguagePolicy(TrainedCaptioner):
     """A CoCa that writes an answer to a question on a picture, or a caption where nothing is asked.
 
     Args:
@@ -83,9 +97,6 @@ class VisionLanguagePolicy(PartlyTrainedPolicy, CaptioningPolicy):
             parameter.requires_grad_(name in trained)
         self.remember()
 
-    def ensembles(self, experts: Sequence[Weights], *, drawn: bool = False) -> Soups | None:
-        return None if drawn else partial(EnsembleCaptioningPolicy, self, Ensemble(self, experts))
-
     def follow(self, pictures: Tensor) -> Follow:
         shown, places = self._pictures(pictures)
         return self._in_sight_of(picture_features(self.model, shown) if self.train_encoder else shown, places)
@@ -100,11 +111,6 @@ class VisionLanguagePolicy(PartlyTrainedPolicy, CaptioningPolicy):
         """Goes on writing, row b in sight of features ``seen[places[b]]``; ``seen [G, N, D]``."""
         return lambda tokens, rows: following_logits(self.model, seen[places[rows]], tokens)
 
-    def scored(self, rollout: Rollout) -> PolicyOutput:
-        index = torch.arange(len(rollout), device=rollout.mask.device)
-        parts = [self(rollout.rows(part)).log_probs for part in index.split(ROWS_AT_A_TIME)]
-        return PolicyOutput(torch.cat(parts))
-
 
 class EnsembleCaptioningPolicy(CaptioningPolicy):
     """Experts of one captioner, their logits mixed at each token; rows come in M groups, one per λ, in order.
@@ -115,9 +121,7 @@ class EnsembleCaptioningPolicy(CaptioningPolicy):
         coefficients: M points λ, each of E numbers.
     """
 
-    def __init__(
-        self, policy: VisionLanguagePolicy, ensemble: Ensemble, coefficients: Sequence[Sequence[float]]
-    ) -> None:
+    def __init__(self, policy: TrainedCaptioner, ensemble: Ensemble, coefficients: Sequence[Sequence[float]]) -> None:
         super().__init__()
         self.members, self.vocabulary, self.temperature = len(coefficients), policy.vocabulary, policy.temperature
         self._policy, self._ensemble, self._points = policy, ensemble, as_points(coefficients, len(ensemble))

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language import LanguageFineTuner
-from rsoup_lightning.modalities.language.base import end_tokens
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved, tokenizer
 
 
@@ -49,22 +47,3 @@ def test_every_end_token_of_the_folder_ends_a_completion_as_in_generate(kept_in:
         # What ends a completion is not part of the answer, also where the tokenizer takes it for a word.
         said = expected[:-1] if expected[-1] in (1, turn_end) else expected
         assert rollout.texts["answer"][row] == tokenizer().decode(said, skip_special_tokens=True)
-
-
-def test_end_tokens_of_tokenizer_and_generation_configuration_all_count() -> None:
-    model, words = llama(), tokenizer()
-    for given, expected in ((None, [1]), (1, [1]), (7, [7, 1]), ([7, 1, 9], [7, 1, 9])):
-        model.generation_config.eos_token_id = given
-        assert end_tokens(model, words) == expected
-    words.eos_token = None
-    assert end_tokens(model, words) == [7, 1, 9]
-
-
-@pytest.mark.parametrize(
-    ("given", "message"), [(None, "has an end token: set the"), (["</s>"], r"\['</s>'\]: it must be")]
-)
-def test_end_tokens_that_are_none(given: object, message: str) -> None:
-    model, words = llama(), tokenizer()
-    words.eos_token, model.generation_config.eos_token_id = None, given
-    with pytest.raises(ConfigError, match=message):
-        end_tokens(model, words)

@@ -15,7 +15,9 @@ from rsoup_lightning.algorithms import PPO, RLOO, SCST
 from rsoup_lightning.errors import ConfigError, PictureError, RewardError
 from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import read_weights
+from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.vision_language import PictureEnvironment, VisionLanguageFineTuner
+from rsoup_lightning.modalities.vision_language.chat import ChatModel
 from rsoup_lightning.modalities.vision_language.rewards import Bleu, CiderD, RougeL
 from tests.conftest import quiet_trainer
 from tests.modalities.vision_language.tiny import Squares, small
@@ -148,12 +150,23 @@ def test_checkpoints_hold_what_is_trained_only(tmp_path: Path) -> None:
         assert torch.equal(tensor, again.policy.weights()[name])
 
 
+@pytest.mark.parametrize("settings", [{"train_encoder": True}, {"features": "seen"}, {"bad_pictures": "skip"}])
+def test_settings_of_coca_are_refused_for_a_chat_model(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="are for CoCa: leave them out"):
+        VisionLanguageFineTuner(ChatModel("not loaded"), Squares(), {"bleu": Bleu()}, **settings)
+
+
+def test_adapters_of_coca_are_refused() -> None:
+    with pytest.raises(ConfigError, match="lora is for a chat model, and CoCa trains whole weights"):
+        VisionLanguageFineTuner(small(), Squares(), {"bleu": Bleu()}, lora=LoRA())
+
+
 def test_what_needs_a_frozen_encoder_or_a_critic() -> None:
     with pytest.raises(ConfigError, match="are for a frozen encoder: set train_encoder to false"):
         made(train_encoder=True, features="folder")
     with pytest.raises(ConfigError, match="are for a frozen encoder: set train_encoder to false"):
         made(train_encoder=True, bad_pictures="skip")
-    with pytest.raises(ConfigError, match="PPO needs a critic, and CoCa has none: choose RLOO, GRPO or SCST"):
+    with pytest.raises(ConfigError, match="PPO needs a critic, and captioners have none: choose RLOO, GRPO or SCST"):
         made(algorithm=PPO())
     with pytest.raises(ConfigError, match="no task to look rewards up in: give each one's class_path"):
         made(rewards=["bleu1"])
