@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from importlib.resources import files
@@ -31,12 +32,16 @@ REQUESTS: dict[str, type[Strict]] = {
     "Actions": ActRequest,
 }
 PACKAGES = (rsoup_lightning, tasks)
+SCRIPTS = "generated/scripts"
+"""A copy of ``tutorials/``, where they run and leave what they write."""
+TUTORIALS = "generated/tutorials"
+"""What they become."""
 WIDTH = "100"
 """Characters of a line of help."""
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write all of them; a page that stays as it was is not touched, so that it is not read again."""
+    """Write all of them, and copy the tutorials; what stays as it was is not touched, so that it is not read again."""
     folder = Path(app.srcdir) / "generated"
     pages = {
         **python_pages(),
@@ -52,8 +57,10 @@ def write_pages(app: Sphinx) -> None:
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
     for file in folder.rglob("*.*"):
-        if file.relative_to(folder).as_posix() not in pages:
+        if file.relative_to(folder).as_posix() not in pages and Path(app.srcdir, TUTORIALS) not in file.parents:
             file.unlink()
+    shutil.rmtree(Path(app.srcdir, SCRIPTS), ignore_errors=True)
+    shutil.copytree(Path(app.srcdir, "tutorials"), Path(app.srcdir, SCRIPTS), ignore=shutil.ignore_patterns("runs"))
 
 
 def modules() -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The manual: it builds without a warning, every public module is in it, and its pages are found."""
+"""The manual: it builds without a warning, its tutorials run, every public module is in it, and its pages are found."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of docs/ in which everything is read and every reference resolved; pages are not written, for speed."""
+    """A copy of docs/ whose tutorials have run, in which everything is read and every reference resolved.
+
+    Pages are not written, for speed.
+    """
     source = tmp_path_factory.mktemp("manual") / "docs"
-    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("generated", "_build", "__pycache__"))
+    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("generated", "_build", "runs", "__pycache__"))
     options = ["--builder", "dummy", "--fail-on-warning", "--nitpicky", "--quiet", "--keep-going"]
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", *options, str(source), str(source / "_build")],
@@ -32,6 +35,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     assert done.returncode == 0, done.stderr
     yield source
+
+
+def test_tutorials_ran_and_drew_their_pictures(site: Path) -> None:
+    scripts = {file.stem for file in (DOCS / "tutorials").glob("*.py")} - {"garden"}  # which a tutorial imports
+    assert len(scripts) == 4
+    made = site / "generated" / "tutorials"
+    assert {file.name.removesuffix(".py.md5") for file in made.glob("*.py.md5")} == scripts  # of those that ended well
+    drawn = {file.stem.removeprefix("sphx_glr_")[:-4] for file in (made / "images").glob("*.png")}
+    assert drawn == scripts
+    index = (DOCS / "index.md").read_text()
+    assert all(f"generated/tutorials/{name}\n" in index for name in scripts)
 
 
 def test_it_builds_and_has_every_public_module(site: Path) -> None:
@@ -49,8 +63,10 @@ def test_it_builds_and_has_every_public_module(site: Path) -> None:
 
 def test_commands_and_keys_are_those_of_the_code(site: Path) -> None:
     assert "--towards_init" in (site / "generated" / "commands" / "merge.md").read_text()
-    keys = (site / "generated" / "recipes.md").read_text()
-    assert "| `soup.validate_every` |" in keys and "| `model.env_id` |" in keys
+    keys = set(re.findall(r"^\| `([\w.]+)` \|", (site / "generated" / "recipes.md").read_text(), re.M))
+    assert {"soup.validate_every", "model.env_id"} <= keys
+    named = {key for page in DOCS.glob("*/*.md") for key in re.findall(r"`((?:soup|model)\.\w+)`", page.read_text())}
+    assert len(named) > 10 and named <= keys
     assert "| `coefficients` |" in (site / "generated" / "http.md").read_text()
     assert "| Llama 3 | `LlamaForCausalLM` | yes |" in (site / "generated" / "models.md").read_text()
 
