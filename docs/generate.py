@@ -20,17 +20,22 @@ import rsoup_lightning
 import tasks
 from rsoup_lightning import registry
 from rsoup_lightning.__main__ import COMMANDS, LIGHTNING, main
+from rsoup_lightning.modalities.control.playing import Acting
+from rsoup_lightning.modalities.diffusion.playing import Drawing
+from rsoup_lightning.modalities.vision_language.playing import Describing
 from rsoup_lightning.run.recipe_parser import fine_tuner_class, recipe_parser
-from rsoup_lightning.serving.call_schemas import ActRequest, DescribeRequest, DrawRequest
-from rsoup_lightning.serving.schemas import ChatRequest, CompletionRequest, Strict
+from rsoup_lightning.serving.call_routes import call_routes
+from rsoup_lightning.serving.openapi import document
+from rsoup_lightning.serving.status_routes import status_routes
+from rsoup_lightning.serving.text_routes import text_routes
 
-REQUESTS: dict[str, type[Strict]] = {
-    "Completions": CompletionRequest,
-    "Chat": ChatRequest,
-    "Chat about a picture": DescribeRequest,
-    "Pictures": DrawRequest,
-    "Actions": ActRequest,
+KINDS = {
+    "Language models": (text_routes, ()),
+    "Captioners": (call_routes, (Describing,)),
+    "Denoisers": (call_routes, (Drawing,)),
+    "Control": (call_routes, (Acting,)),
 }
+"""What a server plays, and what makes its routes."""
 PACKAGES = (rsoup_lightning, tasks)
 SCRIPTS = "generated/scripts"
 """A copy of ``tutorials/``, where they run and leave what they write."""
@@ -50,6 +55,7 @@ def write_pages(app: Sphinx) -> None:
         "front.md": front_page(),
         "http.md": http_page(),
         "models.md": models_page(Path(app.srcdir) / "models.json"),
+        **openapi_files(),
     }
     for name, text in pages.items():
         file = folder / name
@@ -162,21 +168,44 @@ def front_page() -> str:
     return f"# The schema of front.json\n\n{schema['description']}\n\n```json\n{json.dumps(schema, indent=2)}\n```\n"
 
 
+def openapi_documents() -> dict[str, dict[str, Any]]:
+    """By what a server plays, what FastAPI says of its routes, which are never called here."""
+    version, unused = rsoup_lightning.__version__, None
+    status = status_routes(unused, unused, unused, unused, 0)
+    return {
+        kind: document(f"rsoup serve: {kind.lower()}", version, status, make(unused, *arguments))
+        for kind, (make, arguments) in KINDS.items()
+    }
+
+
+def openapi_files() -> dict[str, str]:
+    """The OpenAPI document of each kind of server."""
+    return {
+        _openapi_name(kind): f"{json.dumps(found, indent=2, ensure_ascii=False)}\n"
+        for kind, found in openapi_documents().items()
+    }
+
+
+def _openapi_name(kind: str) -> str:
+    return f"openapi-{kind.lower().replace(' ', '-')}.json"
+
+
 def http_page() -> str:
-    """What the server takes: the fields of the models by which it reads requests."""
+    """What servers answer, by their OpenAPI documents."""
+    documents = openapi_documents()
+    shared = set.intersection(*(set(each["paths"]) for each in documents.values()))
+    answers = [f"| `{path}` | {documents['Control']['paths'][path]['get']['description']} |" for path in sorted(shared)]
     parts = [
-        "# Requests\n",
-        "A field that is not here is refused by name, or must have the value that changes nothing.",
+        "# Routes and requests\n",
+        "A field that is not here is refused by name, or must have the value that changes nothing.\n",
+        "## Every server\n",
+        "| path | answers |\n| --- | --- |",
+        *answers,
     ]
-    for title, schema in REQUESTS.items():
-        described = schema.model_json_schema()
-        summary = (schema.__doc__ or "").splitlines()[0]
-        parts += [f"\n## {title}\n", f"{summary.replace('``', '`')}\n", "| field | is | default |\n| --- | --- | --- |"]
-        for name, field in described["properties"].items():
-            default = "required" if name in described.get("required", []) else f"`{json.dumps(field.get('default'))}`"
-            parts.append(f"| `{name}` | {_cell(_shape(field, described.get('$defs', {})))} | {default} |")
-        if schema.neutral:
-            parts.append(f"\nOf OpenAI's, not offered: {', '.join(f'`{name}`' for name in schema.neutral)}.")
+    for kind, each in documents.items():
+        parts.append(f"\n## {kind}\n\nAs OpenAPI: {{download}}`{_openapi_name(kind)}`.")
+        for path in each["paths"].keys() - shared:
+            parts += _operation(path, each["paths"][path]["post"], each["components"]["schemas"])
     return "\n".join([*parts, ""])
 
 
@@ -193,12 +222,27 @@ def models_page(file: Path) -> str:
     return "\n".join([*parts, ""])
 
 
+def _operation(path: str, operation: dict[str, Any], components: dict[str, Any]) -> Iterator[str]:
+    """A section on one route that takes a body."""
+    yield f"\n### POST {path}\n\n{operation['description']}\n\n| field | is | default |\n| --- | --- | --- |"
+    body = _component(operation["requestBody"]["content"]["application/json"]["schema"], components)
+    for name, field in body["properties"].items():
+        default = "required" if name in body.get("required", []) else f"`{json.dumps(field.get('default'))}`"
+        yield f"| `{name}` | {_cell(_shape(field, components))} | {default} |"
+    if body["x-not-offered"]:
+        yield f"\nOf OpenAI's, not offered: {', '.join(f'`{name}`' for name in body['x-not-offered'])}."
+
+
+def _component(reference: dict[str, str], components: dict[str, Any]) -> dict[str, Any]:
+    return components[reference["$ref"].rpartition("/")[2]]
+
+
 def _shape(field: dict[str, Any], parts: dict[str, Any]) -> str:
     """A type of JSON schema in words."""
     if "anyOf" in field:
         return " or ".join(_shape(choice, parts) for choice in field["anyOf"])
     if "$ref" in field:
-        part = parts[field["$ref"].rpartition("/")[2]]["properties"]
+        part = _component(field, parts)["properties"]
         return "{" + ", ".join(f"{name}: {_shape(inner, parts)}" for name, inner in part.items()) + "}"
     if "enum" in field or "const" in field:
         return " or ".join(map(str, field.get("enum", [field.get("const")])))
@@ -207,5 +251,5 @@ def _shape(field: dict[str, Any], parts: dict[str, Any]) -> str:
     if field.get("type") == "object" and isinstance(field.get("additionalProperties"), dict):
         return f"names to {_shape(field['additionalProperties'], parts)}"
     limits = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "maxLength": "up to"}
-    said = [f"{words} {field[key]}" for key, words in limits.items() if key in field]
+    said = [f"{words} {float(field[key]):.12g}" for key, words in limits.items() if key in field]
     return ", ".join([field.get("description") or str(field.get("type", "any JSON")), *said])

@@ -43,7 +43,7 @@ def create_app(
         return engine.state().alive
 
     if isinstance(engine, CallEngine):
-        routes = call_routes(CallDesk(engine, points, measures, limits), engine.player)
+        routes = call_routes(CallDesk(engine, points, measures, limits), type(engine.player))
     else:
         routes = text_routes(TextDesk(engine, points, measures, limits))
     return _application(routes, is_alive, points, measures, gate, log)

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from rsoup_lightning.serving.call_schemas import ActRequest, DescribeRequest, Dr
 from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.events import DONE, EventStream, event
+from rsoup_lightning.serving.openapi import takes
 from rsoup_lightning.serving.points import ServedPoint
 from rsoup_lightning.serving.schemas import SoupFields, read_fields
 from rsoup_lightning.serving.waiting import Deadline, attended, play
@@ -159,18 +161,26 @@ def _png(picture: Image) -> bytes:
     return stream.getvalue()
 
 
-def call_routes(desk: CallDesk, player: Any) -> APIRouter:
-    """The route of what ``player`` does."""
-    ways = {
-        Acting: ("/act", desk.act),
-        Drawing: ("/images/generations", desk.draw),
-        Describing: ("/chat/completions", desk.describe),
-    }
-    path, prepare = ways[type(player)]
+WAYS = {
+    Acting: ("/act", CallDesk.act, ActRequest, "Actions for observations, one for each row."),
+    Drawing: ("/images/generations", CallDesk.draw, DrawRequest, "Pictures for a prompt."),
+    Describing: (
+        "/chat/completions",
+        CallDesk.describe,
+        DescribeRequest,
+        "What a picture shows, or an answer.",
+    ),
+}
+"""By what plays the rows: the path under ``/v1``, what prepares a request, its body, and what it gives."""
+
+
+def call_routes(desk: CallDesk, player: type) -> APIRouter:
+    """The route of what a ``player`` does."""
+    path, prepare, body, description = WAYS[player]
     router = APIRouter(prefix="/v1")
 
-    @router.post(path)
+    @router.post(path, description=description, openapi_extra=takes(body))
     async def played(request: Request) -> Response:
-        return await desk.answer(request, prepare)
+        return await desk.answer(request, partial(prepare, desk))
 
     return router

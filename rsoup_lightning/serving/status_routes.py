@@ -14,8 +14,6 @@ from rsoup_lightning.serving.measures import Measures
 from rsoup_lightning.serving.model_names import AT
 from rsoup_lightning.serving.points import Points
 
-PROBES = ["GET", "HEAD"]
-
 
 def status_routes(
     is_alive: Callable[[], Awaitable[bool]], points: Points, measures: Measures, gate: Gate, started: int
@@ -34,18 +32,23 @@ def status_routes(
     def status(well: bool, said: str) -> Response:
         return JSONResponse({"status": said}, 200 if well else 503)
 
-    @router.api_route("/health", methods=PROBES)
+    @router.head("/health", include_in_schema=False)
+    @router.get("/health")
     async def health() -> Response:
+        """Whether the engine is alive: 200, or else 503."""
         alive = await is_alive()
         return status(alive, "alive" if alive else "the engine has stopped")
 
-    @router.api_route("/ready", methods=PROBES)
+    @router.head("/ready", include_in_schema=False)
+    @router.get("/ready")
     async def ready() -> Response:
+        """Whether requests are accepted: 200, or else 503."""
         accepting = await is_alive() and not gate.closed
         return status(accepting, "ready" if accepting else "stopping")
 
     @router.get("/metrics")
     async def metrics() -> Response:
+        """Counts and times for Prometheus."""
         return Response(measures.text(), media_type=CONTENT_TYPE_LATEST)
 
     def described(model: str) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def status_routes(
 
     @router.get("/v1/models/{model:path}")
     async def model(model: str) -> dict[str, Any]:
+        """One of them, or the soup at λ, by a name that says it."""
         points.check_model(model)
         return described(model)
 

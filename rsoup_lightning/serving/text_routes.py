@@ -18,6 +18,7 @@ from rsoup_lightning.run.parsing import LARGEST_SEED
 from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.events import DONE, EventStream, event
+from rsoup_lightning.serving.openapi import takes
 from rsoup_lightning.serving.schemas import ChatRequest, CompletionRequest, TextFields, read_fields
 from rsoup_lightning.serving.text_answers import Answer, ChatForm, CompletionForm, Form
 from rsoup_lightning.serving.text_engine import TextEngine
@@ -183,12 +184,14 @@ def text_routes(desk: TextDesk) -> APIRouter:
     """The routes for language models."""
     router = APIRouter(prefix="/v1")
 
-    @router.post("/completions")
+    @router.post("/completions", openapi_extra=takes(CompletionRequest))
     async def completions(request: Request) -> Response:
+        """Text that goes on from a prompt, or from each of several."""
         return await desk.answer(request, desk.completion)
 
-    @router.post("/chat/completions")
+    @router.post("/chat/completions", openapi_extra=takes(ChatRequest))
     async def chat_completions(request: Request) -> Response:
+        """The next turn of a conversation."""
         return await desk.answer(request, desk.chat)
 
     return router
