@@ -6,7 +6,7 @@ import base64
 import io
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.events import DONE, EventStream, event
 from rsoup_lightning.serving.openapi import takes
 from rsoup_lightning.serving.points import ServedPoint
-from rsoup_lightning.serving.schemas import SoupFields, read_fields
+from rsoup_lightning.serving.schemas import SoupFields, Strict, read_fields
 from rsoup_lightning.serving.waiting import Deadline, attended, play
 from rsoup_lightning.serving.watch import Note
 
@@ -161,7 +161,7 @@ def _png(picture: Image) -> bytes:
     return stream.getvalue()
 
 
-WAYS = {
+WAYS: Mapping[type, tuple[str, Callable[[CallDesk, bytes, Note], Prepared], type[Strict], str]] = {
     Acting: ("/act", CallDesk.act, ActRequest, "Actions for observations, one for each row."),
     Drawing: ("/images/generations", CallDesk.draw, DrawRequest, "Pictures for a prompt."),
     Describing: (
