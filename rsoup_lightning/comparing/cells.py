@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rsoup_lightning.comparing.cell import Cell
+from rsoup_lightning.comparing.choosing_cell import ChoosingCell
 from rsoup_lightning.comparing.peer_cell import PeerCell
 from rsoup_lightning.comparing.run_cell import RunCell, trainings
 from rsoup_lightning.comparing.suite import Box, Suite, SuiteMethod, SuiteTask
@@ -14,6 +16,7 @@ from rsoup_lightning.playing.train import resolve
 from rsoup_lightning.run.recipe import Recipe
 
 Maker = Callable[[int, Path], Cell]
+SHARE = 5  # a variant is tried for one of so many parts of its epochs, as in "Bone Soups" (Xie et al. 2025)
 
 
 def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
@@ -29,41 +32,72 @@ def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
     """
     found: list[Cell] = []
     for name, task in suite.tasks.items():
-        file = source / task.recipe
-        written = str(file if file.is_file() else task.recipe)
-        own = {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
-        plain, _ = resolve(written, {**task.overrides, **own})
-        makers = []
-        for each, method in suite.methods.items():
-            recipe, _ = resolve(written, {**task.overrides, **method.overrides, **own})
-            makers.append((each, _maker(name, task, each, method, recipe, plain)))
+        makers = {each: _maker(name, task, each, method, source) for each, method in suite.methods.items()}
         for seed in suite.seeds:
-            found += [make(seed, output / name / each / f"seed-{seed}") for each, make in makers]
+            found += [make(seed, output / name / each / f"seed-{seed}") for each, make in makers.items()]
     return found
 
 
-def _maker(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, recipe: Recipe, plain: Recipe) -> Maker:
-    """What makes the cells of a method on a task, whose recipe is ``plain`` as long as no method changes it."""
-    where, boxes, allowed = (
-        (name, method_name),
-        task.boxes(name),
-        int(method.cost * len(task.box) * plain.epochs + 1e-9),
-    )
-    if method.peer is None:
-        recipe.config.trainer.max_epochs = _fitting(*where, recipe, task.box, allowed)
+def _maker(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, source: Path) -> Maker:
+    """What makes the cells of a method on a task."""
+
+    def resolved(**overrides: Any) -> Recipe:
+        file = source / task.recipe
+        own = {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
+        return resolve(str(file if file.is_file() else task.recipe), {**task.overrides, **overrides, **own})[0]
+
+    where, boxes, plain = (name, method_name), task.boxes(name), resolved()
+    allowed, recipe = int(method.cost * len(task.box) * plain.epochs + 1e-9), resolved(**method.overrides)
+    if method.peer is not None:
+        epochs = None if method.seconds else plain.settings.init_epochs + allowed
+        peer, seconds = method.peer, method.seconds
+        return lambda seed, path: PeerCell(*where, seed, recipe, boxes, path, peer, epochs, seconds)
+    if not method.candidates:
+        recipe.config.trainer.max_epochs = _fitting(*where, [recipe], [], task.box, allowed)
         return lambda seed, path: RunCell(*where, seed, recipe, boxes, path)
-    epochs = None if method.seconds else plain.settings.init_epochs + allowed
-    peer, seconds = method.peer, method.seconds
-    return lambda seed, path: PeerCell(*where, seed, recipe, boxes, path, peer, epochs, seconds)
+    variants = {each: {**method.overrides, **overrides} for each, overrides in method.candidates.items()}
+    whole = {each: resolved(**overrides) for each, overrides in variants.items()}
+    tried = {each: resolved(**overrides, **{"soup.split": "dev"}) for each, overrides in variants.items()}
+    fitting = _fitting(*where, [*whole.values()], [*tried.values()], task.box, allowed)
+    for each in variants:
+        whole[each].config.trainer.max_epochs = fitting
+        tried[each].config.trainer.max_epochs = _shortened(tried[each], fitting)
+
+    def make(seed: int, path: Path) -> Cell:
+        of_tried, of_whole = (
+            {each: RunCell(*where, seed, recipe, boxes, path / kind / each) for each, recipe in recipes.items()}
+            for kind, recipes in (("tried", tried), ("chosen", whole))
+        )
+        return ChoosingCell(*where, seed, recipe, boxes, path, of_tried, of_whole)
+
+    return make
 
 
-def _fitting(task: str, method: str, recipe: Recipe, box: Box, allowed: int) -> int:
-    """The most epochs per expert that take no more than those ``allowed`` in all."""
+def _shortened(recipe: Recipe, epochs: int) -> int:
+    """How many epochs a variant is tried for that would be trained for so many."""
+    return max(recipe.settings.method.least_epochs, epochs // SHARE)
 
-    def needed(epochs: int) -> int:
+
+def _fitting(task: str, method: str, whole: Sequence[Recipe], tried: Sequence[Recipe], box: Box, allowed: int) -> int:
+    """The most epochs per expert that take no more than those ``allowed`` in all.
+
+    Args:
+        task: for errors.
+        method: likewise.
+        whole: recipes of which one is run.
+        tried: those that are run before, shortened.
+        box: of the task.
+        allowed: epochs.
+    """
+
+    def cost(recipe: Recipe, epochs: int) -> int:
         return sum(stage.epochs for stage in trainings(recipe, box, epochs) if stage.start)
 
-    fitting, least = allowed, recipe.settings.method.least_epochs
+    def needed(epochs: int) -> int:
+        before = sum(cost(recipe, _shortened(recipe, epochs)) for recipe in tried)
+        return before + max(cost(recipe, epochs) for recipe in whole)
+
+    fitting, least = allowed, max(recipe.settings.method.least_epochs for recipe in whole)
     try:
         while fitting >= least and needed(fitting) > allowed:
             fitting -= 1

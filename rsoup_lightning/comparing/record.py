@@ -38,6 +38,7 @@ class CellResult:
         seconds: that the trainings after it took, added up, also where some ran at the same time.
         evaluation_seconds: that the evaluation of all points took.
         memory: in bytes, the most that a training took, of a GPU or else of its whole process; null where unknown.
+        chosen: the variant of the method that was run, where there were some to choose among.
     """
 
     task: str
@@ -52,6 +53,7 @@ class CellResult:
     seconds: float
     evaluation_seconds: float
     memory: int | None
+    chosen: str | None = None
 
     @property
     def all_steps(self) -> int:

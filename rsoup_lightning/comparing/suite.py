@@ -21,6 +21,8 @@ from rsoup_lightning.run.recipe_parser import built
 Box = dict[str, tuple[float, float]]
 """Of each reward, the score that counts as 0 and the one that counts as 1."""
 
+CANDIDATES: dict[str, tuple[str, ...]] = {"tasks": (), "methods": ("candidates",)}
+
 OF_THE_SUITE = {
     "seed_everything": "the suite's seeds are used",
     "soup.morl": "make MORL a method of its own",
@@ -63,12 +65,15 @@ class SuiteMethod:
 
     Args:
         overrides: keys of recipes to values: what makes a recipe use this method.
+        candidates: variants, by name, each of further overrides. Each is tried for a fifth of the epochs; that with the
+            highest hypervolume on the development split is run. All of it together is what ``cost`` allows.
         cost: how many times the training of a soup's experts it is allowed.
         peer: of another library, by class_path and init_args. It has no init, but may take as many steps as that, too.
         seconds: the time that a peer may take instead of those steps.
     """
 
     overrides: dict[str, Any] = field(default_factory=dict)
+    candidates: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: float = 1.0
     peer: Peer | None = None
     seconds: float | None = None
@@ -121,7 +126,7 @@ def read_suite(file: str | Path) -> Suite:
 
 
 def _members(members: Any, section: str, kind: type[Any]) -> dict[str, Any]:
-    """The tasks or the methods of a suite; their overrides stay as they are written, for the parser of recipes."""
+    """The tasks or the methods of a suite; keys of recipes stay as they are written, for the parser of those."""
     if not isinstance(members, dict):
         raise ConfigError(f"{section} is {members!r:.60}: give a mapping, each one's name to what it is")
     found = {}
@@ -130,10 +135,11 @@ def _members(members: Any, section: str, kind: type[Any]) -> dict[str, Any]:
             raise ConfigError(f"{section}: {name!r} names folders: use letters, digits and _ alone")
         if not isinstance(member, dict):
             raise ConfigError(f"{section}.{name} is {member!r:.60}, not a mapping; {{}} changes nothing")
-        overrides = member.pop("overrides", {})
-        if not isinstance(overrides, dict):
-            raise ConfigError(f"{section}.{name}.overrides is {overrides!r:.60}, not a mapping")
-        found[str(name)] = replace(built(kind, f"{section}.{name}", member), overrides=overrides)
+        written = {key: member.pop(key) for key in ("overrides", *CANDIDATES[section]) if key in member}
+        for key, value in written.items():
+            if not isinstance(value, dict):
+                raise ConfigError(f"{section}.{name}.{key} is {value!r:.60}, not a mapping")
+        found[str(name)] = replace(built(kind, f"{section}.{name}", member), **written)
     return found
 
 
@@ -164,7 +170,9 @@ def _check(suite: Suite, path: Path) -> None:
             raise ConfigError(f"methods.{name}.cost is {method.cost}: give a number above 0")
         if method.seconds is not None:
             _check_seconds(f"methods.{name}", method)
-        if "trainer.max_epochs" in method.overrides:
+        if method.candidates:
+            _check_candidates(f"methods.{name}", method)
+        if any("trainer.max_epochs" in each for each in (method.overrides, *method.candidates.values())):
             raise ConfigError(f"methods.{name}: remove trainer.max_epochs: it follows from the task's, and from cost")
 
 
@@ -175,6 +183,19 @@ def _check_seconds(name: str, method: SuiteMethod) -> None:
         raise ConfigError(f"{name} has both cost and seconds: give one of them")
     if not 0 < cast(float, method.seconds) < inf:
         raise ConfigError(f"{name}.seconds is {method.seconds}: give a number above 0")
+
+
+def _check_candidates(name: str, method: SuiteMethod) -> None:
+    if method.peer is not None or len(method.candidates) < 2:
+        raise ConfigError(f"{name}.candidates: give two or more, of a method of ours")
+    for candidate, overrides in method.candidates.items():
+        if not re.fullmatch(r"\w+", str(candidate)):
+            raise ConfigError(f"{name}.candidates: {candidate!r} names folders: use letters, digits and _ alone")
+        if not isinstance(overrides, dict):
+            raise ConfigError(f"{name}.candidates.{candidate} is {overrides!r:.60}, not a mapping")
+        _check_overrides(f"{name}.candidates.{candidate}", overrides)
+        if "soup.split" in overrides:
+            raise ConfigError(f"{name}.candidates.{candidate}: remove soup.split: they are tried on dev")
 
 
 def _check_overrides(name: str, overrides: Mapping[Any, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table as RichTable
 
 from rsoup_lightning.comparing.aggregate import Estimate
-from rsoup_lightning.comparing.record import Bench
+from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.report.tables import table_row
 
 
@@ -59,7 +59,7 @@ def _of_task(bench: Bench, task: str) -> Table:
         memory = [cell.memory for cell in cells if cell.memory]
         rows.append(
             [
-                method,
+                _called(method, cells),
                 _written(bench.summary.hypervolume[task][method]),
                 _against(bench, task, method),
                 _allowed(bench, method),
@@ -73,6 +73,12 @@ def _of_task(bench: Bench, task: str) -> Table:
 
 MEANS = ("all_steps", "all_seconds", "evaluation_seconds")
 """What a table of a task has the means over seeds of."""
+
+
+def _called(method: str, cells: Sequence[CellResult]) -> str:
+    """The name of a method, and which variants were chosen."""
+    chosen = dict.fromkeys(cell.chosen for cell in cells if cell.chosen)
+    return f"{method} ({', '.join(chosen)})" if chosen else method
 
 
 def _allowed(bench: Bench, method: str) -> str:
