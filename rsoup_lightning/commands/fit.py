@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from rsoup_lightning.commands.recipe_command import read_line
+from rsoup_lightning.commands.recipe_command import help_of_any_task, read_line
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.disk.io import load_checkpoint
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 def fit_command(arguments: list[str]) -> int:
     """``rsoup fit``, ``validate`` and ``test``, whose name comes first among the arguments."""
     command, *rest = arguments
+    if hint := help_of_any_task(rest):
+        print(f"usage: rsoup {command} (-c RECIPE | --task NAME) [options of Lightning's CLI]\n\n{hint}")
+        return 0
     with quiet(), listening(on_stderr), of_lightning():
         line = read_line(rest)
         own = {"exit_on_error": False, "recipes": line.recipes}

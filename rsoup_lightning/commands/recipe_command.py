@@ -29,6 +29,14 @@ class RecipeLine:
     task: str
 
 
+def help_of_any_task(arguments: list[str]) -> str:
+    """What to say after the help of a command that names no task; empty: it names one, or wants no help."""
+    if not {"-h", "--help"} & {*arguments} or any(argument.partition("=")[0] in FLAGS for argument in arguments):
+        return ""
+    known = ", ".join(registry.names())
+    return f"The options of a task's model: add --task NAME, or -c RECIPE. Known tasks: {known}"
+
+
 def read_line(arguments: list[str]) -> RecipeLine:
     """Read the recipes of a command line, each of which is named after ``-c`` or ``--config``.
 

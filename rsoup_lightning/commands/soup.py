@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rsoup_lightning.commands.recipe_command import read_line
+from rsoup_lightning.commands.recipe_command import help_of_any_task, read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.run.launchers.launch import launch_of
@@ -19,6 +19,9 @@ from rsoup_lightning.run.soup import run_soup
 
 def soup_command(arguments: list[str]) -> int:
     """``rsoup soup``: the whole experiment, for one seed or several."""
+    if hint := help_of_any_task(arguments):
+        print(f"{recipe_parser(None).format_help()}\n{hint}")
+        return 0
     with heeding_sigterm(), quiet(), listening(on_stderr):
         line = read_line(arguments)
         parser = recipe_parser(fine_tuner_class(line.task), line.recipes)

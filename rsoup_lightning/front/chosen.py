@@ -123,8 +123,12 @@ class Chosen:
                 f"by a fit to {chosen.fitted} points; it is {chosen.gain:.2g} above the best evaluated point "
                 f"λ = {best}, which has {fitted:.3f} by the same fit ({chosen.measured[chosen.best]:.3f} as measured)"
             )
+            if np.array_equal(front.coefficients[chosen.nearest], chosen.coefficients):
+                reason += f"; {chosen.measured[chosen.nearest]:.3f} was measured at λ itself"
         place = _written(front.experts, chosen.coefficients)
         lines.append(f"λ = {place}: utility {chosen.utility:.3f} [{low:.3f}, {high:.3f}], {reason}")
+        if high - low > 1:
+            lines.append("that interval is wider than from the worst to the best expert: evaluate on more entries")
         return "\n".join(lines)
 
 

@@ -11,9 +11,14 @@ import yaml
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
 
+BEGUN = ("config.yaml", "run.json")
+"""The files of a run that has begun, before it has computed anything."""
+
 
 def claim(path: Path, config: Mapping[str, Any]) -> None:
     """Make ``path`` the folder of ``config``, or check that it already is.
+
+    A configuration that has computed nothing there, such as one with a mistake that its first rollout found, gives way.
 
     Raises:
         RunFolderError: it is another configuration's, or holds files that are no run.
@@ -21,7 +26,7 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
     file = path / "config.yaml"
     check_free(path)
     if not file.exists():
-        write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        _write(file, config)
         return
     try:
         there = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -29,11 +34,26 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         reason = " ".join(str(error).split())
         raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
     differences = list(_differences(there, dict(config)))
-    if differences:
+    if differences and (begun := _only_begun(path)) is not None:
+        for old in begun:
+            old.unlink()
+        _write(file, config)
+    elif differences:
         listed = "; ".join(differences)
         raise RunFolderError(
             f"{path} is another configuration's run: choose another --run_dir or delete it. What differs: {listed}"
         )
+
+
+def _write(file: Path, config: Mapping[str, Any]) -> None:
+    write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+
+def _only_begun(path: Path) -> list[Path] | None:
+    """The files of a run, of each seed if there are several, that has computed nothing; None: it has."""
+    files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    shown = [path / file for file in files if not any(part.startswith(".") for part in file.parts)]
+    return shown if all(file.name in BEGUN for file in shown) else None
 
 
 def check_free(path: Path) -> None:

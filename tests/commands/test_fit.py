@@ -105,6 +105,14 @@ def test_without_a_logger_the_working_folder_stays_as_it_is(tmp_path: Path, monk
     assert yaml.safe_load(written.read_text())["task"] == "tests.conftest:PointFineTuner"
 
 
+@pytest.mark.parametrize("command", ["soup", "fit"])
+def test_help_without_a_task_says_how_to_see_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"usage: rsoup {command}" in said and "add --task NAME, or -c RECIPE. Known tasks: assistant" in said
+    assert ("--run_dir" in said) == (command == "soup")
+
+
 def test_help_of_a_task_explains_its_options() -> None:
     text = rsoup("fit", "--task", "locomotion", "--help").stdout
     assert "simulator steps of a training rollout, per copy" in text

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.run.claim import claim
@@ -12,11 +13,27 @@ CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 def test_what_differs_is_said(tmp_path: Path) -> None:
     claim(tmp_path / "run", CONFIG)
+    (tmp_path / "run" / "stages").mkdir()
+    (tmp_path / "run" / "stages" / "init.json").touch()
     other = {"task": "x", "trainer": {"max_epochs": 4, "callbacks": None}, "model": {"lr": 0.1}}
     with pytest.raises(RunFolderError) as caught:
         claim(tmp_path / "run", other)
     assert "trainer.max_epochs: 3 in the folder, 4 now" in str(caught.value)
     assert "model: None in the folder, {'lr': 0.1} now" in str(caught.value)
+
+
+def test_what_has_computed_nothing_gives_way(tmp_path: Path) -> None:
+    """Its recipe may have had a mistake that its first rollout found."""
+    for place in ("run", "run/seed-0"):
+        claim(tmp_path / place, CONFIG)
+        (tmp_path / place / "run.json").touch()
+    (tmp_path / "run" / ".lock").touch()
+    claim(tmp_path / "run", CONFIG)
+    assert (tmp_path / "run" / "run.json").exists()
+    other = {**CONFIG, "task": "y"}
+    claim(tmp_path / "run", other)
+    assert [file.name for file in (tmp_path / "run").rglob("*") if file.is_file()] == [".lock", "config.yaml"]
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text()) == other
 
 
 def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
