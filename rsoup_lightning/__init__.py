@@ -26,6 +26,7 @@ _EXPORTS = {
     "load": "playing.load",
     "merge": "merging.on_disk",
     "pick": "run.pick",
+    "push": "run.push",
     "soup": "playing.train",
 }
 

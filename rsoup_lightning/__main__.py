@@ -21,6 +21,7 @@ COMMANDS = {
     "stage": "one stage of a run, from its folder alone, for clusters of your own",
     "merge": "merge experts you already have: checkpoints, model folders, adapters",
     "pick": "the best λ of a run for a preference or for choices people made; writes its weights",
+    "push": "a run or a pick published on the hub, with a card that says what it is",
     "serve": "a soup over HTTP by OpenAI's interface, every request at its own λ",
     "explore": "a live page of runs in the browser: move λ, and the policy answers, draws or runs now",
     "fit": "one training on one preference (Lightning CLI)",

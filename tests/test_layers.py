@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 FLOORS = [
     {"errors", "files", "optional", "processes", "threads"},
-    {"simplex", "rollout", "registry", "captions"},
+    {"simplex", "rollout", "registry", "captions", "hub"},
     {"losses", "policy", "rewards", "mixture", "environment"},
     {"algorithms", "front", "guards", "kl_penalty", "merging"},
     {"own_metrics", "environment_module", "conditioning"},

@@ -12,6 +12,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging import methods
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter, write_adapter_soup, write_folded
@@ -40,7 +41,7 @@ def merge(
     """Merge experts on disk: adapter folders of PEFT into an adapter, all else into a model.
 
     Args:
-        experts: where they are, at least one.
+        experts: where they are, at least one: paths, or names of folders on the hub.
         output: what to write: a folder, or a file of their kind; with a grid, the folder of one merge per λ.
         coefficients: λ, one per expert, summing to one.
         grid: write a whole sweep with this many values of λ per edge of the simplex instead.
@@ -54,7 +55,7 @@ def merge(
     Raises:
         RSoupError: whatever is wrong with what was asked, the experts or the output; nothing is then left behind.
     """
-    places = [str(user_path(str(path))) for path in experts]
+    places = [str(local_folder(path)) for path in experts]
     adapters = [is_adapter(Path(place)) for place in places]
     if any(adapters) and not all(adapters):
         odd = places[adapters.index(False)]
@@ -64,7 +65,7 @@ def merge(
             kind = "models" if all(adapters) else "adapters"
             raise ConfigError(f"--{name} is for {kind}, and these experts are not")
     methods.method(options.get("method", "linear"))  # what it needs of all else is asked only of one that is there
-    options |= {name: str(user_path(str(options[name]))) for name in ("init", "base") if options.get(name)}
+    options |= {name: str(local_folder(options[name])) for name in ("init", "base") if options.get(name)}
     wanted = sweep(places, user_path(str(output)), coefficients, grid, extrapolate=extrapolate, overwrite=overwrite)
     if all(adapters):
         return merge_adapters(wanted, **options)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.hub import out_of_reach
 
 T = TypeVar("T")
 
@@ -31,7 +28,7 @@ def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: A
     folder = user_path(name)
     if not folder.is_dir() and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
         raise ConfigError(f"there is no folder {name} to load the {kind} from")
-    offline = not folder.is_dir() and _hub_is_out_of_reach()
+    offline = not folder.is_dir() and out_of_reach()
     if offline:
         options["local_files_only"] = True
     try:
@@ -46,18 +43,6 @@ def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: A
             f"cannot load the {kind} {name!r}: {reason}. "
             "Without the hub, give the path of a folder with the model instead"
         ) from error
-
-
-def _hub_is_out_of_reach() -> bool:
-    """True where the hub's name cannot be resolved: transformers would retry most of a minute for each file."""
-    if getproxies().keys() & {"https", "all"}:  # the proxy resolves it
-        return False
-    hub = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    try:
-        socket.getaddrinfo(hub.hostname, hub.port or 443)
-    except OSError:
-        return True
-    return False
 
 
 @contextmanager

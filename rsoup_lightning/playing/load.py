@@ -11,7 +11,8 @@ from torch import Tensor
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import RunFolderError
-from rsoup_lightning.files import read_json, user_path
+from rsoup_lightning.files import read_json
+from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
@@ -42,16 +43,17 @@ def load(
 
     Args:
         run: the folder of a finished run of ``rsoup soup``, or one that ``rsoup pick`` wrote, whose soup has a single
-            expert, ``picked``.
+            expert, ``picked``; or the name of one on the hub. Its recipe names Python classes that are built: load what
+            you trust.
         seed: whose experts, of a run with several seeds (default: the first).
         device: where to play; default: a GPU where there is one.
         make: builds the fine-tuner, where what a run was made from cannot be imported by its name.
 
     Raises:
         RunFolderError: there is no run, or one that is not finished.
-        RSoupError: its model cannot be built here, or its weights are damaged.
+        RSoupError: its model cannot be built here, its weights are damaged, or the hub cannot be reached.
     """
-    folder = user_path(str(run))
+    folder = local_folder(run)
     if (folder / "pick.json").is_file():
         rewards, front = list(_picked(folder / "pick.json")), None
         places, recipe = {PICKED: folder}, folder / RECIPE

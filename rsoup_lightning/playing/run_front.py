@@ -9,10 +9,10 @@ from typing import Any, Self
 from plotly.graph_objects import Figure
 
 from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
-from rsoup_lightning.files import user_path
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.expected import Expected, expected_scores
 from rsoup_lightning.front.record import Record, mixing_of, read_record
+from rsoup_lightning.hub import local_folder
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
 from rsoup_lightning.simplex import OF_OUTPUTS, check_named_coefficients
@@ -35,13 +35,13 @@ class RunFront:
 
     @classmethod
     def load(cls, run: str | Path) -> Self:
-        """The front in a run folder.
+        """The front in a run folder, or in that of a name on the hub.
 
         Raises:
             RunFolderError: there is no run, or one that is not finished.
             FrontError: its front.json is damaged or of another version.
         """
-        folder = user_path(str(run))
+        folder = local_folder(run)
         if not (folder / "front.json").is_file():
             if (folder / "config.yaml").is_file():
                 raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")

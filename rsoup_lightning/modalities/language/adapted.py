@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.files import user_path
+from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.data import Entry, PromptData, Split
@@ -39,7 +39,8 @@ def adapted(
 
     Args:
         base: a hub name or folder.
-        adapters: what to call each expert, and its folder as PEFT writes it; ranks and layers may differ.
+        adapters: what to call each expert, and its folder as PEFT writes it, here or on the hub; ranks and layers may
+            differ.
         precision: of the base's weights; auto takes bfloat16 where the device computes in it.
         template: what the model reads, from {prompt}; None: the chat template where there is one.
         temperature: of the softmax that tokens are sampled from.
@@ -53,7 +54,7 @@ def adapted(
     """
     if not adapters:
         raise ConfigError("no adapters: give a name and a folder of PEFT for each expert")
-    places = {name: user_path(str(place)) for name, place in adapters.items()}
+    places = {name: local_folder(place) for name, place in adapters.items()}
     model, tokenizer = load_base(str(base), precision)
     settings = {"template": template, "max_new_tokens": max_new_tokens, "stop": stop}
     environment = TextEnvironment.of(model, tokenizer, NoPrompts(), **settings)
