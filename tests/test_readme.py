@@ -117,7 +117,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
         with served(experts / arguments[0]) as address, urlopen(address) as page:
             assert page.status == 200
         return
-    small = [] if command in ("tasks", "merge", "pick", "stage") or "--help" in arguments else SHORT
+    small = [] if command in ("tasks", "merge", "pick", "push", "stage") or "--help" in arguments else SHORT
     variables: dict[str, str] = {}
     if "--launcher" in arguments:
         arguments, small, variables = left_to_a_launcher(arguments, experts)
