@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
+from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 import yaml
 
+import rsoup_lightning
+import tasks
 from rsoup_lightning import __version__
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
+METHODS = (FunctionType, classmethod, staticmethod, property, cached_property)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +69,36 @@ def test_it_builds_and_has_every_public_module(site: Path) -> None:
     }
     assert len(listed) == len(set(listed))
     assert set(listed) == public
+
+
+def test_every_public_name_is_documented_and_in_the_reference(site: Path) -> None:
+    """What a class has from its base is documented there."""
+    with (site / "_build" / ".doctrees" / "environment.pickle").open("rb") as stream:
+        listed = set(pickle.load(stream).domaindata["py"]["objects"])  # written by the build above
+    names = {name: thing for module in _modules() for name, thing in _public(module)}
+    assert len(names) > 2000
+    assert [name for name, thing in names.items() if not inspect.getdoc(thing)] == []
+    assert sorted(names.keys() - listed) == []
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package in (rsoup_lightning, tasks):
+        for found in walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.rpartition(".")[2].startswith("_"):
+                yield import_module(found.name)
+
+
+def _public(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Classes, functions and methods that are written in a module, by their whole names."""
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+            continue
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            yield f"{module.__name__}.{name}", thing
+        if inspect.isclass(thing):
+            for member, value in vars(thing).items():
+                if not member.startswith("_") and isinstance(value, METHODS):
+                    yield f"{module.__name__}.{name}.{member}", getattr(thing, member)
 
 
 def test_commands_and_keys_are_those_of_the_code(site: Path) -> None:

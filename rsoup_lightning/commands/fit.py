@@ -80,6 +80,7 @@ class RecipeCLI(LightningCLI):
             check_checkpoint(self.checkpoint, resumes=self.config.subcommand == "fit")
 
     def before_fit(self) -> None:
+        """Refuse a training without an end, or one that would validate too rarely."""
         check_end(self.config.fit.trainer)
         check_interval(self.config.fit.trainer, self.model.train_dataloader())
 

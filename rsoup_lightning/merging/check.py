@@ -15,10 +15,12 @@ class HasLayout(Protocol):
     """A tensor, or one that is not read yet."""
 
     @property
-    def dtype(self) -> torch.dtype: ...
+    def dtype(self) -> torch.dtype:
+        """Of its numbers."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """How many of them along each axis."""
 
 
 Layout = TypeVar("Layout", bound=HasLayout)

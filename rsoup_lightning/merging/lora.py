@@ -43,6 +43,7 @@ class LoRAFactors:
 
     @property
     def rank(self) -> int:
+        """Of the update, at most."""
         return self.A.shape[0]
 
     @property

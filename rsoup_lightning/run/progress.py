@@ -35,7 +35,7 @@ class StageProgress(Protocol):
         """Print a line."""
 
 
-class RunProgress:
+class RunProgress(StageProgress):
     """Bars on a terminal, a line now and then elsewhere. Use it as a context.
 
     Args:
@@ -108,7 +108,7 @@ class RunProgress:
         self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class StageBar:
+class StageBar(StageProgress):
     """A stage's own bar below that of its run; a :class:`StageProgress`.
 
     Args:

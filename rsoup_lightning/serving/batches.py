@@ -34,9 +34,21 @@ class Batch(Protocol[Taken, Given]):
     """Rows that come and go, as ``Soup.running`` gives them; see :class:`modalities.language.running.RunningTexts`."""
 
     def __len__(self) -> int: ...
-    def check(self, request: Taken) -> None: ...
-    def fits(self, request: Taken) -> bool: ...
-    def join(self, request: Taken) -> int: ...
-    def leave(self, name: int) -> None: ...
-    def clear(self) -> None: ...
-    def step(self) -> Sequence[tuple[int, Given | Exception]]: ...
+
+    def check(self, request: Taken) -> None:
+        """Require that a request can be played, if need be alone."""
+
+    def fits(self, request: Taken) -> bool:
+        """Whether there is room for it now."""
+
+    def join(self, request: Taken) -> int:
+        """Take it in; gives its name."""
+
+    def leave(self, name: int) -> None:
+        """Drop what has that name."""
+
+    def clear(self) -> None:
+        """Drop all."""
+
+    def step(self) -> Sequence[tuple[int, Given | Exception]]:
+        """What one step adds, each piece with the name of its request."""

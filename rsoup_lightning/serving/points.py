@@ -33,13 +33,16 @@ class Weighed(Protocol):
     """What λ is of, as :class:`Soup` has it."""
 
     @property
-    def experts(self) -> tuple[str, ...]: ...
+    def experts(self) -> tuple[str, ...]:
+        """Their names."""
 
     @property
-    def rewards(self) -> tuple[str, ...]: ...
+    def rewards(self) -> tuple[str, ...]:
+        """What a preference weighs."""
 
     @property
-    def front(self) -> RunFront | None: ...
+    def front(self) -> RunFront | None:
+        """What was measured of them, if anything."""
 
 
 class Points:

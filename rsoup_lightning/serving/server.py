@@ -99,10 +99,12 @@ class Server(uvicorn.Server):
             self.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections, and say so."""
         await super().startup(sockets)
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
+        """Whether to end now."""
         if self._gate.closed and not self._told:  # not in the signal's handler, amid whatever it interrupted
             self._told = True
             logger.info("stopping; requests to answer first: %d; another signal breaks them off", self._gate.inside)

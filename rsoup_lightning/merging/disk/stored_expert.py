@@ -37,7 +37,8 @@ OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".g
 class Readable(HasLayout, Protocol):
     """A tensor that can be read in slices."""
 
-    def read(self, first: int = 0, count: int | None = None) -> Tensor: ...
+    def read(self, first: int = 0, count: int | None = None) -> Tensor:
+        """``[N]`` of its numbers in order: ``count`` from ``first`` on, or all that follow."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def content_of(other: Path | bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class LoadedTensor:
+class LoadedTensor(Readable):
     """A tensor of a checkpoint, mapped from its file."""
 
     tensor: Tensor

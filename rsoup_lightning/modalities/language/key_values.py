@@ -124,6 +124,7 @@ class Columns(CacheLayerMixin):
         self._rows, self.tensors = rows, [tensor[:0, :, :0] for tensor in like]
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """As transformers asks it at the first step."""
         slots, width = self._rows.slots, self._rows.width
         self.tensors = [
             states.new_zeros(slots, states.shape[1], width, states.shape[3]) for states in (key_states, value_states)
@@ -142,9 +143,11 @@ class Columns(CacheLayerMixin):
         return keys, values
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """How many columns a mask has, and where it begins."""
         return self.get_seq_length() + query_length, 0
 
     def get_seq_length(self) -> int:
+        """How many tokens there are before those of this step."""
         return self._rows.end - self._rows.start
 
     def get_max_length(self) -> int:

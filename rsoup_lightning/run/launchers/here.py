@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 
 
-class Here:
+class Here(Launcher):
     """Computes stages in an order that does not depend on when they are submitted: one seed's after another's.
 
     An error ends the run: nobody else is at work that could go on.

@@ -19,7 +19,7 @@ from threading import Thread
 import torch
 
 from rsoup_lightning.run.folder import WORKERS
-from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import hear
 from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.threads import core_numbers
@@ -130,7 +130,7 @@ class Process:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Local:
+class Local(Launcher):
     """Computes stages in several processes.
 
     Args:

@@ -18,7 +18,7 @@ LOOK_EVERY = 1.0
 """Seconds from one look into files to the next."""
 
 
-class Messages:
+class Messages(StageProgress):
     """The worker's side; also a :class:`StageProgress`.
 
     Args:

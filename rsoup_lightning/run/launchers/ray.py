@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.optional import need
-from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import LOOK_EVERY, Watch
 from rsoup_lightning.run.launchers.task import StageTask
 from rsoup_lightning.run.progress import RunProgress
 
 
-class Ray:
+class Ray(Launcher):
     """Computes stages as tasks of Ray, which see the run folder under the same path as the driver.
 
     It connects to the cluster that ``RAY_ADDRESS`` names or that runs on this machine, and else starts one here.

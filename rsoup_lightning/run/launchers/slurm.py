@@ -12,7 +12,7 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError, check_at_least_one
 from rsoup_lightning.optional import need
-from rsoup_lightning.run.launchers.launcher import Ended
+from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import LOOK_EVERY, Watch
 from rsoup_lightning.run.launchers.task import StageTask
 from rsoup_lightning.run.progress import RunProgress
@@ -32,7 +32,7 @@ SUBMITTED = "_submitted.pkl"
 """How submitit ends the names of files that begin with the id of a job."""
 
 
-class Slurm:
+class Slurm(Launcher):
     """Computes each stage as a job of its own, which sees the run folder under the same path as the driver.
 
     A job that is to leave, or whose time is over, is queued again and goes on from the stage's checkpoint. The ids of
