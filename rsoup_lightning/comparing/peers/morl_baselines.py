@@ -1,7 +1,7 @@
 """Algorithms of morl-baselines: built and trained by its code, and stopped when their steps or their time are spent.
 
 They see the task's rewards as they are. What they evaluate for their log alone is switched off. Where evaluation steers
-the training, as in GPI-LS and PGMORL, it stays: its time counts, its steps do not.
+the training, as in GPI-LS and PGMORL, it stays, with one episode a policy: its time counts, its steps do not.
 
 Notation: N rows, O observation size, A action size, R rewards.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any, ClassVar
 
 import gymnasium
@@ -83,7 +83,7 @@ class MORLBaselines(Peer):
         with registered(counted) as env_id:
             given = {"seed": assignment.seed, "device": assignment.device, "log": False, **self.settings}
             agent = self.construct(self._class(), env_id, floors, given)
-            with suppress(BudgetSpentError):
+            with suppress(BudgetSpentError), _one_episode_an_evaluation():
                 agent.train(**self.training(agent, beside, floors, meter.limit or ENDLESS))
         policies = self.players(agent, assignment.preferences)
         return Trained([StackedPolicy(play, 1, torch.device("cpu")) for play in policies], meter.steps)
@@ -194,6 +194,18 @@ class PGMORL(MORLBaselines):
             return one.networks.actor_mean(_normalised(agent, observations))
 
         return [_player(agent, partial(act, one)) for one in (*agent.archive.individuals, *agent.agents)]
+
+
+@contextmanager
+def _one_episode_an_evaluation() -> Iterator[None]:
+    """Inside the block morl-baselines evaluates a policy by one episode where it would by five."""
+    kind = need("morl_baselines.common.morl_algorithm", "morl-baselines", "bench").MOPolicy
+    usual = kind.policy_eval
+    kind.policy_eval = partialmethod(usual, num_episodes=1)
+    try:
+        yield
+    finally:
+        kind.policy_eval = usual
 
 
 def _normalised(agent: Any, observations: Any) -> Any:
