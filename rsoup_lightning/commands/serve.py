@@ -48,11 +48,11 @@ A request gives λ as "coefficients", or a preference to look up on the front as
 (review@liking=0.3,critic=0.7, or review@0.3,0.7). Its answer says in "rsoup" what was played. A line of JSON for
 each request goes to the standard error."""
 EXAMPLES = """examples:
-  rsoup serve runs/review
-  rsoup serve runs/review --preference '{liking: 0.5, critic: 0.5}'    where a request says nothing
+  rsoup serve runs/review-smollm2
+  rsoup serve runs/review-smollm2 --preference '{liking: 0.5, critic: 0.5}'    where a request says nothing
   rsoup serve --base MODEL --experts kind=LORA1 brief=LORA2 --name tuned
-  RSOUP_API_KEY=... rsoup serve runs/review --host 0.0.0.0
-  rsoup serve runs/review --engine vllm --url http://127.0.0.1:8001           before a vLLM that plays it
+  RSOUP_API_KEY=... rsoup serve runs/review-smollm2 --host 0.0.0.0
+  rsoup serve runs/review-smollm2 --engine vllm --url http://127.0.0.1:8001           before a vLLM that plays it
 
   curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' -d '
     {"coefficients": {"liking": 0.3, "critic": 0.7}, "messages": [{"role": "user", "content": "Hello"}]}'

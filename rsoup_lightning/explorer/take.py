@@ -55,8 +55,8 @@ class Take:
 def command_to_merge(run: Path, mix: Mix) -> str:
     """The command that writes the soup at λ.
 
-    >>> print(command_to_merge(Path("runs/quickstart"), {"risky": 0.7, "cautious": 0.3}))
-    rsoup merge --experts runs/quickstart/experts/risky runs/quickstart/experts/cautious \\
+    >>> print(command_to_merge(Path("runs/locomotion-quickstart"), {"risky": 0.7, "cautious": 0.3}))
+    rsoup merge --experts runs/locomotion-quickstart/experts/risky runs/locomotion-quickstart/experts/cautious \\
       --coefficients 0.7 0.3 --output merged
     """
     experts = " ".join(shlex.quote(str(run / "experts" / name)) for name in mix)
@@ -67,9 +67,9 @@ def command_to_merge(run: Path, mix: Mix) -> str:
 def python_lines(run: Path, mix: Mix) -> str:
     """The lines that play the soup at λ.
 
-    >>> print(python_lines(Path("runs/quickstart"), {"risky": 0.7, "cautious": 0.3}))
+    >>> print(python_lines(Path("runs/locomotion-quickstart"), {"risky": 0.7, "cautious": 0.3}))
     from rsoup_lightning import load
-    policy = load('runs/quickstart').at({'risky': 0.7, 'cautious': 0.3})
+    policy = load('runs/locomotion-quickstart').at({'risky': 0.7, 'cautious': 0.3})
     """
     return f"from rsoup_lightning import load\npolicy = load({str(run)!r}).at({mix!r})"
 

@@ -27,7 +27,7 @@ class Soup:
     engine (``serving/engine.py``) plays it for many threads.
 
     >>> from rsoup_lightning import load
-    >>> soup = load("runs/quickstart")  # doctest: +SKIP
+    >>> soup = load("runs/locomotion-quickstart")  # doctest: +SKIP
     >>> soup.at(risky=0.7, cautious=0.3).act(observations)  # doctest: +SKIP
 
     Args:

@@ -1,6 +1,6 @@
 """How long the live page takes from a move of λ to what a visitor sees of it, in a real browser on this machine.
 
-    python -m tests.explorer.measure runs/review runs/quickstart runs/diffusion
+    python -m tests.explorer.measure runs/review-smollm2 runs/locomotion-quickstart runs/diffusion
 
 Their page is served and driven here; chromium is needed, and the extras explore and test. Times are of the chosen
 panel, in milliseconds, from the input event in the browser.

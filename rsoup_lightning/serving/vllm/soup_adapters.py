@@ -103,7 +103,7 @@ class SoupAdapters:
 
 
 def soups_of(text: str) -> dict[str, AdapterSoup]:
-    """The soups of a setting such as ``{review: runs/review, mine: {kind: LORA1, brief: LORA2}}``, in YAML or JSON.
+    """The soups of a setting such as ``{review: runs/review-smollm2, mine: {kind: LORA1}}``, in YAML or JSON.
 
     A soup is the folder of a finished run, or adapters of PEFT by what to call them.
 
@@ -117,7 +117,7 @@ def soups_of(text: str) -> dict[str, AdapterSoup]:
     except yaml.YAMLError:
         given = None
     if not isinstance(given, dict) or not given:
-        raise ConfigError(f"the soups are {text!r}: name them as in '{{review: runs/review}}'")
+        raise ConfigError(f"the soups are {text!r}: name them as in '{{review: runs/review-smollm2}}'")
     return {str(name): AdapterSoup(str(name), _experts(name, source)) for name, source in given.items()}
 
 

@@ -34,7 +34,7 @@ def test_the_soups_of_the_manual(setting: str, tmp_path: Path, monkeypatch: pyte
     page = (ROOT / "docs" / "howto" / "vllm.md").read_text()
     (example,) = re.findall(r"RSOUP_SOUPS='(.*)'", page)
     (tmp_path / "runs").mkdir()
-    for made, called in (("run", "runs/review"), ("kind", "LORA1"), ("brief", "LORA2")):
+    for made, called in (("run", "runs/review-smollm2"), ("kind", "LORA1"), ("brief", "LORA2")):
         (tmp_path / made).rename(tmp_path / called)
     monkeypatch.chdir(tmp_path)
     assert {name: list(soup.experts) for name, soup in soups_of(example).items()} == {
