@@ -26,6 +26,7 @@ from tests.conftest import PointFineTuner, PointPolicy, quiet_trainer
 from tests.modalities.diffusion import tiny as pictures
 from tests.modalities.language.test_policy import environment as texts
 from tests.modalities.language.tiny import llama
+from tests.modalities.vision_language import tiny as captioners
 
 GOALS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POINT = Conditioning(("east", "north"), points=1)
@@ -212,6 +213,38 @@ def _adapters_by_hand(policy: Any, made: ConditionedPolicy, rollout: Rollout, in
     for name, leaf in leaves.items():
         assert leaf.grad is not None
         into[name] += leaf.grad
+
+
+def drawing_whole() -> tuple[PromptEnvironment, Policy]:
+    made = PromptEnvironment(pictures.Colours(), batch_size=2)
+    made.begin(0)
+    return made, pictures.policy(1, trained=["norm", "bias"])
+
+
+def captions() -> tuple[Any, Policy]:
+    data = captioners.Squares()
+    policy = captioners.policy(data)
+    return captioners.environment(data, policy), policy
+
+
+@pytest.mark.parametrize("make", [drawing_whole, captions])
+def test_models_of_whole_weights_play_one_point_and_have_its_gradient(make: Any) -> None:
+    torch.manual_seed(1)
+    environment, policy = make()
+    made = stirred(policy, Conditioning(("a", "b")))
+    rollout = made.sampled(lambda each: environment.rollout(each, 0))
+    assert len(rollout["coefficients"].unique(dim=0)) == 1
+    output = made(rollout)
+    torch.testing.assert_close(output.log_probs[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-3, rtol=1e-4)
+    (output.log_probs * rollout.mask).sum().backward()
+    expected = {name: torch.zeros_like(each) for name, each in zip(made._names, made.experts, strict=True)}
+    _whole_weights_by_hand(policy, made, rollout, expected)
+    assert any(each.any() for each in expected.values())
+    for name, each in zip(made._names, made.experts, strict=True):
+        if expected[name].any():
+            torch.testing.assert_close(
+                each.grad, expected[name], atol=2e-4 * float(expected[name].abs().max()), rtol=2e-3
+            )
 
 
 @pytest.mark.parametrize("make", [lambda: GaussianMLP(4, 2, (8,)), lambda: CategoricalMLP(4, (3, 2), (8,))])
