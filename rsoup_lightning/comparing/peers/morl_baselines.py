@@ -76,10 +76,10 @@ class MORLBaselines(Peer):
         meter, copies = Meter(limit, assignment.seconds), iter(range(assignment.seed, ENDLESS))
 
         def counted(**_: Any) -> RewardVectorEnv:
-            return RewardVectorEnv(environment, rewards, next(copies), meter)
+            return RewardVectorEnv(environment, rewards, next(copies), meter.tick)
 
         floors = np.array([*assignment.floors.values()])
-        beside = RewardVectorEnv(environment, rewards, assignment.seed)
+        beside = RewardVectorEnv(environment, rewards, assignment.seed, meter.check)
         with registered(counted) as env_id:
             given = {"seed": assignment.seed, "device": assignment.device, "log": False, **self.settings}
             agent = self.construct(self._class(), env_id, floors, given)

@@ -54,10 +54,19 @@ class Meter:
         Raises:
             BudgetSpentError: there is none left.
         """
-        late = self.seconds is not None and time.perf_counter() - self._start >= self.seconds
-        if late or self.steps == self.limit:
+        self.check()
+        if self.steps == self.limit:
             raise BudgetSpentError
         self.steps += 1
+
+    def check(self) -> None:
+        """Something is to be done that is no step.
+
+        Raises:
+            BudgetSpentError: there is no time left.
+        """
+        if self.seconds is not None and time.perf_counter() - self._start >= self.seconds:
+            raise BudgetSpentError
 
 
 class RewardVectorEnv(gymnasium.Env[NDArray[Any], NDArray[Any]]):
@@ -67,7 +76,7 @@ class RewardVectorEnv(gymnasium.Env[NDArray[Any], NDArray[Any]]):
         environment: which simulator.
         rewards: R of them, in order; each is asked after every step.
         seed: of the first episode, unless ``reset`` is given one, and of actions that the space draws.
-        meter: counts its steps; None: nobody does.
+        before_step: called before each step.
         render_mode: is not heeded.
     """
 
@@ -78,11 +87,11 @@ class RewardVectorEnv(gymnasium.Env[NDArray[Any], NDArray[Any]]):
         environment: SimulatorEnvironment,
         rewards: Mapping[str, Reward],
         seed: int,
-        meter: Meter | None = None,
+        before_step: Callable[[], None],
         render_mode: str | None = None,
     ) -> None:
         self._env, self._actions = make_single(environment.env_id, environment.options), environment.actions
-        self._rewards, self._seed, self._meter = dict(rewards), seed, meter
+        self._rewards, self._seed, self._before_step = dict(rewards), seed, before_step
         self.observation_space = Box(-np.inf, np.inf, (environment.observation_size,), np.float64)
         self.action_space = self._env.action_space
         self.action_space.seed(seed)
@@ -97,8 +106,7 @@ class RewardVectorEnv(gymnasium.Env[NDArray[Any], NDArray[Any]]):
         return self._seen, info
 
     def step(self, action: NDArray[Any]) -> tuple[NDArray[Any], Any, bool, bool, dict[str, Any]]:
-        if self._meter is not None:
-            self._meter.tick()
+        self._before_step()
         given = action.reshape(1, -1)
         applied = self._actions.applied(given)
         observation, native, terminated, truncated, info = self._env.step(self._actions.native(applied)[0])

@@ -28,11 +28,15 @@ def cheetah() -> LocomotionFineTuner:
     )
 
 
+def nothing() -> None:
+    """Counts no step."""
+
+
 def test_an_episode_is_worth_what_it_is_in_our_evaluation(cheetah: LocomotionFineTuner) -> None:
     simulator = check_simulator(cheetah.environment)
     (batch,) = cheetah.environment.eval_batches()
     (scores,) = evaluate(simulator, cheetah.rewards, cheetah.policy, [batch])
-    env, play = RewardVectorEnv(simulator, cheetah.rewards, seed=int(batch[0])), cheetah.policy.player()
+    env, play = RewardVectorEnv(simulator, cheetah.rewards, int(batch[0]), nothing), cheetah.policy.player()
     observation, _ = env.reset()
     total, ended, steps = np.zeros(2), False, 0
     while not ended:
@@ -45,7 +49,7 @@ def test_an_episode_is_worth_what_it_is_in_our_evaluation(cheetah: LocomotionFin
 
 def test_steps_end_at_their_number(cheetah: LocomotionFineTuner) -> None:
     meter = Meter(limit=3)
-    env = RewardVectorEnv(check_simulator(cheetah.environment), cheetah.rewards, 0, meter)
+    env = RewardVectorEnv(check_simulator(cheetah.environment), cheetah.rewards, 0, meter.tick)
     env.reset()
     for _ in range(3):
         env.step(env.action_space.sample())
@@ -55,17 +59,19 @@ def test_steps_end_at_their_number(cheetah: LocomotionFineTuner) -> None:
 
 
 def test_steps_end_with_their_time() -> None:
-    meter = Meter(seconds=0.02)
+    meter = Meter(seconds=0.5)
     meter.tick()
-    time.sleep(0.03)
-    with pytest.raises(BudgetSpentError):
-        meter.tick()
+    meter.check()
+    time.sleep(0.6)
+    for call in (meter.tick, meter.check):
+        with pytest.raises(BudgetSpentError):
+            call()
     assert meter.steps == 1
 
 
 def test_episodes_begin_by_the_seed_and_then_anywhere(cheetah: LocomotionFineTuner) -> None:
     simulator = check_simulator(cheetah.environment)
-    one, other = (RewardVectorEnv(simulator, cheetah.rewards, seed=5) for _ in range(2))
+    one, other = (RewardVectorEnv(simulator, cheetah.rewards, 5, nothing) for _ in range(2))
     starts = [[env.reset()[0].tolist() for _ in range(2)] for env in (one, other)]
     assert starts[0] == starts[1] and starts[0][0] != starts[0][1]
     assert one.reset(seed=5)[0].tolist() == starts[0][0]
@@ -73,7 +79,7 @@ def test_episodes_begin_by_the_seed_and_then_anywhere(cheetah: LocomotionFineTun
 
 
 def test_gymnasium_knows_it_for_a_while(cheetah: LocomotionFineTuner) -> None:
-    made = RewardVectorEnv(check_simulator(cheetah.environment), cheetah.rewards, 0)
+    made = RewardVectorEnv(check_simulator(cheetah.environment), cheetah.rewards, 0, nothing)
     with registered(lambda **_: made) as env_id:
         assert gymnasium.make(env_id).unwrapped is made
     assert env_id not in gymnasium.registry
