@@ -17,6 +17,7 @@ from rsoup_lightning.merging import methods
 from rsoup_lightning.merging.adapters.adapter import read_adapter
 from rsoup_lightning.merging.adapters.write_adapter import is_adapter, write_adapter_soup, write_folded
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, check_stored, open_expert
+from rsoup_lightning.merging.disk.trainer_folder import check_trained
 from rsoup_lightning.merging.engine import MergePlan, check_groups
 from rsoup_lightning.merging.kinds.one_kind import check_adapter_tokens, of_one_kind
 from rsoup_lightning.merging.lora import LayerReport
@@ -56,6 +57,8 @@ def merge(
         RSoupError: whatever is wrong with what was asked, the experts or the output; nothing is then left behind.
     """
     places = [str(local_folder(path)) for path in experts]
+    for place in places:
+        check_trained(Path(place))
     adapters = [is_adapter(Path(place)) for place in places]
     if any(adapters) and not all(adapters):
         odd = places[adapters.index(False)]
@@ -179,6 +182,7 @@ def _device(name: str) -> torch.device:
 
 
 def _open(stack: ExitStack, path: str) -> StoredExpert:
+    check_trained(Path(path))
     expert = open_expert(Path(path))
     stack.callback(expert.close)
     return expert

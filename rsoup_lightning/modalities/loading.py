@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.hub import out_of_reach
+from rsoup_lightning.merging.disk.trainer_folder import check_trained
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: A
     folder = user_path(name)
     if not folder.is_dir() and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
         raise ConfigError(f"there is no folder {name} to load the {kind} from")
+    check_trained(folder)
     offline = not folder.is_dir() and out_of_reach()
     if offline:
         options["local_files_only"] = True

@@ -19,6 +19,7 @@ from rsoup_lightning.files import write_json
 from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME, adapts, merged_config, plain, read_config, setting
 from rsoup_lightning.merging.check import check_match
 from rsoup_lightning.merging.disk.io import read_tensors, write_weights
+from rsoup_lightning.merging.disk.trainer_folder import check_trained
 from rsoup_lightning.merging.factors import FACTOR
 from rsoup_lightning.merging.in_memory import linear_tensor
 from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, LoRAFactors, Mode, merge_module
@@ -58,7 +59,9 @@ def read_adapter(folder: Path) -> Adapter:
     Raises:
         WeightsError: a file is missing or damaged, or does not hold what the configuration says.
         MergeError: an adapter that is not plain LoRA on an unchanged base, or not finite; names the cure.
+        ConfigError: a trainer's folder with checkpoints alone.
     """
+    check_trained(folder)
     config = read_config(folder / CONFIG_NAME)
     file = next((folder / name for name in (WEIGHTS_NAME, PICKLED_NAME) if (folder / name).is_file()), None)
     if file is None:

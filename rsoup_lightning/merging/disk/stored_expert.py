@@ -18,6 +18,7 @@ from rsoup_lightning.merging.disk.checkpoint import SUFFIXES, Checkpoint, read_c
 from rsoup_lightning.merging.disk.io import read_beside
 from rsoup_lightning.merging.disk.pickled_shard import PickledShard, in_safetensors, is_pickled_shard
 from rsoup_lightning.merging.disk.tensor_file import TensorFile, WeightFile
+from rsoup_lightning.merging.disk.trainer_folder import STATE
 from rsoup_lightning.merging.factors import check_no_factors
 from rsoup_lightning.merging.shard_index import INDEX_SUFFIX, PICKLED_INDEX_SUFFIX, check_indexes, read_index
 
@@ -122,7 +123,7 @@ def beside_adapter(folder: Path) -> dict[str, Path]:
     """
     weights = (".safetensors", *OTHER_WEIGHTS)
     found = (file for file in sorted(folder.iterdir()) if not (file.is_dir() or file.name.endswith(weights)))
-    return {file.name: carried(file) for file in found if not file.name.startswith(".")}
+    return {file.name: carried(file) for file in found if not file.name.startswith(".") and file.name != STATE}
 
 
 def is_pipeline(path: Path) -> bool:
@@ -180,7 +181,7 @@ def _open_folder(root: Path) -> StoredExpert:
                         raise WeightsError(f"two files in {folder} hold {key!r}, one is {name}: remove one of them")
                     tensors[prefix + key] = tensor
             for name in names:
-                if name not in shards and not name.endswith((*OTHER_WEIGHTS, PICKLED_INDEX_SUFFIX)):
+                if name not in shards and not name.endswith((*OTHER_WEIGHTS, PICKLED_INDEX_SUFFIX, STATE)):
                     others[prefix + name] = carried(folder / name)
         if not tensors:
             other = sorted(path.name for path in root.rglob("*") if path.name.endswith(OTHER_WEIGHTS))
