@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 3600,
     "show_signature": False,
 }
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where rsoup is
 # What other packages print while tutorials run says nothing to their readers.
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 warnings.filterwarnings("ignore", module="transformers|huggingface_hub|lightning")

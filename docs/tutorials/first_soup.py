@@ -6,8 +6,8 @@ At the end you have a cheetah that runs as you like it: fast, with little effort
 trained for what is between.
 
 A *soup* is made of *experts*. One policy is trained once per reward, always from the same start, and what you play in
-the end is a weighted average of the experts' **weights**. Install the package first: ``make test`` in a checkout makes
-an environment, or ``pip install .`` puts it into yours.
+the end is a weighted average of the experts' **weights**. Install the package first: ``make install`` in a checkout
+makes an environment, or ``pip install .`` puts it into yours.
 
 1. Run it
 ---------

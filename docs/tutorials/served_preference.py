@@ -7,7 +7,8 @@ it, and every request says how much of each it wants.
 
 You need two adapters of the same model, in folders as PEFT writes them. So that everything here runs in seconds and
 without a network, step 0 makes a very small model and two adapters of it. If you have your own, skip that step and
-write their folders, or their names on the hub, wherever ``runs/tiny/...`` stands.
+write their folders, or their names on the hub, wherever ``runs/tiny/...`` stands. Install
+``rsoup_lightning[serve,text]`` and ``openai``.
 
 0. Two adapters
 ---------------
