@@ -22,7 +22,7 @@ from rsoup_lightning.run.parsing import parse
 DESCRIPTION = """Merge experts without training: their weights, interpolated.
 
 An expert is a .safetensors file, a file of torch (.ckpt, .pt, .pth, .bin), a zip of Stable-Baselines3, a Hugging Face
-or diffusers folder, or a PEFT adapter folder. Nothing is unpickled that could run code.
+or diffusers folder, or a LoRA adapter of PEFT, diffusers or Kohya. Nothing is unpickled that could run code.
 What is written loads as the experts did; its configuration and tokenizer are those of the first expert, with the tokens
 that others add. Embeddings are matched by token; configurations that differ in what weights compute are refused."""
 EXAMPLES = """methods (θ_i: experts, θ_0: init, τ_i = θ_i - θ_0, λ: coefficients):

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import torch
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, MergeError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging import methods
-from rsoup_lightning.merging.adapters.adapter import read_adapter
-from rsoup_lightning.merging.adapters.write_adapter import is_adapter, write_adapter_soup, write_folded
+from rsoup_lightning.merging.adapters.formats import is_adapter, read
+from rsoup_lightning.merging.adapters.lora_file import CURE
+from rsoup_lightning.merging.adapters.write_adapter import write_adapter_soup, write_folded
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, check_stored, open_expert
 from rsoup_lightning.merging.disk.trainer_folder import check_trained
 from rsoup_lightning.merging.engine import MergePlan, check_groups
@@ -39,7 +40,7 @@ def merge(
     overwrite: bool = False,
     **options: Any,
 ) -> dict[Path, list[LayerReport]]:
-    """Merge experts on disk: adapter folders of PEFT into an adapter, all else into a model.
+    """Merge experts on disk: adapters of PEFT, diffusers or Kohya into an adapter, all else into a model.
 
     Args:
         experts: where they are, at least one: paths, or names of folders on the hub.
@@ -62,7 +63,7 @@ def merge(
     adapters = [is_adapter(Path(place)) for place in places]
     if any(adapters) and not all(adapters):
         odd = places[adapters.index(False)]
-        raise ConfigError(f"{odd} is not an adapter folder, others are: fold them with --lora dense first")
+        raise ConfigError(f"{odd} is not an adapter, others are: fold them with --lora dense first")
     for name in options:
         if name in (OF_MODELS if all(adapters) else OF_ADAPTERS) or (all(adapters) and name in methods.settings()):
             kind = "models" if all(adapters) else "adapters"
@@ -133,7 +134,7 @@ def merge_models(
 def merge_adapters(
     wanted: Sweep, *, lora: LoRAMode = "exact", rank: int | None = None, base: str | None = None
 ) -> dict[Path, list[LayerReport]]:
-    """Merge LoRA adapters in PEFT's folders; see :func:`merge`.
+    """Merge LoRA adapters, in PEFT's folders or in files of diffusers or Kohya; see :func:`merge`.
 
     Args:
         wanted: what to merge and where to write it.
@@ -146,11 +147,14 @@ def merge_adapters(
         raise ConfigError("--lora dense and --base FOLDER, the model to fold into, go together")
     if lora == "dense" and rank is not None:
         raise ConfigError("--rank is of an adapter, and --lora dense writes a whole model: leave it out")
-    adapters = {Path(path): read_adapter(Path(path)) for path in wanted.experts}
+    adapters = {Path(path): read(Path(path)) for path in wanted.experts}
+    for path, adapter in adapters.items():
+        if base is not None and adapter.style != "PEFT":
+            raise MergeError(f"--lora dense folds folders of PEFT, and {path} is as {adapter.style} writes it: {CURE}")
     reports: dict[Path, list[LayerReport]] = {}
     with ExitStack() as stack:
         whole = _open(stack, base) if base else None
-        check_adapter_tokens(list(adapters), whole)
+        check_adapter_tokens([path for path in adapters if path.is_dir()], whole)
         size = weight_bytes(whole) if whole else sum(adapter.bytes for adapter in adapters.values())
         advance = stack.enter_context(progress_bar(len(wanted.targets) * size))
         places = stack.enter_context(wanted.writing(*([base] if base else [])))

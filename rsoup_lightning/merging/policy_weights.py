@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from rsoup_lightning.errors import MergeError
-from rsoup_lightning.merging.adapters.adapter import PREFIX, Adapter, check_adapters, read_adapter
-from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
+from rsoup_lightning.merging.adapters.adapter import PREFIX, Adapter, check_adapters
+from rsoup_lightning.merging.adapters.formats import is_adapter, read
+from rsoup_lightning.merging.adapters.lora_file import of_network
 from rsoup_lightning.merging.check import check_layout
 from rsoup_lightning.merging.disk.io import FILE_NAME, read_weights
 from rsoup_lightning.merging.kinds.one_kind import check_adapter_tokens
@@ -30,12 +32,13 @@ def read_experts(
 ) -> dict[str, Mapping[str, Tensor]]:
     """The weights of experts, by name, each as ``policy`` loads it.
 
-    An adapter's folder of PEFT gives the LoRA parameters of the policy, scaled to the policy's α / r and in its dtype;
-    what it lacks of ranks and layers adds nothing, and what else the policy trains, as a critic, keeps its values.
+    An adapter of PEFT, diffusers or Kohya gives the LoRA parameters of the policy, scaled to the policy's α / r and in
+    its dtype; what it lacks of ranks and layers adds nothing, and what else the policy trains, as a critic, keeps its
+    values.
 
     Args:
-        places: name to a ``.safetensors`` file, a checkpoint, a folder with ``policy.safetensors`` or one that PEFT
-            wrote.
+        places: name to a ``.safetensors`` file, a checkpoint, a folder with ``policy.safetensors`` or one that PEFT or
+            diffusers wrote.
         policy: what will play them.
         own: the weights of ``policy``, by its names.
 
@@ -44,10 +47,10 @@ def read_experts(
         MergeError: experts that do not fit the policy, adapters that do not fit each other, or weights that are not
             finite.
     """
-    adapters = {name: read_adapter(place) for name, place in places.items() if _is_adapter(place)}
+    adapters = {name: _adapter(name, place) for name, place in places.items() if _is_adapter(place)}
     if adapters:
         check_adapters(list(adapters.values()), list(adapters))
-        check_adapter_tokens([places[name] for name in adapters])
+        check_adapter_tokens([places[name] for name in adapters if places[name].is_dir()])
     weights: dict[str, Mapping[str, Tensor]] = {
         name: _fitted(adapters[name], name, policy, own) if name in adapters else read_weights(place)
         for name, place in places.items()
@@ -66,7 +69,12 @@ def _check_finite(experts: Mapping[str, Mapping[str, Tensor]], parameters: Colle
 
 
 def _is_adapter(place: Path) -> bool:
-    return (place / CONFIG_NAME).is_file() and not (place / FILE_NAME).is_file()
+    return is_adapter(place) and not (place / FILE_NAME).is_file()
+
+
+def _adapter(name: str, place: Path) -> Adapter:
+    adapter = read(place)
+    return adapter if adapter.style == "PEFT" else replace(of_network(adapter, name), style="PEFT")
 
 
 def _fitted(adapter: Adapter, label: str, policy: nn.Module, own: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -83,7 +83,7 @@ def check_pick_output(output: Path, *, overwrite: bool) -> None:
 
 def _write_weights(output: Path, experts: Mapping[str, Path], chosen: Chosen, mixing: str) -> None:
     from rsoup_lightning.merging import linear, read_weights, write_weights
-    from rsoup_lightning.merging.adapters.write_adapter import is_adapter
+    from rsoup_lightning.merging.adapters.formats import is_adapter
     from rsoup_lightning.merging.disk.stored_expert import is_pipeline
     from rsoup_lightning.merging.on_disk import merge
     from rsoup_lightning.run.method_of_run import method_of  # these bring in torch

@@ -111,7 +111,6 @@ def _file(path: Path, shapes: dict[str, tuple[int, ...]]) -> str:
 
 
 FOREIGN = {
-    "kohya": {"lora_te1_x.lora_down.weight": (2, 8), "lora_te1_x.lora_up.weight": (8, 2)},
     "kohya's scale": {"lora_unet_x.alpha": ()},
     "LoHa": {"lora_unet_q.hada_w1_a": (8, 2), "lora_unet_q.hada_w1_b": (2, 8)},
     "LoKr": {"unet.q.lokr_w1": (2, 2), "unet.q.lokr_w2_a": (4, 2)},
@@ -120,7 +119,7 @@ FOREIGN = {
     "DoRA": {"unet.q.dora_scale": (8, 1)},
     "VideoX": {"blocks.0.attn.q.lora.A.weight": (2, 8), "blocks.0.attn.q.lora.B.weight": (8, 2)},
     "diffusers": {"mid.attn1.processor.to_q_lora.down.weight": (2, 8)},
-    "XLabs": {"double_blocks.0.processor.proj_lora1.up.weight": (8, 2)},
+    "half of XLabs": {"double_blocks.0.processor.proj_lora1.down.weight": (2, 8)},
     "torchtune": {"layers.0.attn.q_proj.lora_a.weight": (2, 8), "layers.0.attn.q_proj.lora_b.weight": (8, 2)},
     "loralib": {"transformer.h.0.attn.q.lora_A": (2, 8)},
     "bare letters": {"delta.q.A": (2, 8), "delta.q.B": (8, 2)},

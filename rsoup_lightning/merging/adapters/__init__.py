@@ -1,1 +1,1 @@
-"""LoRA adapters in PEFT's folders: read, folded into their base, written."""
+"""LoRA adapters of PEFT, diffusers and Kohya: read, folded into their base, written."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,13 @@ class Adapter:
         config: the content of adapter_config.json.
         modules: the update of each adapted module, by its name in the base model.
         others: what was trained in full (modules_to_save, biases), by PEFT's key without its prefix.
+        style: who wrote it: PEFT, or for one file whose names it has, see :mod:`lora_file`.
     """
 
     config: Mapping[str, Any]
     modules: Mapping[str, LoRAFactors]
     others: Mapping[str, Tensor]
+    style: str = "PEFT"
 
     @property
     def bytes(self) -> int:
@@ -81,17 +83,7 @@ def read_adapter(folder: Path) -> Adapter:
                     raise WeightsError(f"{file} lacks {PREFIX + module + half!r}, the other half of {module!r}")
             A, B = (others.pop(module + half) for half in halves)
             rank = setting(config, "rank_pattern", module, "r")
-            if A.dtype not in FOLDABLE or B.dtype not in FOLDABLE:
-                raise MergeError(
-                    f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are not floating numbers"
-                )
-            flat = A.ndim == 2 or (halves is LINEAR and all(side == 1 for side in B.shape[2:]))  # or a convolution
-            if A.ndim < 2 or A.ndim != B.ndim or not flat or not A.shape[0] == B.shape[1] == rank > 0:
-                shapes = f"A is {tuple(A.shape)} and B {tuple(B.shape)}"
-                raise WeightsError(
-                    f"{module!r} has rank {rank} by {folder / CONFIG_NAME} but in {file} {shapes}: was it saved in "
-                    "shards, or for a grouped convolution? Fold it into the base with PEFT's merge_and_unload"
-                )
+            check_factors(A, B, module, file, rank, linear=halves is LINEAR)
             if not adapts(config, module):
                 raise WeightsError(f"{file} adapts {module!r}, and {folder / CONFIG_NAME} says that it does not")
             alpha = setting(config, "alpha_pattern", module, "lora_alpha")
@@ -103,6 +95,34 @@ def read_adapter(folder: Path) -> Adapter:
     if not modules:
         raise WeightsError(f"{file} holds no LoRA update: none of its tensors is named *{LINEAR[0]}")
     return Adapter(config, modules, others)
+
+
+def check_factors(
+    A: Tensor, B: Tensor, module: str, file: Path, rank: int | None = None, *, linear: bool = True
+) -> None:
+    """Require the two factors of an update.
+
+    Args:
+        A, B: of LoRA.
+        module: whose weight they change.
+        file: where they are.
+        rank: what they should have; None: any.
+        linear: whether they may be of a convolution.
+
+    Raises:
+        MergeError: they are not floating numbers.
+        WeightsError: their shapes do not fit.
+    """
+    if A.dtype not in FOLDABLE or B.dtype not in FOLDABLE:
+        raise MergeError(f"{module!r} is {A.dtype} and {B.dtype} in {file}: its factors are not floating numbers")
+    flat = A.ndim == 2 or (linear and all(side == 1 for side in B.shape[2:]))  # or a convolution
+    fitting = A.ndim >= 2 and A.ndim == B.ndim and flat and A.shape[0] == B.shape[1] > 0
+    if not fitting or rank not in (None, A.shape[0]):
+        wanted = "" if rank is None else f" has rank {rank} by {file.parent / CONFIG_NAME} but"
+        raise WeightsError(
+            f"{module!r}{wanted} in {file} A is {tuple(A.shape)} and B {tuple(B.shape)}: was it saved in shards, or "
+            "for a grouped convolution? Fold it into the base with PEFT's merge_and_unload"
+        )
 
 
 def write_adapter(folder: Path, adapter: Adapter) -> None:
@@ -124,6 +144,10 @@ def check_adapters(adapters: Sequence[Adapter], names: Sequence[str] | None = No
         MergeError: names what differs, and between which adapters.
     """
     labels = list(names) if names else [f"adapter {index}" for index in range(len(adapters))]
+    for label, adapter in zip(labels, adapters, strict=True):
+        if adapter.style != adapters[0].style:
+            styles = f"{labels[0]} is an adapter as {adapters[0].style} writes it, {label} as {adapter.style}"
+            raise MergeError(f"{styles}: save both in one way, as with diffusers' save_lora_weights")
     check_match([adapter.others for adapter in adapters], labels)
     owners: dict[str, tuple[str, LoRAFactors]] = {}
     for label, adapter in zip(labels, adapters, strict=True):
@@ -185,4 +209,4 @@ def adapter_soup(
     modules = {report.module: item.padded(widest) for item, report in merged}
     others = {key: linear_tensor([adapter.others[key] for adapter, _ in used], shares) for key in first.others}
     config = merged_config([adapter.config for adapter, _ in used], list(modules), widest)
-    return Adapter(config, modules, others), [report for _, report in merged]
+    return replace(first, config=config, modules=modules, others=others), [report for _, report in merged]

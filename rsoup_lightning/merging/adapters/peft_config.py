@@ -47,6 +47,15 @@ def read_config(file: Path) -> dict[str, Any]:
         config = read_object(file)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{file} is not a whole JSON object ({error})") from error
+    return check_config(config, file)
+
+
+def check_config(config: dict[str, Any], file: Path) -> dict[str, Any]:
+    """``config``, read from ``file``, if it is of an adapter that is plain LoRA on an unchanged base.
+
+    Raises:
+        WeightsError, MergeError: as of :func:`read_config`.
+    """
     if config.get("peft_type") != "LORA":
         raise MergeError(f"{file} has peft_type {config.get('peft_type')!r}: only 'LORA' adapters can be merged")
     for key in ("r", "lora_alpha"):

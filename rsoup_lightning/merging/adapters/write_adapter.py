@@ -11,9 +11,10 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
-from rsoup_lightning.merging.adapters.adapter import Adapter, adapter_soup, check_adapters, write_adapter
+from rsoup_lightning.merging.adapters.adapter import Adapter, adapter_soup, check_adapters
 from rsoup_lightning.merging.adapters.fold import changed, folded, square_fan_in_first, unmatched, with_model_names
-from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
+from rsoup_lightning.merging.adapters.formats import write
+from rsoup_lightning.merging.adapters.lora_file import write_lora_file
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, beside_adapter
 from rsoup_lightning.merging.disk.untied import untied
 from rsoup_lightning.merging.engine import MergePlan
@@ -21,11 +22,6 @@ from rsoup_lightning.merging.lora import FOLDABLE, LayerReport, Mode
 from rsoup_lightning.merging.methods import Ingredients, MergeMethod
 from rsoup_lightning.merging.write import PROVENANCE, check_apart, write_merged
 from rsoup_lightning.simplex import Coefficients
-
-
-def is_adapter(path: Path) -> bool:
-    """Whether ``path`` is a folder that PEFT wrote."""
-    return (path / CONFIG_NAME).is_file()
 
 
 def write_adapter_soup(
@@ -39,12 +35,13 @@ def write_adapter_soup(
     extrapolate: bool,
     overwrite: bool,
 ) -> list[LayerReport]:
-    """Merge adapters into one adapter folder, whole or not at all; see :func:`adapter.adapter_soup`.
+    """Merge adapters into one adapter's folder, whole or not at all; see :func:`adapter.adapter_soup`.
 
-    What lies beside the first expert's weights, as its tokenizer, is carried along.
+    What lies beside the first expert's weights, as its tokenizer, is carried along. Of adapters in files, an output
+    whose name ends in .safetensors is a file, too.
 
     Args:
-        output: the folder to write.
+        output: what to write.
         adapters: the experts by where they lie.
         coefficients: λ.
         mode: exact or factor.
@@ -60,10 +57,14 @@ def write_adapter_soup(
     names = [str(path) for path in adapters]
     merged, layers = adapter_soup(list(adapters.values()), coefficients, mode, rank, names, extrapolate=extrapolate)
     with atomic_output(output, overwrite=overwrite) as temporary:
+        if output.suffix == ".safetensors" and merged.style != "PEFT":
+            write_lora_file(temporary, merged)
+            return layers
         temporary.mkdir()
-        for name, source in beside_adapter(next(iter(adapters))).items():
+        first = next(iter(adapters))
+        for name, source in (beside_adapter(first) if first.is_dir() else {}).items():
             shutil.copyfile(source, temporary / name)
-        write_adapter(temporary, merged)
+        write(temporary, merged)
         write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
     return layers
 

@@ -16,7 +16,7 @@ import yaml
 from rsoup_lightning.errors import ConfigError, MergeError
 from rsoup_lightning.files import sha256, user_path
 from rsoup_lightning.merging.adapters.adapter import check_adapters, read_adapter
-from rsoup_lightning.merging.adapters.write_adapter import is_adapter
+from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.on_disk import merge
 from rsoup_lightning.run.experts import trained_experts
 from rsoup_lightning.serving.model_names import AT, coefficients_in, model_name
@@ -46,7 +46,7 @@ class AdapterSoup:
         if not experts:
             raise ConfigError(f"the soup {name!r} has no experts")
         for place in experts.values():
-            if not is_adapter(place):
+            if not (place / CONFIG_NAME).is_file():
                 raise MergeError(f"{place} is no adapter of PEFT: a soup is one adapter only where its experts are")
         self.name, self.experts = name, dict(experts)
 
