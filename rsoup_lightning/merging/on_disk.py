@@ -14,7 +14,7 @@ from rsoup_lightning.errors import ConfigError, MergeError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging import methods
-from rsoup_lightning.merging.adapters.formats import is_adapter, read
+from rsoup_lightning.merging.adapters.formats import adapter_at, is_adapter
 from rsoup_lightning.merging.adapters.lora_file import CURE
 from rsoup_lightning.merging.adapters.write_adapter import write_adapter_soup, write_folded
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, check_stored, open_expert
@@ -147,7 +147,7 @@ def merge_adapters(
         raise ConfigError("--lora dense and --base FOLDER, the model to fold into, go together")
     if lora == "dense" and rank is not None:
         raise ConfigError("--rank is of an adapter, and --lora dense writes a whole model: leave it out")
-    adapters = {Path(path): read(Path(path)) for path in wanted.experts}
+    adapters = {Path(path): adapter_at(Path(path)) for path in wanted.experts}
     for path, adapter in adapters.items():
         if base is not None and adapter.style != "PEFT":
             raise MergeError(f"--lora dense folds folders of PEFT, and {path} is as {adapter.style} writes it: {CURE}")

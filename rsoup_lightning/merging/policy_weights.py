@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.adapters.adapter import PREFIX, Adapter, check_adapters
-from rsoup_lightning.merging.adapters.formats import is_adapter, read
+from rsoup_lightning.merging.adapters.formats import adapter_at, is_adapter
 from rsoup_lightning.merging.adapters.lora_file import of_network
 from rsoup_lightning.merging.check import check_layout
 from rsoup_lightning.merging.disk.io import FILE_NAME, read_weights
@@ -73,7 +73,7 @@ def _is_adapter(place: Path) -> bool:
 
 
 def _adapter(name: str, place: Path) -> Adapter:
-    adapter = read(place)
+    adapter = adapter_at(place)
     return adapter if adapter.style == "PEFT" else replace(of_network(adapter, name), style="PEFT")
 
 

@@ -13,7 +13,7 @@ from rsoup_lightning import registry
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import read_json
 from rsoup_lightning.hub import local_folder
-from rsoup_lightning.merging.adapters.formats import is_adapter, read
+from rsoup_lightning.merging.adapters.formats import adapter_at, is_adapter
 from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.playing.run_front import RunFront
@@ -86,7 +86,7 @@ def _rank(folder: Path) -> int:
     """Of the adapter in a folder, where there is one; a picked one has all the ranks of those it was picked of."""
     if not is_adapter(folder):
         return 0
-    return max(factors.rank for factors in read(folder).modules.values())
+    return max(factors.rank for factors in adapter_at(folder).modules.values())
 
 
 def _fine_tuner(file: Path, rank: int) -> RewardFineTuner:

@@ -14,7 +14,7 @@ def is_adapter(path: Path) -> bool:
     return (path / CONFIG_NAME).is_file() or lora_file(path) is not None
 
 
-def read(path: Path) -> Adapter:
+def adapter_at(path: Path) -> Adapter:
     """The adapter at ``path``.
 
     Raises:
@@ -24,7 +24,7 @@ def read(path: Path) -> Adapter:
     return read_adapter(path) if file is None else read_lora_file(file)
 
 
-def write(folder: Path, adapter: Adapter) -> None:
+def write_in_form(folder: Path, adapter: Adapter) -> None:
     """Write an adapter into a folder, in the form of those it is made of."""
     if adapter.style == "PEFT":
         write_adapter(folder, adapter)

@@ -13,7 +13,7 @@ from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.merging.adapters.adapter import Adapter, adapter_soup, check_adapters
 from rsoup_lightning.merging.adapters.fold import changed, folded, square_fan_in_first, unmatched, with_model_names
-from rsoup_lightning.merging.adapters.formats import write
+from rsoup_lightning.merging.adapters.formats import write_in_form
 from rsoup_lightning.merging.adapters.lora_file import write_lora_file
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, beside_adapter
 from rsoup_lightning.merging.disk.untied import untied
@@ -64,7 +64,7 @@ def write_adapter_soup(
         first = next(iter(adapters))
         for name, source in (beside_adapter(first) if first.is_dir() else {}).items():
             shutil.copyfile(source, temporary / name)
-        write(temporary, merged)
+        write_in_form(temporary, merged)
         write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
     return layers
 

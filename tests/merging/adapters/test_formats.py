@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from rsoup_lightning.errors import WeightsError
 from rsoup_lightning.merging.adapters.adapter import WEIGHTS_NAME, Adapter
-from rsoup_lightning.merging.adapters.formats import is_adapter, read, write
+from rsoup_lightning.merging.adapters.formats import adapter_at, is_adapter, write_in_form
 from rsoup_lightning.merging.adapters.lora_file import IN_FOLDER
 from rsoup_lightning.merging.lora import LoRAFactors
 
@@ -25,9 +25,9 @@ PEFT = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "target_modules": ["q"]}
 def test_an_adapter_is_written_in_its_own_form(
     config: dict[str, object], style: str, name: str, tmp_path: Path
 ) -> None:
-    write(tmp_path, Adapter(config, UPDATE, {}, style))
+    write_in_form(tmp_path, Adapter(config, UPDATE, {}, style))
     assert (tmp_path / name).is_file() and is_adapter(tmp_path)
-    again = read(tmp_path)
+    again = adapter_at(tmp_path)
     assert again.style == style and torch.equal(again.modules["unet.q"].B, UPDATE["unet.q"].B)
 
 
@@ -36,4 +36,4 @@ def test_what_is_none(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(2)}, tmp_path / "model.safetensors")
     assert not is_adapter(tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match="expected a folder that PEFT"):
-        read(tmp_path)
+        adapter_at(tmp_path)
