@@ -109,7 +109,7 @@ def test_what_adapters_refuse(adapters: list[Path], tmp_path: Path, arguments: l
 def test_adapters_of_another_base_and_mixed_kinds(adapters: list[Path], tmp_path: Path) -> None:
     experts = [sharded(tmp_path / f"e{seed}", seed) for seed in range(2)]
     out = ["--coefficients", ".5", ".5", "--output", str(tmp_path / "out")]
-    with pytest.raises(RSoupError, match="is not an adapter folder, others are"):
+    with pytest.raises(RSoupError, match="is not an adapter, others are"):
         merge_command(["--experts", str(adapters[0]), str(experts[0]), *out])
     with pytest.raises(RSoupError, match="--rank is for adapters"):
         merge_command(["--experts", str(experts[0]), str(experts[1]), "--rank", "3", *out])
