@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import ModuleType
 
 SHOWN = 12  # names: an error that knows more of them lists those that are near
 
@@ -33,14 +34,31 @@ class UnknownNameError(RSoupError):
     "unknown reward 'riski': did you mean 'risky'? Known: cautious, risky"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name, self.known = kind, name, sorted(known)
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+        """``where``: what lists the known ones, if the message is not to."""
+        self.kind, self.name, self.known = kind, name, sorted({*known})
         close = get_close_matches(name, self.known, n=1, cutoff=0.5)
         hint = f": did you mean {close[0]!r}?" if close else "."
-        some = get_close_matches(name, self.known, n=5, cutoff=0.3) or [*self.known[:SHOWN], "..."]
+        some = [*(get_close_matches(name, self.known, n=5, cutoff=0.3) or self.known[:SHOWN]), "..."]
         listed = self.known if len(self.known) <= SHOWN else some
-        known_text = f" Known: {', '.join(listed)}" if listed else ""
+        known_text = f" {where} lists them" if where else f" Known: {', '.join(listed)}" if listed else ""
         super().__init__(f"unknown {kind} {name!r}{hint}{known_text}")
+
+
+def absent(module: ModuleType, name: str) -> UnknownNameError:
+    """That a module has no ``name``."""
+    return UnknownNameError(f"name in {module.__name__}", name, [known for known in dir(module) if known[0] != "_"])
+
+
+def no_module(said: str, module: str) -> str:
+    """What an import of ``module`` ended with, and the cure where it is the module that was not found.
+
+    >>> no_module("No module named 'heater'", "heater")
+    "No module named 'heater': if it is yours, run from the folder that holds it, or put that folder on PYTHONPATH"
+    """
+    absent = f"No module named {module.partition('.')[0]!r}"
+    cure = ": if it is yours, run from the folder that holds it, or put that folder on PYTHONPATH"
+    return said + cure if said == absent else said
 
 
 class CoefficientError(RSoupError):

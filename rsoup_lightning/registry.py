@@ -13,9 +13,10 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError
+from rsoup_lightning.errors import ConfigError, RSoupWarning, UnknownNameError, absent, no_module
 from rsoup_lightning.files import user_path
 
 GROUP = "rsoup_lightning.tasks"
@@ -68,7 +69,7 @@ def imported(path: str) -> Any:
     try:
         return getattr(import_module(module), attribute)
     except Exception as error:  # a module that is imported may raise anything
-        raise ConfigError(f"cannot import {path!r}: {_said(error)}") from error
+        raise ConfigError(f"cannot import {path!r}: {no_module(_said(error), module)}") from error
 
 
 def names() -> list[str]:
@@ -146,7 +147,7 @@ def find_recipe(name: str) -> Path:
     if path.exists() and not path.is_dir():
         return path
     if name not in recipes():
-        raise UnknownNameError("recipe (neither a file nor one of ours)", name, recipes())
+        raise UnknownNameError("recipe (neither a file nor one of ours)", name, recipes(), "rsoup tasks")
     return RECIPES / f"{name}.yaml"
 
 
@@ -161,4 +162,6 @@ def _entries() -> dict[str, list[EntryPoint]]:
 
 def _said(error: Exception) -> str:
     """What an import ended with, and where its culprit is not plain, of which kind it was."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return str(absent(error.obj, str(error.name)))
     return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"

@@ -15,7 +15,9 @@ def test_one_family() -> None:
 
 
 def test_long_lists_are_cut_to_what_is_near() -> None:
-    message = str(UnknownNameError("environment", "Hopper-v9", [f"Hopper-v{i}" for i in range(9)] + ["x"] * 20))
+    message = str(
+        UnknownNameError("environment", "Hopper-v9", [f"Hopper-v{i}" for i in range(9)] + [f"x{i}" for i in range(20)])
+    )
     assert "did you mean 'Hopper-v" in message
     assert len(message) < 150
     assert str(UnknownNameError("thing", "zzz", ["a", "b"])) == "unknown thing 'zzz'. Known: a, b"
@@ -25,6 +27,12 @@ def test_of_a_long_list_that_holds_nothing_near_some_are_named() -> None:
     message = str(UnknownNameError("thing", "zzz", [f"a{i:02}" for i in range(99)]))
     assert message.startswith("unknown thing 'zzz'. Known: a00, a01, ")
     assert message.endswith("a11, ...")
+
+
+def test_where_the_known_names_are_listed_is_said_instead_of_some() -> None:
+    assert str(UnknownNameError("recipe", "nope", ["qa/smollm2"], "rsoup tasks")) == (
+        "unknown recipe 'nope'. rsoup tasks lists them"
+    )
 
 
 def test_numbers_that_count_something() -> None:

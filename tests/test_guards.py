@@ -218,7 +218,7 @@ def test_in_a_soup_they_hold_what_goes_on_from_init(tmp_path: Path, monkeypatch:
     [
         ({"nroth": {"at_least": 1}}, "unknown reward of a guard 'nroth': did you mean 'north'"),
         ({"north": {"at_least": "half of init"}}, "'half of init': give a number, a share as '0.8 of init', or"),
-        ({"north": {"atleast": 1}}, "model.guards: .* 'atleast' is not accepted"),
+        ({"north": {"atleast": 1}}, "model.guards: .* 'atleast': did you mean 'at_least'"),
         ({"north": {"at_least": "0.8 of init"}}, "model.guards.north is '0.8 of init', .* set soup.normalise"),
     ],
 )

@@ -9,12 +9,11 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any, cast
 
-from jsonargparse import ArgumentParser
-
 from rsoup_lightning.comparing.peer import Peer
 from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
+from rsoup_lightning.run.hinting import HintingParser
 from rsoup_lightning.run.parsing import SECTIONS, check_seeds, ours, read_recipe
 from rsoup_lightning.run.recipe_parser import built
 
@@ -117,7 +116,7 @@ def read_suite(file: str | Path) -> Suite:
     content = read_recipe(path, "suite")
     tasks = _members(content.pop("tasks", None), "tasks", SuiteTask)
     methods = _members(content.pop("methods", None), "methods", SuiteMethod)
-    parser = ArgumentParser(exit_on_error=False)
+    parser = HintingParser(exit_on_error=False)
     parser.add_class_arguments(Suite, skip={"tasks", "methods"})
     with ours():
         suite = Suite(tasks, methods, **parser.parse_object(content).as_dict())

@@ -57,19 +57,23 @@ def merge(
     Raises:
         RSoupError: whatever is wrong with what was asked, the experts or the output; nothing is then left behind.
     """
+    methods.method(options.get("method", "linear"))  # what it needs of all else is asked only of one that is there
     places = [str(local_folder(path)) for path in experts]
+    options |= {name: str(local_folder(options[name])) for name in ("init", "base") if options.get(name)}
+    for place in [*places, *(options[name] for name in ("init", "base") if options.get(name))]:
+        if not Path(place).exists():
+            raise ConfigError(f"{place} does not exist")
     for place in places:
         check_trained(Path(place))
     adapters = [is_adapter(Path(place)) for place in places]
     if any(adapters) and not all(adapters):
         odd = places[adapters.index(False)]
-        raise ConfigError(f"{odd} is not an adapter, others are: fold them with --lora dense first")
+        raise ConfigError(f"{odd} is not an adapter, others are: fold each of these with --lora dense first")
     for name in options:
         if name in (OF_MODELS if all(adapters) else OF_ADAPTERS) or (all(adapters) and name in methods.settings()):
-            kind = "models" if all(adapters) else "adapters"
-            raise ConfigError(f"--{name} is for {kind}, and these experts are not")
-    methods.method(options.get("method", "linear"))  # what it needs of all else is asked only of one that is there
-    options |= {name: str(local_folder(options[name])) for name in ("init", "base") if options.get(name)}
+            kind, others = ("models", "adapters") if all(adapters) else ("adapters", "models")
+            cure = ": fold each with --lora dense, then merge the models" if all(adapters) else ""
+            raise ConfigError(f"--{name} is for {kind}, and these experts are {others}{cure}")
     wanted = sweep(places, user_path(str(output)), coefficients, grid, extrapolate=extrapolate, overwrite=overwrite)
     if all(adapters):
         return merge_adapters(wanted, **options)
@@ -91,7 +95,7 @@ def merge_models(
 
     Args:
         wanted: what to merge and where to write it.
-        method: how: the name of a registered method.
+        method: how: the name of a registered method; adapters are averaged.
         init: the experts' common ancestor, for methods on task vectors: all but linear.
         groups: λ of their own for tensors by regular expression over their names.
         device: where to compute.

@@ -59,7 +59,10 @@ def load(
     else:
         if any(folder.glob("*.safetensors")):
             reason = "holds weights, and does not say what policy they are of"
-            raise RunFolderError(f"{folder} {reason}: give the folder of a run, or one that rsoup pick wrote")
+            cure = "give the folder of a run, or one that rsoup pick wrote"
+            if is_adapter(folder):
+                cure += f"; adapters of a language model play by rsoup serve --base MODEL --experts NAME={folder}"
+            raise RunFolderError(f"{folder} {reason}: {cure}")
         front = RunFront.load(folder)
         _, trained = experts_folder(folder, seed)
         rewards, places = front.rewards, {name: trained / name for name in front.experts}

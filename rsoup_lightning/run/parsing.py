@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -12,8 +13,10 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, get_loader, set_parsing_settings
 
-from rsoup_lightning.errors import ConfigError, RSoupError
+from rsoup_lightning.errors import ConfigError, RSoupError, UnknownNameError, absent, no_module
+from rsoup_lightning.run.hinting import options
 
+NO_NAME, NO_MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'"), re.compile(r"No module named '(\w+)'")
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SECTIONS = ("model", "trainer", "soup")
 LARGEST_SEED = 2**32 - 1  # numpy's
@@ -143,7 +146,12 @@ def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True
                 if "unexpected ':'" in str(error):
                     raise ConfigError(f"{name} {value}: put a space after each colon, as in {{risky: 1}}") from error
     with ours():
-        return parser.parse_args(arguments, defaults=defaults)
+        try:
+            return parser.parse_args(arguments, defaults=defaults)
+        except ArgumentError as error:
+            if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", str(error)):
+                raise UnknownNameError("option", unknown[1], options(parser)) from error
+            raise
 
 
 def check_values(parser: ArgumentParser, config: Namespace) -> None:
@@ -212,7 +220,14 @@ def _said(error: Exception) -> str:
     message = "; ".join(said).replace(":; ", ": ")
     for words, plain in PLAIN:
         message = re.sub(words, plain, message)
-    return message
+    message = NO_NAME.sub(_absent, message)
+    return NO_MODULE.sub(lambda found: no_module(found[0], found[1]), message)
+
+
+def _absent(found: re.Match[str]) -> str:
+    """That a module lacks a name, with what is near."""
+    module = sys.modules.get(found[1])
+    return str(absent(module, found[2])) if module else found[0]
 
 
 def _own(error: BaseException) -> RSoupError | None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.run.hinting import HintingParser
 from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.parsing import ours
 from rsoup_lightning.run.settings import SoupSettings
@@ -30,7 +31,7 @@ def built(kind: type, key: str, settings: Namespace | dict[str, Any]) -> Any:
     Raises:
         RSoupError: it cannot be built; names the setting.
     """
-    parser = ArgumentParser(exit_on_error=False)
+    parser = HintingParser(exit_on_error=False)
     parser.add_class_arguments(kind, key, fail_untyped=False)
     with ours(MisconfigurationException, ModuleNotFoundError):
         resolved = settings if isinstance(settings, Namespace) else parser.parse_object({key: settings})[key]
@@ -59,7 +60,7 @@ def fine_tuner_class(task: str) -> type[RewardFineTuner]:
     return found
 
 
-class RecipeParser(LightningArgumentParser):
+class RecipeParser(HintingParser, LightningArgumentParser):
     """A parser of command lines some of whose recipes are read already.
 
     Args:

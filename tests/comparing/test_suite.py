@@ -31,7 +31,7 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"methods": {"soup": {"costs": 2}}}, "'methods.soup' does not accept option 'costs'"),
+        ({"methods": {"soup": {"costs": 2}}}, "unknown key of methods.soup 'costs': did you mean 'cost'"),
         ({"methods": {"soup": None}}, "methods.soup is None, not a mapping"),
         ({"methods": {"soup": {"cost": 0}}}, "methods.soup.cost is 0.0: give a number above 0"),
         ({"methods": {"a/b": {}}}, "methods: 'a/b' names folders"),
@@ -63,7 +63,7 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
         ({"reference": "soop"}, "unknown method .reference. 'soop': did you mean 'soup'"),
         ({"seeds": [1, 1]}, "names a seed twice"),
         ({"seeds": [-1]}, "the seed is -1"),
-        ({"sedes": [1]}, "Option 'sedes' is not accepted"),
+        ({"sedes": [1]}, "unknown key 'sedes': did you mean 'seeds'"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

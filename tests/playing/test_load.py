@@ -60,6 +60,9 @@ def test_what_cannot_be_played(run: Path, tmp_path: Path) -> None:
     merge([run / "seed-3" / "experts" / name for name in ("risky", "cautious")], tmp_path / "merged", [0.5, 0.5])
     with pytest.raises(RunFolderError, match=r"merged holds weights, .*: give the folder of a run, or one that rsoup"):
         load(tmp_path / "merged")
+    (tmp_path / "merged" / "adapter_config.json").write_text("{}")
+    with pytest.raises(RunFolderError, match=r"rsoup serve --base MODEL --experts NAME=.*merged$"):
+        load(tmp_path / "merged")
     shutil.copytree(run, tmp_path / "run")
     file = tmp_path / "run" / "seed-3" / "experts" / "risky" / "policy.safetensors"
     file.write_bytes(file.read_bytes()[:99])

@@ -16,7 +16,7 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from rsoup_lightning.errors import SimulationError, UnknownNameError
+from rsoup_lightning.errors import SimulationError, UnknownNameError, no_module
 from rsoup_lightning.modalities.control.info import numbers, signal
 from rsoup_lightning.modalities.control.spaces import Actions, name_of, plain_observations
 
@@ -97,7 +97,8 @@ def _register(env_id: str) -> None:
         try:
             import_module(module)
         except ImportError as error:
-            raise SimulationError(f"cannot import the module of environment {env_id!r}: {error}") from error
+            said = no_module(str(error), module)
+            raise SimulationError(f"cannot import the module of environment {env_id!r}: {said}") from error
     has_mo = find_spec("mo_gymnasium") is not None
     if name not in gymnasium.registry and has_mo:
         import mo_gymnasium  # noqa: F401  registers its environments

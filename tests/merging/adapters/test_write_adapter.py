@@ -94,7 +94,9 @@ def test_a_sweep_of_adapters(adapters: list[Path], tmp_path: Path) -> None:
     [
         (["--lora", "factor"], "rank"),
         (["--lora", "dense"], "--lora dense and --base FOLDER"),
-        (["--method", "ties"], "--method is for models"),
+        (["--method", "ties"], "--method is for models, and these experts are adapters: fold each with --lora dense"),
+        (["--method", "tie"], "unknown merge method 'tie': did you mean 'ties'"),
+        (["--lora", "dense", "--base", "no_such"], "no_such does not exist"),
         (["--density", "0.0"], "--density is for models"),
     ],
 )
@@ -111,7 +113,9 @@ def test_adapters_of_another_base_and_mixed_kinds(adapters: list[Path], tmp_path
     out = ["--coefficients", ".5", ".5", "--output", str(tmp_path / "out")]
     with pytest.raises(RSoupError, match="is not an adapter, others are"):
         merge_command(["--experts", str(adapters[0]), str(experts[0]), *out])
-    with pytest.raises(RSoupError, match="--rank is for adapters"):
+    with pytest.raises(RSoupError, match="breif does not exist"):
+        merge_command(["--experts", str(adapters[0]), str(tmp_path / "breif"), *out])
+    with pytest.raises(RSoupError, match=r"--rank is for adapters, and these experts are models$"):
         merge_command(["--experts", str(experts[0]), str(experts[1]), "--rank", "3", *out])
     with pytest.raises(RSoupError, match=r"lacks 'model\.layers\.0\.self_attn\.q_proj\.weight'"):
         merge(list(map(str, adapters)), str(tmp_path / "out"), [0.5, 0.5], lora="dense", base=str(experts[0]))

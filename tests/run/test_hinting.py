@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.run.hinting import options, unknown_key
+from rsoup_lightning.run.parsing import ours, parse
+from rsoup_lightning.run.recipe_parser import recipe_parser
+from tests.conftest import PointFineTuner
+
+REWARD = {"class_path": "rsoup_lightning.modalities.control.rewards.Info", "init_args": {"keys": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"soup": {"init_epoch": 3}}, "^unknown key of soup 'init_epoch': did you mean 'init_epochs'"),
+        ({"model": {"max_grad": 3}}, "^unknown key of model 'max_grad': did you mean 'max_grad_norm'"),
+        ({"traner": {"accelerator": "cpu"}}, "^unknown key 'traner': did you mean 'trainer'"),
+        ({"traner": 3}, "^unknown key 'traner': did you mean 'trainer'"),
+        ({"model": {"kl": {"coeficient": 1}}}, r"^model\.kl: .*KLPenalty: unknown key 'coeficient': did you mean 'coe"),
+        (
+            {"model": {"optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lrr": 1}}}},
+            r"^model\.optimizer: .*unknown key 'lrr': did you mean 'lr'",
+        ),
+        (
+            {"model": {"optimizer": "torch.optim.Adem"}},
+            "unknown name in torch.optim 'Adem': did you mean 'Adam'",
+        ),
+        (
+            {"model": {"optimizer": "heater.Adam"}},
+            "No module named 'heater': if it is yours, run from the folder that holds it, or put that folder on PYTH",
+        ),
+    ],
+)
+def test_what_is_near_to_a_key_is_named(recipe: dict[str, object], message: str) -> None:
+    with pytest.raises(RSoupError, match=message), ours():
+        recipe_parser(PointFineTuner).parse_object(recipe)
+
+
+@pytest.mark.parametrize("written", ["--traner.max_epochs 3", "--traner.max_epochs=3"])
+def test_what_is_near_to_an_option_is_named(written: str) -> None:
+    with pytest.raises(
+        RSoupError, match=r"^unknown option '--traner\.max_epochs': did you mean '--trainer\.max_epochs'"
+    ):
+        parse(recipe_parser(PointFineTuner), written.split())
+
+
+def test_options_of_commands_are_known() -> None:
+    parser, command = recipe_parser(None), recipe_parser(None)
+    commands = parser.add_subcommands()
+    command.add_argument("--steady")
+    commands.add_subcommand("go", command)
+    assert {"--steady", "--run_dir", "-c"} <= {*options(parser)}
+
+
+def test_the_first_part_that_no_key_has_is_named() -> None:
+    known = ["a.bee.c", "d"]
+    assert str(unknown_key("a.be.c", known)) == "unknown key of a 'be': did you mean 'bee'? Known: bee"
+    assert str(unknown_key("e.bee", known)) == "unknown key 'e'. Known: a, d"
