@@ -15,6 +15,7 @@ from rsoup_lightning.policy import Policy, Soups, Weights
 from rsoup_lightning.simplex import DRAWN, LINEAR, OF_OUTPUTS, Coefficients
 
 T = TypeVar("T")
+POINTS_SHOWN = 3
 
 
 def prepared(policy: Policy, experts: Sequence[Weights], mixing: str) -> Soups | None:
@@ -64,6 +65,18 @@ class Rows:
     mixture: Mixture
     at: Sequence[Coefficients]
     each: bool = True
+
+    def __str__(self) -> str:
+        """λ, as players show it."""
+        points = [
+            ", ".join(
+                f"{name} {weight:.3g}" for name, weight in zip(self.mixture.experts, point, strict=True) if weight
+            )
+            for point in self.at
+        ]
+        return "; ".join(
+            points if len(points) <= POINTS_SHOWN else [*points[:POINTS_SHOWN], f"... ({len(points)} rows)"]
+        )
 
     def points(self, count: int) -> list[Coefficients]:
         """The λ of each of ``count`` rows.

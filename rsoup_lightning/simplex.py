@@ -122,7 +122,11 @@ def check_coefficients(coefficients: Sequence[float], experts: int, *, extrapola
     if extrapolate and all(map(isfinite, values)):
         return values
     if fault := _off_simplex(values):
-        cure = "; ask to extrapolate if you mean it" if extrapolate is False and all(map(isfinite, values)) else ""
+        cure = (
+            "; ask to extrapolate if you mean it (--extrapolate)"
+            if extrapolate is False and all(map(isfinite, values))
+            else ""
+        )
         raise CoefficientError(f"coefficients {fault}, got {values}{cure}")
     return values
 

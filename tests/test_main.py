@@ -57,6 +57,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["pick", "run"], "required: output"),
         (["pick", "run", "--output", "o", "--seed", "x"], "seed: expected int, got x"),
         (["pick", "run", "--output", "o", "--preference", ""], "preference: expected a mapping, got nothing"),
+        (["pick", "run", "--output", "o", "--preference", "a=0.7"], "got a=0.7: write '{a: 0.7}'"),
         (["pick", "run", "--output", "o", "--preference", "{a: x}"], "preference: expected float, got x"),
         (["pick", "run", "--output", "o", "--preference", "{a: 1, a: 0}"], "gives 'a' twice"),
     ],

@@ -46,6 +46,13 @@ def test_experts_that_do_not() -> None:
     assert mixture.made == [[(1.0, 0.0)], [(0.0, 1.0)]] and played == [[0, 2], [1]]
 
 
+def test_rows_are_shown_by_their_lambda() -> None:
+    mixture = Listed(True)
+    assert str(Rows(mixture, [(0.7, 0.3)], each=False)) == "east 0.7, north 0.3"
+    assert str(Rows(mixture, POINTS)) == "east 1; north 1; east 1"
+    assert str(Rows(mixture, [(1.0, 0.0)] * 9)) == "east 1; east 1; east 1; ... (9 rows)"
+
+
 @pytest.mark.parametrize("side_by_side", [True, False])
 def test_how_many_rows(side_by_side: bool) -> None:
     mixture = Listed(side_by_side)

@@ -127,7 +127,7 @@ def factor(factors: Sequence[LoRAFactors], coefficients: Sequence[float], module
     """
     if not averageable(factors):
         sizes = ", ".join(f"rank {item.rank} with scaling {item.scaling:g}" for item in factors)
-        raise MergeError(f"the factors of {module!r} cannot be averaged ({sizes}): use the mode 'exact'")
+        raise MergeError(f"the factors of {module!r} cannot be averaged ({sizes}): use the mode 'exact' (--lora exact)")
     return LoRAFactors(
         A=linear_tensor([item.A for item in factors], coefficients),
         B=linear_tensor([item.B for item in factors], coefficients),

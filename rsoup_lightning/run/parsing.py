@@ -43,6 +43,8 @@ PLAIN = (
     (r"expected dict\b", "expected a mapping"),
     (r"[.;] (Got|Given) value:$", ", got nothing"),
     (r"[.;] (Got|Given) value: ", ", got "),
+    (r"(expected a mapping, got (\w+)=(\S+))$", r"\1: write '{\2: \3}'"),
+    (r"^No supported gpu backend found!$", "trainer.accelerator: there is no GPU here: give cpu, or auto"),
     (
         r"^([\w.]+): ([\w.]+): the following arguments are required: ([\w, ]+)$",
         r"\1: \2 needs \3: give it under its init_args, or as --\1.\3",

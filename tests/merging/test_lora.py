@@ -49,7 +49,7 @@ def test_factor_averages_the_factors() -> None:
 @pytest.mark.parametrize("other", [_factors(1, rank=4), _factors(1, scaling=0.5)])
 def test_factor_needs_equal_ranks_and_scalings(other: LoRAFactors) -> None:
     assert not averageable([_factors(0), other])
-    with pytest.raises(MergeError, match=r"'layers\.0\.q'.*use the mode 'exact'"):
+    with pytest.raises(MergeError, match=r"'layers\.0\.q'.*use the mode 'exact' \(--lora exact\)"):
         factor([_factors(0), other], [0.5, 0.5], "layers.0.q")
 
 

@@ -129,3 +129,8 @@ def test_a_class_that_was_named_is_what_an_error_is_about(value: str, message: s
     with pytest.raises(ConfigError, match=rf"^logger: [\w.]*{message}") as caught:
         parse(parser, ["--logger", value])
     assert "xpected" not in str(caught.value) and "subclass" not in str(caught.value)
+
+
+def test_a_missing_gpu_is_said_by_the_setting_that_wants_it() -> None:
+    with pytest.raises(ConfigError, match=r"^trainer\.accelerator: there is no GPU here: give cpu, or auto$"), ours():
+        raise ValueError("No supported gpu backend found!")

@@ -165,7 +165,8 @@ def check_adapters(adapters: Sequence[Adapter], names: Sequence[str] | None = No
                 raise MergeError(f"the update of {module!r} is {layouts}: experts must adapt the same weight")
     for label, adapter in zip(labels, adapters, strict=True):
         if mode == "factor" and (absent := sorted(owners.keys() - adapter.modules.keys())):
-            raise MergeError(f"{label} does not adapt {absent[0]!r}: factors cannot be averaged; use the mode 'exact'")
+            cure = "use the mode 'exact' (--lora exact)"
+            raise MergeError(f"{label} does not adapt {absent[0]!r}: factors cannot be averaged; {cure}")
 
 
 def adapter_soup(

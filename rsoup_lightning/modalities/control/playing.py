@@ -6,7 +6,7 @@ Notation: B rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -20,7 +20,7 @@ from rsoup_lightning.modalities.control.policy import ControlPolicy
 from rsoup_lightning.policy import Policy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Acting:
     """Acts, each row of a batch at its λ.
 
@@ -32,10 +32,13 @@ class Acting:
             they are no box of numbers; takes keyword arguments of Gymnasium's ``make``, such as ``render_mode``.
     """
 
-    rows: Rows = field(repr=False)
+    rows: Rows
     shape: tuple[int, ...]
-    decide: Callable[[Player, NDArray[Any]], NDArray[Any]] = field(repr=False)
-    simulator: Callable[..., gymnasium.Env] = field(repr=False)
+    decide: Callable[[Player, NDArray[Any]], NDArray[Any]]
+    simulator: Callable[..., gymnasium.Env]
+
+    def __repr__(self) -> str:
+        return f"Acting({self.rows}; act(observations))"
 
     def act(self, observations: ArrayLike) -> NDArray[Any]:
         """The most likely actions ``[B, ...]``, as the environment takes them, or one at one observation.

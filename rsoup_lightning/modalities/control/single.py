@@ -87,7 +87,9 @@ def step_limit(env: gymnasium.Env, env_id: str, options: dict[str, Any]) -> dict
 @cache
 def _say_limit(env_id: str) -> None:
     """Once, however many times a run makes the environment."""
-    logger.warning("%s has no step limit: its episodes end after %d (max_episode_steps)", env_id, STEP_LIMIT)
+    said = "%s is registered without a step limit: its episodes take at most %d steps; for another limit give "
+    said += "gymnasium.register(max_episode_steps=) one, or model.env_options: {max_episode_steps: N}"
+    logger.warning(said, env_id, STEP_LIMIT)
 
 
 def _register(env_id: str) -> None:

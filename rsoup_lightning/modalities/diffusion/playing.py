@@ -6,7 +6,7 @@ Notation: B rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from PIL.Image import Image
@@ -38,7 +38,7 @@ class Sketch:
     finished: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """Draws prompts as evaluation does: by the same steps and guidance.
 
@@ -48,9 +48,12 @@ class Drawing:
         further: unfinished sketches after further steps of a policy: the next one, and more while some seconds last.
     """
 
-    rows: Rows = field(repr=False)
-    drawn: Callable[[Policy, Sequence[str], Sequence[torch.Generator]], list[Image]] = field(repr=False)
-    further: Callable[[Policy, Sequence[Sketch], float], list[Sketch]] = field(repr=False)
+    rows: Rows
+    drawn: Callable[[Policy, Sequence[str], Sequence[torch.Generator]], list[Image]]
+    further: Callable[[Policy, Sequence[Sketch], float], list[Sketch]]
+
+    def __repr__(self) -> str:
+        return f"Drawing({self.rows}; draw(prompts))"
 
     def draw(self, prompts: Sequence[str], *, seed: Seed = 0) -> list[Image]:
         """A picture of each of B prompts, whatever is drawn beside it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsoup_lightning.errors import check_at_least_one
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rsoup_lightning.modalities.language.text_row import TextRequest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Writing:
     """Answers prompts as evaluation does: by the same template, with the same end tokens.
 
@@ -34,10 +34,13 @@ class Writing:
         max_new_tokens: the most tokens of an answer, by default.
     """
 
-    rows: Rows = field(repr=False)
-    answer: Callable[[Policy, Sequence[Entry], Noise | None, int], list[str]] = field(repr=False)
-    running: Callable[..., RunningTexts] = field(repr=False)
+    rows: Rows
+    answer: Callable[[Policy, Sequence[Entry], Noise | None, int], list[str]]
+    running: Callable[..., RunningTexts]
     max_new_tokens: int
+
+    def __repr__(self) -> str:
+        return f"Writing({self.rows}; generate(prompts))"
 
     def generate(
         self, prompts: Sequence[str], *, seed: Seed = 0, greedy: bool = False, max_new_tokens: int | None = None

@@ -6,7 +6,7 @@ Notation: B rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from PIL.Image import Image
 
@@ -16,7 +16,7 @@ from rsoup_lightning.modalities.playing import texts
 from rsoup_lightning.policy import Policy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Describing:
     """Describes pictures as evaluation does: the best answer of the same search.
 
@@ -26,9 +26,12 @@ class Describing:
         check: raises ConfigError for a question that is too long.
     """
 
-    rows: Rows = field(repr=False)
-    answer: Callable[[Policy, Sequence[Image], Sequence[str]], list[str]] = field(repr=False)
-    check: Callable[[str], object] = field(repr=False)
+    rows: Rows
+    answer: Callable[[Policy, Sequence[Image], Sequence[str]], list[str]]
+    check: Callable[[str], object]
+
+    def __repr__(self) -> str:
+        return f"Describing({self.rows}; describe(pictures))"
 
     def describe(self, pictures: Sequence[Image], questions: Sequence[str] | None = None) -> list[str]:
         """A caption of each of B pictures, or the answer to a question on it, whatever is asked beside it.

@@ -130,7 +130,8 @@ def test_backends_agree_within_their_intervals() -> None:
 def test_without_a_step_limit_there_is_one_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     """An untrained policy never finds the end of the cliff."""
     environment = [SimulatorEnvironment("CliffWalking-v1", eval_episodes=1) for _ in range(2)][-1]
-    assert "CliffWalking-v1 has no step limit: its episodes end after 1000 (max_episode_steps)" in caplog.text
+    assert "CliffWalking-v1 is registered without a step limit: its episodes take at most 1000 steps" in caplog.text
+    assert "model.env_options: {max_episode_steps: N}" in caplog.text
     torch.manual_seed(0)
     rollout = environment.evaluate(environment.policy(hidden=(4,)), torch.tensor([0]))
     assert rollout.mask.shape == (1, 1000)
