@@ -11,7 +11,9 @@ from jsonargparse import ArgumentParser
 
 from rsoup_lightning.errors import UnknownNameError
 
-NOT_ACCEPTED = re.compile(r"(?:Group '(.+)' does not accept option|Option) '(.+?)'(?: is not accepted)?")
+NOT_ACCEPTED = re.compile(
+    r"(?:(?:Group '(.+)'|Subcommand '.+') does not accept option|Option) '(.+?)'(?: is not accepted)?"
+)
 """Words of jsonargparse on a key that there is not."""
 
 
@@ -26,7 +28,8 @@ class HintingParser(ArgumentParser):
             if not found:
                 raise
             key = ".".join(filter(None, found.groups()))
-            known = [action.dest for action in self._actions if action.dest != "help"]
+            parser = vars(error).get("subcommand_parser", self)
+            known = [action.dest for action in parser._actions if action.dest != "help"]
             raise type(error)(str(unknown_key(key, known))) from error
 
 

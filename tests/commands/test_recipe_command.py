@@ -55,7 +55,7 @@ RECIPE: dict[str, Any] = {
         ("task", 3, "task must be a name, not 3"),
         ("task", "tests.conftest:PointPolicy", "not a RewardFineTuner"),
         ("task", "tests.conftest:ROOT", "not a RewardFineTuner"),
-        ("task", "tests.conftest:Pint", "unknown name in tests.conftest 'Pint': did you mean 'Point"),
+        ("task", "tests.conftest:Pint", "unknown name in tests.conftest 'Pint': did you mean 'point'"),
         ("seed_everything", -1, "the seed is -1"),
         ("seed_everything", None, "the seed is None"),
         ("seed_everything", "abc", "expected int"),
