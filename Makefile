@@ -32,6 +32,8 @@ models: install
 docs: install
 	$(VENV)/bin/python -m sphinx --fail-on-warning --quiet docs build/docs
 
+# Where a checkout is on PYTHONPATH, pip would take that for installed.
+wheel: export PYTHONPATH =
 wheel:
 	rm -rf build/wheel
 	$(PYTHON) -m venv build/wheel/venv
