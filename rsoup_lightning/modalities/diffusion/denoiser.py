@@ -14,7 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from rsoup_lightning.modalities.diffusion.families import Conditions, family_class
+from rsoup_lightning.modalities.diffusion.families import family_class
+from rsoup_lightning.modalities.diffusion.family import Conditions
 from rsoup_lightning.modalities.diffusion.pipeline import save_pipeline
 from rsoup_lightning.modalities.diffusion.prompts import EncodedPrompts
 from rsoup_lightning.modalities.diffusion.sampling import Denoise, guided

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.diffusion.families import Conditions, Family
+from rsoup_lightning.modalities.diffusion.family import Conditions, Family
 from rsoup_lightning.modalities.pretrained import check_tokens
 
 

@@ -185,13 +185,6 @@ def test_a_distilled_flux_takes_no_guidance() -> None:
     DiffusionPolicy(flux(guidance_embeds=False), steps=3, guidance=1.0)
 
 
-@pytest.mark.parametrize("kind", ["StableDiffusionPipeline", "StableDiffusion3Pipeline"])
-def test_sizes_that_latents_cannot_have(kind: str) -> None:
-    assert policy(kind, image_size=24).denoiser.latent_shape == (4, 12, 12)
-    with pytest.raises(ConfigError, match="image_size is 25: it must be a multiple of"):
-        policy(kind, image_size=25)
-
-
 def test_the_table_has_every_kind() -> None:
     listed = [row["class"] for row in TABLE[SECTION]["models"].values()]
     assert listed == list(MAKERS) == list(FAMILIES)
