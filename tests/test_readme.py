@@ -136,7 +136,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
 def left_to_a_launcher(arguments: list[str], experts: Path) -> tuple[list[str], list[str], dict[str, str]]:
     """A launcher's command that plays the sweep of the quickstart once more, what makes it small, and variables."""
     launcher = arguments[arguments.index("--launcher") + 1]
-    shutil.copytree(experts / "runs" / "quickstart", experts / "runs" / launcher)
+    shutil.copytree(experts / "runs" / "locomotion-quickstart", experts / "runs" / launcher)
     RunFolder(experts / "runs" / launcher).forget("front")
     variables = installed(experts / "slurm") if launcher == "slurm" else {}
     return [*arguments, "--run_dir", f"runs/{launcher}"], [*SHORT, *shlex.split(QUICK_SOUP)], variables

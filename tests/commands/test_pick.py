@@ -239,7 +239,7 @@ def test_only_an_earlier_pick_is_overwritten_and_only_on_request(run: Path) -> N
         (["--preference", "{risky: 1}", "--choices", "x.json"], ConfigError, "one of --preference"),
         (["--choices", "absent.json"], RunFolderError, r"cannot read absent\.json"),
         (["--preference", "{risky: 1}", "--seed", "1"], ConfigError, "leave --seed 1 out"),
-        (["--preference", "{risky: 1}", "--methd", "x"], ConfigError, "methd"),
+        (["--preference", "{risky: 1}", "--methd", "x"], UnknownNameError, "unknown option '--methd'"),
     ],
 )
 def test_bad_arguments(run: Path, arguments: list[str], error: type[RSoupError], reason: str) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from rsoup_lightning.comparing.bench import check_cells
 from rsoup_lightning.comparing.cells import cells_of
+from rsoup_lightning.comparing.choosing_cell import ChoosingCell
 from rsoup_lightning.comparing.peer_cell import PeerCell
 from rsoup_lightning.comparing.run_cell import RunCell
 from rsoup_lightning.comparing.suite import read_suite
@@ -91,9 +92,11 @@ def test_suites_of_ours_name_recipes_and_settings_that_are_there(
     if suite.stem != "text":  # whose classifiers are worth keeping, and not what is pre-trained for a step
         monkeypatch.setenv("RSOUP_CACHE", str(tmp_path / "cache"))
     cells = cells_of(shrunk(read_suite(suite), tmp_path), suite.parent, tmp_path / "out")
-    check_cells([cell for cell in cells if isinstance(cell, RunCell)])
-    for cell in {(cell.task, cell.method): cell for cell in cells}.values():
-        yaml.safe_dump(cell.config)
+    choosing = [cell for cell in cells if isinstance(cell, ChoosingCell)]
+    check_cells([cell for cell in cells if isinstance(cell, RunCell)] + choosing)
+    tried = [run for cell in choosing for run in (*cell.tried.values(), *cell.whole.values())]
+    for run in [cell for cell in cells if not isinstance(cell, ChoosingCell)] + tried:
+        yaml.safe_dump(run.config)
     assert suite.read_text().startswith(f"# rsoup bench benchmarks/suites/{suite.name}")
 
 

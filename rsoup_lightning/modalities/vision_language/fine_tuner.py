@@ -84,14 +84,17 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
             raise ConfigError("train_encoder, features and bad_pictures: skip are for CoCa: leave them out")
         if lora is not None and not chats:
             raise ConfigError("lora is for a chat model, and CoCa trains whole weights: leave it out")
-        names = picture_names(data)
         policy: TrainedCaptioner
         if isinstance(base, ChatModel):
             chatter = base.load()
-            policy, context, unreadable = ChatPolicy(chatter, data, names, lora, temperature), chatter.context, NONE
+            policy, context, unreadable = (
+                ChatPolicy(chatter, data, picture_names(data), lora, temperature),
+                chatter.context,
+                NONE,
+            )
         else:
             captioner = base.load(data, bad_pictures)
-            pictures = self._pictures(captioner, data, names, train_encoder, features, bad_pictures)
+            pictures = self._pictures(captioner, data, picture_names(data), train_encoder, features, bad_pictures)
             policy = VisionLanguagePolicy(captioner, pictures, train_encoder, temperature)
             context, unreadable = captioner.context, pictures.unreadable
         environment = PictureEnvironment(
