@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rsoup_lightning.comparing.record import CellResult
 from rsoup_lightning.comparing.suite import Box
+from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.recipe import Recipe
@@ -33,6 +35,20 @@ class Cell(ABC):
     recipe: Recipe
     boxes: dict[str, Box]
     path: Path
+
+    def found(self, task: str, points: Sequence[Mapping[str, float]], **cost: Any) -> CellResult:
+        """What it found in one box.
+
+        Args:
+            task: the name of the box.
+            points: the scores of each policy by reward, those outside the box among them.
+            **cost: the other fields of the result.
+        """
+        box = self.boxes[task]
+        scores = [{name: point[name] for name in box} for point in points]
+        corners = [*zip(*box.values(), strict=True)]
+        volume = normalised_hypervolume([[*point.values()] for point in scores], corners)
+        return CellResult(task=task, method=self.method, seed=self.seed, hypervolume=volume, points=scores, **cost)
 
     @property
     @abstractmethod

@@ -16,7 +16,6 @@ from rsoup_lightning.comparing.record import CellResult, parsed
 from rsoup_lightning.errors import RSoupError, StageError
 from rsoup_lightning.evaluation import evaluate
 from rsoup_lightning.files import read_json, write_json
-from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.run.claim import claim
@@ -126,15 +125,9 @@ class PeerCell(Cell):
         return {name: values.double().mean().item() for name, values in scores.rewards.items()}
 
     def _result(self, record: PeerRecord, task: str) -> CellResult:
-        box = self.boxes[task]
-        points = [{name: point[name] for name in box} for point in record.points]
-        corners = [*zip(*box.values(), strict=True)]
-        return CellResult(
-            task=task,
-            method=self.method,
-            seed=self.seed,
-            hypervolume=normalised_hypervolume([[*point.values()] for point in points], corners),
-            points=points,
+        return self.found(
+            task,
+            record.points,
             init_steps=0,
             steps=record.steps,
             unit=record.unit,

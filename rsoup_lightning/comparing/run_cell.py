@@ -12,7 +12,6 @@ from rsoup_lightning.comparing.cell import Cell
 from rsoup_lightning.comparing.record import CellResult
 from rsoup_lightning.comparing.suite import Box
 from rsoup_lightning.files import atomic_output, read_json, write_json
-from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
@@ -67,7 +66,7 @@ class RunCell(Cell):
         if record is None:
             self._take([other for other in others if isinstance(other, RunCell)])
             record = run_soup(self.recipe, self.path, [self.seed], launch)
-        return [self._result(record, task, box) for task, box in self.boxes.items()]
+        return [self._result(record, task) for task in self.boxes]
 
     def _take(self, others: Sequence[RunCell]) -> None:
         """Copy what others have trained that this one would train alike: init, and experts that begin at it."""
@@ -83,22 +82,13 @@ class RunCell(Cell):
                     write_json(self.folder.record_of(stage.name), record)
                     break
 
-    def _result(self, record: Record, task: str, box: Box) -> CellResult:
-        scores = [
-            {name: point["scores"][name] for name in box}
-            for point in record["points"]
-            if point["kind"] in ("expert", "soup")
-        ]
-        corners = [*zip(*box.values(), strict=True)]
+    def _result(self, record: Record, task: str) -> CellResult:
         records = {stage.name: self.folder.stage(stage.name) for stage in self.trainings}
         init = records.pop(INIT)
         front = read_json(self.folder.record_of(FRONT), "delete it, and all λ are evaluated anew")
-        return CellResult(
-            task=task,
-            method=self.method,
-            seed=self.seed,
-            hypervolume=normalised_hypervolume([[*point.values()] for point in scores], corners),
-            points=scores,
+        return self.found(
+            task,
+            [point["scores"] for point in record["points"] if point["kind"] in ("expert", "soup")],
             init_steps=init["steps"],
             steps=sum(each["steps"] for each in records.values()),
             unit=init["unit"],
