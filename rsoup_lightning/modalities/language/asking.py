@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.chat_templates import templated
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.pretrained import check_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
@@ -62,13 +63,8 @@ class Asking:
             if len(messages) != 1 or last["role"] != "user":
                 raise ConfigError("these experts know no conversations: give one message, of the user")
             return (self._template or "{prompt}").replace("{prompt}", last["content"])
-        try:
-            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # a template may raise anything, and the cure is the same
-            raise ConfigError(
-                f"the tokenizer's chat template fails on a message of the {last['role']}, {last['content']!r:.60}: "
-                f"{error} ({type(error).__name__}). Mend it, or set template"
-            ) from error
+        where = f"the tokenizer's chat template fails on a message of the {last['role']}, {last['content']!r:.60}"
+        return templated(self.tokenizer, messages, where, "Mend it, or set template")
 
     def tokens(self, written: str) -> list[int]:
         """The tokens of a written prompt.

@@ -19,6 +19,7 @@ from PIL.Image import new as new_picture
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.chat_templates import templated
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, end_tokens
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
@@ -93,13 +94,8 @@ class ChatVocabulary(AnswerVocabulary):
         """
         said = {"type": "text", "text": question if question.strip() else self._instruction}
         messages = [{"role": "user", "content": [{"type": "image"}, said]}]
-        try:
-            return str(self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
-        except Exception as error:  # a template may raise anything, and the cure is the same
-            raise ConfigError(
-                f"the processor's chat template fails on a picture and {question!r:.60}: {error} "
-                f"({type(error).__name__}). Mend it"
-            ) from error
+        where = f"the processor's chat template fails on a picture and {question!r:.60}"
+        return templated(self.processor, messages, where)
 
     def processed(self, question: str, picture: Image) -> Any:
         """What the processor makes of a question and a picture: its tokens put in, and pixels."""
