@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import _SubParsersAction
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -41,7 +41,7 @@ def options(parser: ArgumentParser) -> Iterator[str]:
             yield from options(command)
 
 
-def unknown_key(key: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_key(key: str, known: Collection[str]) -> UnknownNameError:
     """That ``key`` is none of the dotted ones that are ``known``; names the first part of it that no other has."""
     place = ""
     for part in key.split("."):

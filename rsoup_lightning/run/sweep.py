@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -121,11 +121,9 @@ class RunSweep:
         environment = self.module.environment
         return environment.eval_batches() if self.recipe.settings.split == "eval" else environment.dev_batches()
 
-    @contextmanager
-    def policy(self, index: int) -> Iterator[Policy]:
+    def policy(self, index: int) -> AbstractContextManager[Policy]:
         """The policy of a point, to play inside the block."""
-        with souped(self.module.policy, self.weights, self._rows[index], **self._how) as policy:
-            yield policy
+        return souped(self.module.policy, self.weights, self._rows[index], **self._how)
 
     @cached_property
     def _rows(self) -> list[Coefficients]:
