@@ -17,6 +17,8 @@ ABOUT = (
     "of these experts are interpolated by coefficients λ."
 )
 
+PRIVATE = "\nIt was made with files of its author's machine that are not here and are written by name: {}."
+
 
 def model_card(
     repo: str,
@@ -24,6 +26,7 @@ def model_card(
     record: Record | None,
     picked: Mapping[str, Any] | None = None,
     licence: str | None = None,
+    private: Sequence[str] = (),
 ) -> str:
     """The card.
 
@@ -33,10 +36,12 @@ def model_card(
         record: the front, where it is known.
         picked: the content of pick.json, where it is the card of a pick.
         licence: of the base, where it is known.
+        private: what the recipe names that is on its author's machine alone.
     """
     base = base_of(recipe)
+    public = base is not None and base not in private and HUB_NAME.fullmatch(base) is not None
     head: dict[str, Any] = {"library_name": "rsoup_lightning", "tags": ["rewarded-soups", "rlhf", str(recipe["task"])]}
-    head |= {"base_model": base} if base and HUB_NAME.fullmatch(base) else {}
+    head |= {"base_model": base} if public else {}
     head |= {"license": licence} if licence else {}
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n",
@@ -45,10 +50,11 @@ def model_card(
     ]
     parts += _chosen(picked) if picked else []
     parts += ["\n## How to play it\n", _usage(repo, picked, list(record["experts"]) if record else [])]
+    parts += [PRIVATE.format(", ".join(f"`{name}`" for name in private))] if private else []
     parts += ["\n## Rewards\n", *_rewards(recipe, record)]
     if record:
         parts += ["\n## Front\n", "![The front](front.png)\n", *_points(record)]
-    parts += ["\n## Training\n", *_training(recipe, record, base)]
+    parts += ["\n## Training\n", *_training(recipe, record, base if public else base and Path(base).name)]
     known = (
         f"The base has the licence `{licence}`." if licence else "The licence of the base is not known here: add it."
     )
@@ -109,7 +115,7 @@ def _training(recipe: Mapping[str, Any], record: Record | None, base: str | None
     model = recipe.get("model", {})
     said = {name: model[name] for name in ("data", "algorithm", "lora", "env_id") if model.get(name)}
     cost = record["summary"]["training_cost"].get("soup") if record else None
-    origin = f"base `{base if HUB_NAME.fullmatch(base) else Path(base).name}`" if base else "trained from zero"
+    origin = f"base `{base}`" if base else "trained from zero"
     parts = [f"Task `{recipe['task']}`, {origin}."]
     parts += [f"Cost: {cost:,} steps (tokens, denoising or simulator steps), a shared init included."] if cost else []
     return [*parts, "", "```yaml", yaml.safe_dump(said, sort_keys=False, allow_unicode=True).rstrip(), "```"]

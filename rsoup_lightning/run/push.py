@@ -15,12 +15,16 @@ from rsoup_lightning.hub import HUB_NAME, out_of_reach
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.card import base_of, model_card
 from rsoup_lightning.report.picture import write_picture
+from rsoup_lightning.run.inputs import inputs
+from rsoup_lightning.run.local_paths import DOWNLOADED, local_names, name_local_paths
 from rsoup_lightning.run.parsing import read_recipe
 from rsoup_lightning.run.pick import RECIPE
 
 CARD = "README.md"
 OF_RUN = ("config.yaml", "run.json", "front.json", "report.html", "init", "experts")
 """What playing a run needs, and its report; of each seed, where there are several."""
+LEFT_OUT = shutil.ignore_patterns(CARD)
+"""Cards that PEFT writes beside adapters, for their authors to fill in."""
 
 
 def push(
@@ -71,30 +75,37 @@ def _write(run: Path, target: Path, repo: str) -> None:
     picked: dict[str, Any] | None = None
     record: Record | None = None
     if (run / "pick.json").is_file():
-        picked = read_json(run / "pick.json", "pick again with rsoup pick")
-        shutil.copytree(run, target)
-        write_json(target / "pick.json", {**picked, "run": Path(str(picked["run"])).name})  # where it lies is private
-        recipe, front = read_recipe(run / RECIPE), Path(str(picked["run"])) / "front.json"
+        picked, told = read_json(run / "pick.json", "pick again with rsoup pick"), RECIPE
+        shutil.copytree(run, target, ignore=LEFT_OUT)
+        front = Path(str(picked["run"])) / "front.json"
         record = read_record(front) if front.is_file() else None  # the run may be elsewhere
     else:
         if not (run / "front.json").is_file():
             raise RunFolderError(f"{run} is no finished run and no pick: give the folder of one")
-        record, recipe = read_record(run / "front.json"), read_recipe(run / "config.yaml")
+        record, told = read_record(run / "front.json"), "config.yaml"
         target.mkdir()
         for part in (run, *sorted(run.glob("seed-*"))):
             _copy(part, target / part.relative_to(run))
+    recipe = read_recipe(run / told)
+    names = local_names(recipe)
+    here = [path for path in (*names, *inputs(recipe.get("model"))) if not DOWNLOADED.search(path)]
+    private = sorted({names.get(path, path) for path in here})
+    name_local_paths(target)
     if record:
         write_picture(target / "front.png", record)
-    write_text(target / CARD, model_card(repo, recipe, record, picked, _licence(base_of(recipe))))
+    licence = _licence(base_of(recipe))
+    write_text(target / CARD, model_card(repo, read_recipe(target / told), record, picked, licence, private))
 
 
 def _copy(run: Path, target: Path) -> None:
     for name in OF_RUN:
         if (run / name).is_dir():
-            shutil.copytree(run / name, target / name)
+            shutil.copytree(run / name, target / name, ignore=LEFT_OUT)
         elif (run / name).is_file():
             target.mkdir(exist_ok=True)
             shutil.copyfile(run / name, target / name)
+    if (about := target / "run.json").is_file():  # which files of this machine went into the run tells nobody else
+        write_json(about, {**read_json(about, "finish the run with rsoup soup"), "inputs": {}})
 
 
 def _licence(base: str | None) -> str | None:

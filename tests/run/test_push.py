@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from rsoup_lightning import load, pick, push, soup
 from rsoup_lightning.errors import ConfigError, OutputError, RunFolderError
+from rsoup_lightning.files import read_value, write_json
+from rsoup_lightning.run.parsing import read_recipe
 from tests.running import POINT_RECIPE
 
 
@@ -94,6 +97,40 @@ def test_the_licence_of_the_base_is_that_of_its_card(run: Path, tmp_path: Path, 
     card = huggingface_hub.ModelCard.load(tmp_path / "out" / "README.md")
     assert card.data.license == "apache-2.0" and "the licence `apache-2.0`" in card.text
     assert card.data.base_model is None and "base `base`" in card.text and str(tmp_path) not in card.text
+
+
+def test_no_text_names_a_place_on_the_machine(run: Path, tmp_path: Path) -> None:
+    data, recipe, about = tmp_path / "my data.jsonl", (run / "config.yaml").read_text(), (run / "run.json").read_text()
+    data.touch()
+    adapter, stock = run / "experts" / "east" / "adapter_config.json", run / "experts" / "east" / "README.md"
+    (run / "config.yaml").write_text(recipe.replace("model:\n", f"model:\n  data: {{file: {data}}}\n"))
+    (run / "run.json").write_text(json.dumps({**json.loads(about), "inputs": {str(data): {data.name: [0, 0, "x"]}}}))
+    write_json(adapter, {"base_model_name_or_path": str(tmp_path / "models" / "base"), "r": 4})
+    stock.write_text(f"base_model:adapter:{tmp_path}/base\n")
+    try:
+        push(run, "org/soup", output=tmp_path / "out")
+        (run / "config.yaml").write_text(recipe)
+        pick(run, tmp_path / "picked", preference={"east": 0.5, "north": 0.5})
+        merged = {str(run / "experts" / "east"): 0.5, str(run / "experts" / "north"): 0.5}
+        write_json(tmp_path / "picked" / "merge.json", {"coefficients": merged})
+        push(tmp_path / "picked", "org/picked", output=tmp_path / "out2")
+    finally:
+        (run / "config.yaml").write_text(recipe)
+        (run / "run.json").write_text(about)
+        adapter.unlink()
+        stock.unlink()
+    for file in [*(tmp_path / "out").rglob("*"), *(tmp_path / "out2").rglob("*")]:
+        if file.is_file() and file.suffix not in (".safetensors", ".png"):
+            assert str(tmp_path.parents[1]) not in file.read_text(), file
+    assert read_recipe(tmp_path / "out" / "config.yaml")["model"]["data"] == {"file": "my data.jsonl"}
+    assert (
+        read_value(tmp_path / "out" / "experts" / "east" / "adapter_config.json")["base_model_name_or_path"] == "base"
+    )
+    assert read_value(tmp_path / "out2" / "merge.json") == {"coefficients": {"east": 0.5, "north": 0.5}}
+    assert read_value(tmp_path / "out2" / "pick.json")["run"] == "run"
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "are not here and are written by name: `my data.jsonl`." in card and "file: my data.jsonl" in card
+    assert "are not here" not in (tmp_path / "out2" / "README.md").read_text()
 
 
 def test_what_cannot_be_pushed(run: Path, tmp_path: Path, no_hub: None) -> None:
