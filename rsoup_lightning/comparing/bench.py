@@ -82,17 +82,20 @@ def check_cells(cells: list[Cell]) -> None:
     Raises:
         RSoupError: names the setting.
     """
-    for task in dict.fromkeys(cell.task for cell in cells):
-        members = [cell for cell in cells if cell.task == task]
-        if not all(cell.finished for cell in members):
-            model, module = None, None
-            for cell in {cell.method: cell for cell in members}.values():
-                if module is None or cell.recipe.config.model != model:  # which a method may change
-                    model, module = cell.recipe.config.model, cell.recipe.fine_tuner(cell.seed)
-                cell.check(module)
-                for reward in (reward for box in cell.boxes.values() for reward in box):
-                    if reward not in module.rewards:
-                        raise UnknownNameError("reward", reward, module.rewards)
+    tasks = {cell.task: [each for each in cells if each.task == cell.task] for cell in cells}.values()
+    left = [{cell.method: cell for cell in of_task} for of_task in tasks if not all(cell.finished for cell in of_task)]
+    for methods in left:
+        for cell in methods.values():
+            cell.check_data()
+    for methods in left:
+        model, module = None, None
+        for cell in methods.values():
+            if module is None or cell.recipe.config.model != model:  # which a method may change
+                model, module = cell.recipe.config.model, cell.recipe.fine_tuner(cell.seed)
+            cell.check(module)
+            for reward in (reward for box in cell.boxes.values() for reward in box):
+                if reward not in module.rewards:
+                    raise UnknownNameError("reward", reward, module.rewards)
 
 
 def _freeze(suite: Suite, output: Path) -> None:

@@ -50,6 +50,14 @@ class Cell(ABC):
         volume = normalised_hypervolume([[*point.values()] for point in scores], corners)
         return CellResult(task=task, method=self.method, seed=self.seed, hypervolume=volume, points=scores, **cost)
 
+    def check_data(self) -> None:
+        """Require the data that its recipe asks for, before models are loaded or pre-trained.
+
+        Raises:
+            RSoupError: it is not there; names the method.
+        """
+        self.recipe.check_data()
+
     @property
     @abstractmethod
     def finished(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rsoup_lightning.comparing.cell import Cell
 from rsoup_lightning.comparing.record import CellResult
 from rsoup_lightning.comparing.run_cell import RunCell
+from rsoup_lightning.errors import ConfigError, RSoupError
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.launchers.launch import Launch
 
@@ -27,6 +28,14 @@ class ChoosingCell(Cell):
     @property
     def finished(self) -> bool:
         return any(cell.finished for cell in self.whole.values())
+
+    def check_data(self) -> None:
+        for cell in self.tried.values():
+            try:
+                cell.check_data()
+            except RSoupError as error:
+                where = f"methods.{self.method} chooses on the development split of {self.task}"
+                raise ConfigError(f"{where}: {error}, or leave out its candidates") from error
 
     def check(self, module: RewardFineTuner) -> None:
         for cell in (*self.tried.values(), *self.whole.values()):

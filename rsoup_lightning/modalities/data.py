@@ -89,6 +89,11 @@ class PromptData(ABC):
             ConfigError: the data is absent (says which extra installs it), or empty.
         """
 
+    @property
+    def source(self) -> PromptData | PictureData:
+        """What has the settings that its splits follow from. Default: itself."""
+        return self
+
 
 @dataclass(frozen=True)
 class Item:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.errors import ConfigError, check_at_least_one
-from rsoup_lightning.modalities.data import Split
+from rsoup_lightning.modalities.data import PictureData, PromptData, Split
 
 EVALUATION_SEED = 2**30  # of the noise of evaluation entry 0; entry n has this plus n
 DEVELOPMENT = 2**29  # number of development entry 0: no other entry that is evaluated has such a number
@@ -73,15 +73,16 @@ class DataEnvironment(Environment):
         return torch.from_numpy(self._order[places])
 
 
-def check_some(entries: Sequence[Any], data: object, split: Split) -> None:
+def check_some(entries: Sequence[Any], data: PromptData | PictureData, split: Split) -> None:
     """Require that a split has entries.
 
     Raises:
         ConfigError: it has none.
     """
     if not entries:
+        source = data.source if isinstance(data, PromptData) else data
         cure = "give it a dev_size" if split == "dev" else "check its settings"
-        raise ConfigError(f"{type(data).__name__} has nothing in its {split} split: {cure}")
+        raise ConfigError(f"{type(source).__name__} has nothing in its {split} split: {cure}")
 
 
 def evaluated(numbers: Tensor) -> tuple[Split, Tensor]:

@@ -18,9 +18,12 @@ from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.data import PictureData, PromptData
+from rsoup_lightning.modalities.data_environment import check_some
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric, check_own_metrics
 from rsoup_lightning.rewards import objectives
+from rsoup_lightning.run.hinting import HintingParser
 from rsoup_lightning.run.logs import Place, listed
 from rsoup_lightning.run.parsing import check_values, ours, read_recipe
 from rsoup_lightning.run.recipe_parser import NOT_OF_RECIPES, built, fine_tuner_class, recipe_parser
@@ -89,6 +92,27 @@ class Recipe:
             config.pop(key)
         return cls.resolve(task, parser, config, make)
 
+    def check_data(self) -> None:
+        """Require a development split where it is asked for, before a model is loaded, or even pre-trained, for that.
+
+        Raises:
+            RSoupError: the data that ``model.data`` describes has none, or cannot be read.
+        """
+        described = next((action for action in self.parser._actions if action.dest == "model.data"), None)
+        if not self._needs_dev or described is None:
+            return
+        alone = HintingParser(exit_on_error=False)
+        alone.add_argument("--data", type=described._typehint)  # type: ignore[attr-defined]  # of jsonargparse
+        with ours():
+            data = alone.instantiate(Namespace(data=self.config.model.data)).data
+        if isinstance(data, PromptData | PictureData):
+            entries = data.entries("dev") if isinstance(data, PromptData) else data.items("dev")
+            check_some(entries, data, "dev")
+
+    @property
+    def _needs_dev(self) -> bool:
+        return bool(self.settings.validate_every) or self.settings.split == "dev"
+
     def check(self, module: RewardFineTuner) -> list[str]:
         """The rewards that span the front, after a check of the recipe against its module.
 
@@ -101,7 +125,7 @@ class Recipe:
         validates = self.config.trainer.limit_val_batches != 0
         check_soup_callbacks(callbacks, logs=bool(trainer.loggers), validates=validates)
         check_interval(self.config.trainer, module.train_dataloader())
-        if self.settings.validate_every or self.settings.split == "dev":
+        if self._needs_dev:
             module.environment.dev_batches()
         module.guards.check(module.rewards if self.settings.normalise else ())
         rewards = check_settings(self.settings, list(module.rewards), objectives(module.rewards))

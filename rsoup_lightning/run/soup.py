@@ -149,6 +149,7 @@ def run_soup(recipe: Recipe, run_dir: Path, seeds: Sequence[int], launch: Launch
     Raises:
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
     """
+    recipe.check_data()
     ready = [recipe.fine_tuner(seeds[0])]
     rewards = recipe.check(ready[0])
     if launch or recipe.config.trainer.devices > 1:

@@ -21,3 +21,7 @@ class PicturePrompts(PromptData):
     def entries(self, split: Split) -> tuple[Entry, ...]:
         prompts = dict.fromkeys(item.references[0] for item in self.pictures.items(split) if item.references)
         return tuple(Entry(prompt) for prompt in prompts)
+
+    @property
+    def source(self) -> PictureData:
+        return self.pictures
