@@ -38,6 +38,44 @@ def test_what_is_near_to_a_key_is_named(recipe: dict[str, object], message: str)
         recipe_parser(PointFineTuner).parse_object(recipe)
 
 
+PPO = {"class_path": "PPO", "init_args": {"epochs": 3}}
+MISSPELT = r"unknown key '{}': did you mean '{}'\? Known: class_path, init_args$"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"algorithm": {"clas_path": "PPO", "init_args": {}}}, "^model.algorithm: " + MISSPELT),
+        ({"algorithm": {"class_path": "PPO", "init_arg": {}}}, "^model.algorithm: " + MISSPELT),
+        ({"optimizer": {"clas_path": "Adam", "init_args": {}}}, "^model.optimizer: " + MISSPELT),
+        ({"guards": {"east": {"class_path": "rsoup_lightning.guards.Guard", "init_arg": {}}}}, MISSPELT),
+        (
+            {"algorithm": {"class_path": "PPO", "epochs": 3}},
+            "beside class_path and init_args: write what the class takes",
+        ),
+        (
+            {"algorithm": "PPOO"},
+            r"^model.algorithm: unknown class 'PPOO': did you mean 'PPO'\? Known: GRPO, PPO, .*, SCST$",
+        ),
+        ({"algorithm": {**PPO, "class_path": "PPOO"}}, r"^model.algorithm: unknown class 'PPOO': did you mean 'PPO'\?"),
+        ({"optimizer": "Adem"}, r"^model.optimizer: unknown class 'Adem': did you mean 'Adam'\? Known: [^/]*\.\.\.$"),
+        ({"algorithm": "Algorithm"}, "^model.algorithm: expected one of PPO, .*, SCST, got Algorithm$"),
+        ({"algorithm": "torch.optim.Adam"}, "^model.algorithm: expected one of PPO, .*, SCST, got torch.optim.Adam$"),
+        ({"algorithm": {"init_args": {"epochs": 3}}}, "^model.algorithm: it names no class: give a class_path$"),
+    ],
+)
+def test_what_is_wrong_with_a_class_is_named(model: dict[str, object], message: str) -> None:
+    wrong = ("clas_path", "class_path") if "clas_path" in str(model) else ("init_arg", "init_args")
+    with pytest.raises(RSoupError, match=message.format(*wrong)), ours():
+        recipe_parser(PointFineTuner).parse_object({"model": model})
+
+
+def test_a_key_of_the_command_line_within_a_class_is_named() -> None:
+    written = ["--model.algorithm", "PPO", "--model.algorithm.init_arg.epochs", "3"]
+    with pytest.raises(RSoupError, match=MISSPELT.format("init_arg", "init_args")):
+        parse(recipe_parser(PointFineTuner), written)
+
+
 @pytest.mark.parametrize("written", ["--traner.max_epochs 3", "--traner.max_epochs=3"])
 def test_what_is_near_to_an_option_is_named(written: str) -> None:
     with pytest.raises(
