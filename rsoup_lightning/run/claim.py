@@ -10,6 +10,7 @@ import yaml
 
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
+from rsoup_lightning.methods.method import INIT
 
 BEGUN = ("config.yaml", "run.json")
 """The files of a run that has begun, before it has computed anything."""
@@ -18,7 +19,7 @@ BEGUN = ("config.yaml", "run.json")
 def claim(path: Path, config: Mapping[str, Any]) -> None:
     """Make ``path`` the folder of ``config``, or check that it already is.
 
-    A configuration that has computed nothing there, such as one with a mistake that its first rollout found, gives way.
+    A configuration that has trained nothing there, such as one with a mistake that its first rollout found, gives way.
 
     Raises:
         RunFolderError: it is another configuration's, or holds files that are no run.
@@ -34,7 +35,7 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         reason = " ".join(str(error).split())
         raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
     differences = list(_differences(there, dict(config)))
-    if differences and (begun := _only_begun(path)) is not None:
+    if differences and (begun := _only_begun(path, there)) is not None:
         for old in begun:
             old.unlink()
         _write(file, config)
@@ -49,11 +50,18 @@ def _write(file: Path, config: Mapping[str, Any]) -> None:
     write_text(file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
-def _only_begun(path: Path) -> list[Path] | None:
-    """The files of a run, of each seed if there are several, that has computed nothing; None: it has."""
+def _only_begun(path: Path, config: Any) -> list[Path] | None:
+    """The files of a run, of each seed if there are several, that has trained nothing; None: it has."""
     files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
-    shown = [path / file for file in files if not any(part.startswith(".") for part in file.parts)]
-    return shown if all(file.name in BEGUN for file in shown) else None
+    shown = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    soup = config.get("soup") if isinstance(config, dict) else None
+    as_built = isinstance(soup, dict) and soup.get("init_epochs") == 0
+    begun = (file.name in BEGUN or (as_built and _is_of_init(file)) for file in shown)
+    return [path / file for file in shown] if all(begun) else None
+
+
+def _is_of_init(file: Path) -> bool:
+    return file.parent.name == INIT or file.match(f"stages/{INIT}.json")
 
 
 def check_free(path: Path) -> None:

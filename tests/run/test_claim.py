@@ -36,6 +36,29 @@ def test_what_has_computed_nothing_gives_way(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text()) == other
 
 
+def test_an_init_that_was_not_trained_gives_way(tmp_path: Path) -> None:
+    """So a mistake that the first rollout of an expert found is mended, and the same command given again."""
+    for epochs, run in ((0, tmp_path / "as_built"), (1, tmp_path / "trained")):
+        begun = {**CONFIG, "soup": {"init_epochs": epochs}}
+        claim(run, begun)
+        for file in ("run.json", "stages/init.json", "init/policy.safetensors", "init/adapter_config.json"):
+            (run / file).parent.mkdir(exist_ok=True)
+            (run / file).touch()
+    claim(tmp_path / "as_built", CONFIG)
+    left = [file.name for file in (tmp_path / "as_built").rglob("*") if file.is_file()]
+    assert left == ["config.yaml"]
+    with pytest.raises(RunFolderError, match=r"soup: \{'init_epochs': 1\} in the folder, None now"):
+        claim(tmp_path / "trained", CONFIG)
+
+
+def test_an_expert_that_was_begun_does_not_give_way(tmp_path: Path) -> None:
+    claim(tmp_path, {**CONFIG, "soup": {"init_epochs": 0}})
+    (tmp_path / "experts" / "risky").mkdir(parents=True)
+    (tmp_path / "experts" / "risky" / "last.ckpt").touch()
+    with pytest.raises(RunFolderError, match="another configuration's run"):
+        claim(tmp_path, CONFIG)
+
+
 def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match="no run folder"):
