@@ -7,6 +7,7 @@ from pathlib import Path
 from rsoup_lightning.commands.recipe_command import help_of_any_task, read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
+from rsoup_lightning.report.view import cautions
 from rsoup_lightning.run.launchers.launch import launch_of
 from rsoup_lightning.run.parsing import check_seeds, parse
 from rsoup_lightning.run.progress import listening, on_stderr
@@ -41,8 +42,10 @@ def _closing(run_dir: Path, record: Record) -> str:
         f"{kind} {value:.3f}" for kind, value in summary["hypervolume_normalised"].items() if value is not None
     )
     lmc = summary["lmc"]
-    return (
-        f"normalised hypervolume: {volumes or 'none (the experts score the same)'}\n"
-        f"LMC holds at {lmc['holds']} of {lmc['of']} interior λ (worst gap {lmc['worst_gap']:.4g})\n"
-        f"open {run_dir / 'report.html'}"
-    )
+    lines = [
+        f"normalised hypervolume: {volumes or 'none (the experts score the same)'}",
+        f"LMC holds at {lmc['holds']} of {lmc['of']} interior λ (worst gap {lmc['worst_gap']:.4g})",
+        *cautions(record),
+        f"open {run_dir / 'report.html'}",
+    ]
+    return "\n".join(lines)

@@ -59,6 +59,4 @@ def facts(run: Run) -> list[str]:
     cost = summary["training_cost"]
     if cost.get("morl") and cost.get("soup"):
         found.append(f"MORL cost <b>{cost['morl'] / cost['soup']:.2f}</b> × the soup")
-    trained = view.of_kind(record, "expert", "morl").values()
-    wrong = [html.escape(f"{view.short_label(point)}{said}") for point in trained if (said := view.faults(point))]
-    return found + [f"<span class=wrong>{each}</span>" for each in wrong]
+    return found + [f"<span class=wrong>{html.escape(each)}</span>" for each in view.cautions(record)]

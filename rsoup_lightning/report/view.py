@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -75,8 +75,22 @@ def headline(record: Record) -> list[str]:
             interval = summary["hypervolume_normalised_ci95"][kind]
             parts.append(f"{kind} hypervolume {value:.4f}{written_interval(interval, '.4f')}")
     parts.append(f"LMC at {summary['lmc']['holds']} of {summary['lmc']['of']} λ")
-    trained = of_kind(record, "expert", "morl").values()
-    return parts + [f"{point_label(point)}{faults(point)}" for point in trained if faults(point)]
+    return parts + cautions(record)
+
+
+def cautions(record: Record) -> list[str]:
+    """What to know before believing the figures: policies that broke down, and experts between which nothing is traded."""
+    trained, experts = of_kind(record, "expert", "morl").values(), of_kind(record, "expert").values()
+    return [f"{short_label(point)}{faults(point)}" for point in trained if faults(point)] + [
+        f"{short_label(worse)} is at no reward better than {short_label(better)}: too little was learnt, or rewards agree"
+        for worse, better in permutations(experts, 2)
+        if _dominates(better, worse, record["rewards"])
+    ]
+
+
+def _dominates(better: Record, worse: Record, rewards: Iterable[str]) -> bool:
+    ahead = [better["scores"][name] - worse["scores"][name] for name in rewards]
+    return min(ahead) >= 0 and max(ahead) > 0
 
 
 def point_label(point: Record) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from rsoup_lightning.front.results import record_of
 from rsoup_lightning.report import view
 from tests.report.demo import demo_record
 
@@ -62,8 +63,20 @@ def test_what_has_collapsed_or_breaks_a_limit_is_said() -> None:
     assert not any("collapsed" in part for part in view.headline(record))
     first, *_ = view.of_kind(record, "expert").values()
     first["collapsed"] = ["realism", "spread"]
-    assert view.headline(record)[-1] == f"{view.point_label(first)} collapsed: realism, spread"
+    assert view.headline(record)[-1] == "expert reward_b collapsed: realism, spread"
     first["collapsed"], first["broken"] = [], ["fluency"]
-    assert view.headline(record)[-1] == f"{view.point_label(first)} below the limit: fluency"
+    assert view.headline(record)[-1] == "expert reward_b below the limit: fluency"
     first["broken"] = []
     assert view.faults(first) == ""
+
+
+def test_experts_that_trade_nothing_are_told_from_a_perfect_front() -> None:
+    places = [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]
+    agreeing = record_of("t", ["kind", "brief"], places, {"kind": [1, 1, 2], "brief": [3, 3, 4]})
+    assert agreeing["summary"]["hypervolume_normalised"]["soup"] == 1
+    (said,) = view.cautions(agreeing)
+    assert said.startswith("expert kind is at no reward better than expert brief")
+    assert view.headline(agreeing)[-1] == said
+    for brief in ([3, 3, 2], [4, 4, 4]):  # each is better at one; the two are alike at one
+        found = view.cautions(record_of("t", ["kind", "brief"], places, {"kind": [1, 1, 2], "brief": brief}))
+        assert len(found) == (brief[0] == brief[-1])
