@@ -79,10 +79,11 @@ def headline(record: Record) -> list[str]:
 
 
 def cautions(record: Record) -> list[str]:
-    """What to know before believing the figures: policies that broke down, and experts between which nothing is traded."""
+    """What to know before believing the figures: policies that broke down, and experts that trade nothing."""
     trained, experts = of_kind(record, "expert", "morl").values(), of_kind(record, "expert").values()
+    why = "too little was learnt, or the rewards agree"
     return [f"{short_label(point)}{faults(point)}" for point in trained if faults(point)] + [
-        f"{short_label(worse)} is at no reward better than {short_label(better)}: too little was learnt, or rewards agree"
+        f"{short_label(worse)} is at no reward better than {short_label(better)}: {why}"
         for worse, better in permutations(experts, 2)
         if _dominates(better, worse, record["rewards"])
     ]
