@@ -112,7 +112,7 @@ def _dispatch(arguments: list[str]) -> int:
         if command not in EXTRAS:
             raise
         cure = f"pip install 'rsoup_lightning[{EXTRAS[command]}]'"
-        raise ConfigError(f"rsoup {command} needs {error.name}, which is not installed: {cure}") from error
+        raise ConfigError(f"rsoup {command} needs {error.name}, which is not installed: {cure}") from None
     return run(arguments if command in LIGHTNING else rest)
 
 

@@ -84,4 +84,4 @@ def divisor(points: int) -> Iterator[None]:
         raise ConfigError(
             f"soup.method.init_args.points is {points}: {error}; set it to a divisor of the prompts or simulators of a "
             "rollout, or leave it out"
-        ) from error
+        ) from None

@@ -37,9 +37,9 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise OutputError(f"the disk is full: {path} was not written") from error
+            raise OutputError(f"the disk is full: {path} was not written") from None
         if path.is_dir():
-            raise OutputError(f"{path} is a folder, and a file is to be written there: move it away") from error
+            raise OutputError(f"{path} is a folder, and a file is to be written there: move it away") from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def check_writable(path: Path) -> None:
         temporary.touch()
         temporary.unlink()
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.filename}: {error.strerror}") from error
+        raise OutputError(f"{path} cannot be written: {error.filename}: {error.strerror}") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,8 +94,8 @@ def read_value(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     try:
         value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if "\\ud" in text.lower():
         json.dumps(value, ensure_ascii=False).encode()  # half a character could not be written again
     return value
@@ -124,7 +124,7 @@ def read_json(path: Path, cure: str) -> Any:
     try:
         return read_value(path)
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"cannot read {path} ({error}): {cure}") from error
+        raise RunFolderError(f"cannot read {path} ({error}): {cure}") from None
 
 
 def sha256(path: Path) -> str:
@@ -155,8 +155,8 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         temporary.rename(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise OutputError(f"the disk is full: {path} was not written") from error
-        raise OutputError(f"{path} was not written: {error.strerror}: {error.filename}") from error
+            raise OutputError(f"the disk is full: {path} was not written") from None
+        raise OutputError(f"{path} was not written: {error.strerror}: {error.filename}") from None
     finally:
         if os.path.lexists(old) and not os.path.lexists(path):
             old.rename(path)

@@ -22,4 +22,4 @@ def need(module: str, package: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ConfigError(f"{package} is not installed ({error}): pip install 'rsoup_lightning[{extra}]'") from error
+        raise ConfigError(f"{package} is not installed ({error}): pip install 'rsoup_lightning[{extra}]'") from None

@@ -177,8 +177,8 @@ def _whole(given: Mapping[str, float], names: Sequence[str], kind: str, what: st
             raise UnknownNameError(kind, str(name), names)
     try:
         values = {name: float(given.get(name, 0.0)) for name in names}
-    except (TypeError, ValueError) as error:
-        raise CoefficientError(f"{what} must be numbers, got {dict(given)!r:.60}") from error
+    except (TypeError, ValueError):
+        raise CoefficientError(f"{what} must be numbers, got {dict(given)!r:.60}") from None
     if fault := _off_simplex(list(values.values())):
         raise CoefficientError(f"{what} {fault}, got {dict(given)}")
     return values

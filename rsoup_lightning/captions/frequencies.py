@@ -72,4 +72,4 @@ class DocumentFrequencies:
             value = json.loads(path.read_text(encoding="utf-8"))
             return cls(value["counts"], value["documents"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
-            raise ConfigError(f"{path} holds no document frequencies: {error or type(error).__name__}") from error
+            raise ConfigError(f"{path} holds no document frequencies: {error or type(error).__name__}") from None

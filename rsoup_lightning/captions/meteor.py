@@ -44,10 +44,10 @@ def wordnet_synonyms() -> Synonyms:
     wordnet = need("nltk.corpus", "nltk", "vision").wordnet
     try:
         wordnet.ensure_loaded()
-    except LookupError as error:
+    except LookupError:
         raise ConfigError(
             "METEOR's synonyms need the data of WordNet: python -m nltk.downloader wordnet, or do without synonyms"
-        ) from error
+        ) from None
 
     @lru_cache(_WORDS)
     def synonyms(word: str) -> frozenset[str]:

@@ -51,8 +51,8 @@ def _tie(cores: list[int]) -> None:
     """Have this process compute on these CPU cores alone."""
     try:
         os.sched_setaffinity(0, cores)
-    except (AttributeError, OSError, ValueError, OverflowError) as error:
-        raise ConfigError(f"cores {' '.join(map(str, cores))}: no process can be tied to these here") from error
+    except (AttributeError, OSError, ValueError, OverflowError):
+        raise ConfigError(f"cores {' '.join(map(str, cores))}: no process can be tied to these here") from None
 
 
 def _parser() -> ArgumentParser:

@@ -107,5 +107,5 @@ def _fitting(task: str, method: str, whole: Sequence[Recipe], tried: Sequence[Re
                 f"or trainer.max_epochs of tasks.{task}"
             )
     except RSoupError as error:
-        raise ConfigError(f"methods.{method} cannot train on {task}: {error}") from error
+        raise ConfigError(f"methods.{method} cannot train on {task}: {error}") from None
     return fitting

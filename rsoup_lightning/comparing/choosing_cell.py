@@ -35,7 +35,7 @@ class ChoosingCell(Cell):
                 cell.check_data()
             except RSoupError as error:
                 where = f"methods.{self.method} chooses on the development split of {self.task}"
-                raise ConfigError(f"{where}: {error}, or leave out its candidates") from error
+                raise ConfigError(f"{where}: {error}, or leave out its candidates") from None
 
     def check(self, module: RewardFineTuner) -> None:
         for cell in (*self.tried.values(), *self.whole.values()):

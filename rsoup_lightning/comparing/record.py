@@ -185,4 +185,4 @@ def parsed(kind: type[T], content: Any, file: Path, cure: str) -> T:
         with ours():
             return kind(**parser.instantiate(parser.parse_object(content)).as_dict())
     except ConfigError as error:
-        raise FrontError(f"{file} is damaged: {error}: {cure}") from error
+        raise FrontError(f"{file} is damaged: {error}: {cure}") from None

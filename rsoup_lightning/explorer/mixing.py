@@ -94,8 +94,8 @@ def of_address(text: str, experts: Sequence[str]) -> Mix:
         name, _, weight = part.rpartition(":")
         try:
             mix[unquote(name)] = float(weight)
-        except ValueError as error:
-            raise ConfigError(f"the address says at={text}: write it as at={in_address(even(experts))}") from error
+        except ValueError:
+            raise ConfigError(f"the address says at={text}: write it as at={in_address(even(experts))}") from None
     if any(not 0 <= weight <= 1 for weight in mix.values()):
         raise CoefficientError(f"the address says at={text}: weights are between 0 and 1")
     check_named_coefficients(mix, experts)

@@ -46,7 +46,7 @@ def picture_of(uri: str) -> Image.Image:
         content = base64.b64decode(uri.partition(",")[2], validate=True)
         with Image.open(BytesIO(content)) as opened:
             shown = opened.convert("RGBA")
-    except (ValueError, OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise PictureError("this file is not a picture: choose a PNG, JPEG or WebP") from error
+    except (ValueError, OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        raise PictureError("this file is not a picture: choose a PNG, JPEG or WebP") from None
     ground = Image.new("RGBA", shown.size, "white")
     return Image.alpha_composite(ground, shown).convert("RGB")

@@ -60,8 +60,8 @@ def choice_differences(choices: Any, scores: Array) -> Array:
     def score(entry: int, side: str) -> Array:
         try:
             point = choices[entry][side]["point"]
-        except (KeyError, TypeError, IndexError) as error:
-            raise ChoicesError(f'entry {entry} of the choices lacks "{side}": {{"point": ...}}') from error
+        except (KeyError, TypeError, IndexError):
+            raise ChoicesError(f'entry {entry} of the choices lacks "{side}": {{"point": ...}}') from None
         if type(point) is not int or not 0 <= point < len(scores):
             raise ChoicesError(f"entry {entry} of the choices: {side} is point {point!r}, not 0 to {len(scores) - 1}")
         return scores[point]

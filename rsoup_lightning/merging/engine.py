@@ -151,7 +151,7 @@ def check_groups(plan: MergePlan, names: Sequence[str]) -> None:
         try:
             matched = any(re.search(pattern, name) for name in names)
         except re.error as error:
-            raise MergeError(f"the group {pattern!r} is not a regular expression: {error}") from error
+            raise MergeError(f"the group {pattern!r} is not a regular expression: {error}") from None
         if not matched:
             raise MergeError(f"the group {pattern!r} matches no tensor: names look like {names[0]!r}")
 

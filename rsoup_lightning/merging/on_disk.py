@@ -186,7 +186,7 @@ def _device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"no device {name!r} here: {str(error).partition(chr(10))[0]}") from error
+        raise ConfigError(f"no device {name!r} here: {str(error).partition(chr(10))[0]}") from None
 
 
 def _open(stack: ExitStack, path: str) -> StoredExpert:

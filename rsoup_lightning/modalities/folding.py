@@ -149,7 +149,7 @@ def _named_by(adapters: Sequence[str]) -> Iterator[None]:
     except ConfigError as error:
         if not adapters:
             raise
-        raise ConfigError(f"{error} (the adapter {adapters[0]} names it as its base: see its {CONFIG})") from error
+        raise ConfigError(f"{error} (the adapter {adapters[0]} names it as its base: see its {CONFIG})") from None
 
 
 def _base(file: Path) -> tuple[str, str | None]:
@@ -157,7 +157,7 @@ def _base(file: Path) -> tuple[str, str | None]:
     try:
         config = dict(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{file} is not a whole JSON object ({error}): save the adapter again") from error
+        raise ConfigError(f"{file} is not a whole JSON object ({error}): save the adapter again") from None
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not isinstance(base, str) or not base or not isinstance(revision, str | None):
         raise ConfigError(f"{file} names no base: write its folder or hub name as base_model_name_or_path")

@@ -61,7 +61,7 @@ def with_adapter(model: Any, lora: LoRA, task: str | None = "CAUSAL_LM") -> Any:
     try:
         return peft_model(model, config)
     except ValueError as error:
-        raise ConfigError(f"model.lora does not fit this model: {error}") from error
+        raise ConfigError(f"model.lora does not fit this model: {error}") from None
 
 
 def _targets(model: nn.Module, wanted: Literal["attention"] | Sequence[str] | None) -> list[str] | None:

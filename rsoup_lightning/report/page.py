@@ -125,7 +125,7 @@ def _image(folder: Path, name: str) -> str:
     try:
         return _data_uri(f"image/{Path(name).suffix[1:]}", (folder / name).read_bytes())
     except OSError as error:
-        raise RunFolderError(f"cannot read the picture {folder / name} ({error}): {REWRITE}") from error
+        raise RunFolderError(f"cannot read the picture {folder / name} ({error}): {REWRITE}") from None
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -33,7 +33,7 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
         there = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from error
+        raise RunFolderError(f"{file} is not readable ({reason}): choose another --run_dir") from None
     differences = list(_differences(there, dict(config)))
     if differences and (begun := _only_begun(path, there)) is not None:
         for old in begun:

@@ -64,7 +64,7 @@ def only_process(folder: Path, patience: float = 0.0) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise RunFolderError(f"{folder} cannot be written: {error.strerror}: choose another --run_dir") from error
+        raise RunFolderError(f"{folder} cannot be written: {error.strerror}: choose another --run_dir") from None
     try:
         while not _taken(descriptor, folder, patience, start):
             time.sleep(0.1)
@@ -110,7 +110,7 @@ def _take(descriptor: int, folder: Path) -> None:
         raise RunFolderError(f"{folder} is in use by {by}: wait for its end, or choose another --run_dir") from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise RunFolderError(f"{folder} cannot be locked: {error.strerror}: choose another --run_dir") from error
+            raise RunFolderError(f"{folder} cannot be locked: {error.strerror}: choose another --run_dir") from None
         locked = False
     holder = _read(descriptor)
     if holder and holder.host != socket.gethostname():

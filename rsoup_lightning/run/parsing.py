@@ -71,7 +71,7 @@ def recipe_text(path: Path, kind: str = "recipe") -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"cannot read the {kind} {path}: {reason}") from error
+        raise ConfigError(f"cannot read the {kind} {path}: {reason}") from None
 
 
 def recipe_content(text: str, path: Path, kind: str = "recipe") -> dict[str, Any]:
@@ -86,7 +86,7 @@ def recipe_content(text: str, path: Path, kind: str = "recipe") -> dict[str, Any
         if recipe is text:  # its reader takes a mapping whose values are all empty for a text
             recipe = yaml.load(text, Loader=LOADER)
     except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the {kind} {path}: {_said(error)}") from error
+        raise ConfigError(f"cannot read the {kind} {path}: {_said(error)}") from None
     if not isinstance(recipe, dict):
         raise ConfigError(f"the {kind} {path} is not a YAML mapping")
     for key in SECTIONS:
@@ -145,13 +145,13 @@ def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True
                 check_mappings(value, name)
             except yaml.YAMLError as error:  # the parser tells
                 if "unexpected ':'" in str(error):
-                    raise ConfigError(f"{name} {value}: put a space after each colon, as in {{risky: 1}}") from error
+                    raise ConfigError(f"{name} {value}: put a space after each colon, as in {{risky: 1}}") from None
     with ours():
         try:
             return parser.parse_args(arguments, defaults=defaults)
         except ArgumentError as error:
             if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", str(error)):
-                raise UnknownNameError("option", unknown[1], options(parser)) from error
+                raise UnknownNameError("option", unknown[1], options(parser)) from None
             raise
 
 
@@ -206,7 +206,10 @@ def ours(*more: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise _own(error) or ConfigError(_said(error)) from error
+        if own := _own(error):
+            raise own from own.__cause__
+        # What a parser has raised is told in full; where a class has raised something, there may be more to see.
+        raise ConfigError(_said(error)) from (error if isinstance(error, ValueError) else None)
 
 
 def _said(error: Exception) -> str:

@@ -83,7 +83,7 @@ class StageCheckpoint(Checkpoint):
         try:
             own = load_checkpoint(self.path).get("callbacks", {}).get(self.state_key)
         except WeightsError as error:
-            raise WeightsError(f"cannot resume: {error}; {cure}") from error
+            raise WeightsError(f"cannot resume: {error}; {cure}") from None
         if own is None:
             raise WeightsError(f"cannot resume: {self.path} is another training's; {cure}")
         files = read_json(self._logs(len(own["history"])), cure)

@@ -176,7 +176,7 @@ class RunSweep:
         try:
             return read_tensors(tensors), read_json(shown, cure)["shown"]
         except (WeightsError, KeyError, TypeError) as error:
-            raise RunFolderError(f"{tensors.with_suffix('')} is no whole block of a sweep ({error}): {cure}") from error
+            raise RunFolderError(f"{tensors.with_suffix('')} is no whole block of a sweep ({error}): {cure}") from None
 
 
 def _tensors(scores: Sequence[Scores]) -> dict[str, Tensor]:

@@ -163,4 +163,4 @@ def of_lightning() -> Iterator[None]:
     try:
         yield
     except MisconfigurationException as error:
-        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from None

@@ -154,9 +154,9 @@ class Training:
         statistics = read_json(self._statistics, cure)
         try:
             return {name: (float(mean), float(spread)) for name, (mean, spread) in statistics.items()}
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError):
             reason = f"{self._statistics} holds no mean and standard deviation of each reward"
-            raise RunFolderError(f"{reason}: {cure}") from error
+            raise RunFolderError(f"{reason}: {cure}") from None
 
     def _prepare(self, stage: Stage) -> None:
         """Turn the module to a stage."""

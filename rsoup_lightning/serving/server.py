@@ -40,7 +40,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ConfigError(
             f"cannot listen at {host}, port {port}: {error.strerror}; port 0 takes any that is free"
-        ) from error
+        ) from None
     return made
 
 

@@ -77,7 +77,7 @@ def square_fan_in_first(base: StoredExpert, adapters: Sequence[Adapter]) -> set[
         raise MergeError(
             f"{min(square)!r} is square, and other layers of the base are stored transposed: whether it is, only the "
             f"class of the base tells; {error}"
-        ) from error
+        ) from None
 
 
 def _sides(item: LoRAFactors) -> tuple[int, ...]:

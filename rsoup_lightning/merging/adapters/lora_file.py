@@ -132,7 +132,7 @@ def _renamed(adapter: Adapter, label: str) -> Adapter:
     except (ValueError, KeyError, IndexError) as error:
         raise MergeError(
             f"{label} has names of modules that diffusers does not know ({error!s:.100}): {CURE}"
-        ) from error
+        ) from None
     down, up = STYLES["diffusers"]
     names = [name.removesuffix(down) for name in found if name.endswith(down)]
     modules = {name: LoRAFactors(found[name + down], found[name + up], 1.0) for name in names}
@@ -154,7 +154,7 @@ def _metadata(file: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(raw)) if raw else {}
     except (ValueError, TypeError) as error:
-        raise WeightsError(f"the {METADATA} of {file} is damaged ({error}): save the adapter again") from error
+        raise WeightsError(f"the {METADATA} of {file} is damaged ({error}): save the adapter again") from None
 
 
 def _scaling(config: Mapping[str, Any], module: str, rank: int, file: Path) -> float:

@@ -46,7 +46,7 @@ def read_config(file: Path) -> dict[str, Any]:
     try:
         config = read_object(file)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} is not a whole JSON object ({error})") from error
+        raise WeightsError(f"{file} is not a whole JSON object ({error})") from None
     return check_config(config, file)
 
 

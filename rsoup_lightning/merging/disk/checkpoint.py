@@ -58,7 +58,7 @@ class Checkpoint:
                 progress = {"epoch": 0, "global_step": 0} if "pytorch-lightning_version" in kept else {}
                 torch.save({**kept, **progress, self.key: dict(tensors)}, target)
         except RuntimeError as error:  # what torch makes of a disk that is full
-            raise OutputError(f"cannot write {target.name}: {str(error).partition('[')[0]}") from error
+            raise OutputError(f"cannot write {target.name}: {str(error).partition('[')[0]}") from None
 
     def _save_archive(self, target: Path, tensors: Mapping[str, Tensor]) -> None:
         policy = io.BytesIO()
@@ -95,5 +95,5 @@ def _archived(path: Path) -> Any:
                     shutil.copyfileobj(policy, copy)
             copy.flush()
         except Exception as error:  # a damaged archive fails in many ways
-            raise WeightsError(f"{path} is not a whole zip file ({type(error).__name__}: {error})") from error
+            raise WeightsError(f"{path} is not a whole zip file ({type(error).__name__}: {error})") from None
         return load_pickled(Path(copy.name), path)

@@ -54,7 +54,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         except (SafetensorError, ValueError, OSError) as error:
             raise WeightsError(
                 f"{file} is not a whole safetensors file ({error}): was its writing or copying cut off?"
-            ) from error
+            ) from None
     return check_tensors(load_pickled(file), file)
 
 
@@ -90,7 +90,7 @@ def read_beside(file: Path, kind: type = dict) -> Any:
     try:
         content = read_value(file)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} is not a whole JSON file ({error}): was its writing or copying cut off?") from error
+        raise WeightsError(f"{file} is not a whole JSON file ({error}): was its writing or copying cut off?") from None
     if not isinstance(content, kind):
         raise WeightsError(f"{file} holds a {type(content).__name__} and not a {kind.__name__}: it is damaged")
     return content
@@ -133,10 +133,10 @@ def load_pickled(file: Path, name: Path | None = None) -> Any:
         reason = _first_line(str(error).partition("WeightsUnpickler error:")[2] or str(error))
         raise WeightsError(
             f"{name or file} needs arbitrary unpickling, which could run code: refused ({reason})"
-        ) from error
+        ) from None
     except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
         reason = f"{type(error).__name__}: {_first_line(str(error))}"
-        raise WeightsError(f"{name or file} is not a whole checkpoint of torch ({reason})") from error
+        raise WeightsError(f"{name or file} is not a whole checkpoint of torch ({reason})") from None
 
 
 def check_archive(archive: zipfile.ZipFile) -> None:

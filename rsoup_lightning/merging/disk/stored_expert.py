@@ -202,7 +202,7 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """
 
     def refuse(error: OSError) -> None:
-        raise WeightsError(f"cannot read {error.filename}: {error.strerror}") from error
+        raise WeightsError(f"cannot read {error.filename}: {error.strerror}") from None
 
     parts = None if is_pipeline(root) else {TEMPLATES, *_modules(root)}
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):

@@ -129,7 +129,7 @@ class TensorFile(WeightFile):
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise WeightsError(f"cannot open {path}: {error.strerror}") from error
+            raise WeightsError(f"cannot open {path}: {error.strerror}") from None
         try:
             self._size = os.fstat(self._descriptor).st_size
             self.header = self._read_header()
@@ -164,7 +164,7 @@ class TensorFile(WeightFile):
             with safe_open(self.path, "np"):
                 pass
         except SafetensorError as error:
-            raise self._damaged(str(error)) from error
+            raise self._damaged(str(error)) from None
 
     def _tensors(self) -> dict[str, StoredTensor]:
         try:
@@ -183,7 +183,7 @@ class TensorFile(WeightFile):
                 raise self._damaged(f"its tensors end at byte {len(self.header) + end:,} of {self._size:,}")
             return tensors
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-            raise self._damaged(f"its header is not that of a safetensors file ({error})") from error
+            raise self._damaged(f"its header is not that of a safetensors file ({error})") from None
 
     def _tensor(self, name: str, entry: dict[str, Any]) -> StoredTensor:
         if entry["dtype"] not in DTYPES:

@@ -82,7 +82,7 @@ def _tied(base: StoredExpert, changed: Collection[str]) -> tuple[frozenset[str],
             return ()
         raise MergeError(
             f"{named[0]!r} may be tied to another tensor, and only the base's class tells: {error}"
-        ) from error
+        ) from None
 
 
 def _without_ties(value: Any) -> Any:
@@ -99,7 +99,7 @@ def _with_copies(base: StoredExpert, sources: Mapping[str, str], folder: Path) -
     try:
         save_file(copies, folder / COPIES, metadata={"format": "pt"})
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"no room for copies of {', '.join(copies)} in {folder}: set TMPDIR ({error})") from error
+        raise OutputError(f"no room for copies of {', '.join(copies)} in {folder}: set TMPDIR ({error})") from None
     shard = TensorFile(folder / COPIES)
     try:
         files = {SHARD if relative == SINGLE else relative: file for relative, file in base.files.items()}

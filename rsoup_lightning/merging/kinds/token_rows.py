@@ -124,7 +124,7 @@ def match_rows(experts: Mapping[str, StoredExpert], vocabularies: Mapping[str, V
     try:
         groups = token_dimensions(first.path, first.tensors)
     except MergeError as error:
-        raise MergeError(f"{why}, and only the class of a model tells where it has a row for each: {error}") from error
+        raise MergeError(f"{why}, and only the class of a model tells where it has a row for each: {error}") from None
     if not groups:
         raise MergeError(f"{why}, and their class has no row for any: remove the tokenizers, or give all the same one")
     found = {name: side for group in groups for name, side in _stored(group, experts, why).items()}

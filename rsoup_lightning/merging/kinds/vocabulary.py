@@ -99,7 +99,7 @@ def read_vocabulary(others: Others, folder: str) -> Vocabulary | None:
         if not all(isinstance(token, str) and type(number) is int and number >= 0 for token, number in ids.items()):
             raise ValueError("a token without a number")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"the tokenizer in {folder} is damaged ({error!r}): save it again") from error
+        raise WeightsError(f"the tokenizer in {folder} is damaged ({error!r}): save it again") from None
     new = [number + 1 for token, (number, _) in listed.items() if token not in pieces]
     room = max([len(pieces), *new]) if pieces_file else None
     return Vocabulary(ids, {token: manner for token, (_, manner) in listed.items()}, room, splits)

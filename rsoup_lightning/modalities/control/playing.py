@@ -68,8 +68,8 @@ class Acting:
         """
         try:
             seen = np.asarray(observations)
-        except ValueError as error:
-            raise SimulationError(f"observations must all be of shape {self.shape}, and these are not alike") from error
+        except ValueError:
+            raise SimulationError(f"observations must all be of shape {self.shape}, and these are not alike") from None
         batch = seen[None] if seen.shape == self.shape else seen
         if batch.shape[1:] != self.shape or seen.dtype.kind not in "biuf" or not np.isfinite(batch).all():
             raise SimulationError(

@@ -56,12 +56,12 @@ def _small_picture(env: gymnasium.Env) -> gymnasium.Env:
         raise SimulationError(f"{name_of(env)} has pictures of shape {shape}: expected height × width, or × 3 colours")
     try:
         return ResizeObservation(GrayscaleObservation(env) if len(shape) == 3 else env, (PICTURE_SIDE, PICTURE_SIDE))
-    except gymnasium.error.DependencyNotInstalled as error:
+    except gymnasium.error.DependencyNotInstalled:
         raise SimulationError(
             f"{name_of(env)} has pictures, and OpenCV, which shrinks them, is not installed: pip install opencv-python"
-        ) from error
+        ) from None
     except ValueError as error:
-        raise SimulationError(f"{name_of(env)} has pictures of {env.observation_space}: {error}") from error
+        raise SimulationError(f"{name_of(env)} has pictures of {env.observation_space}: {error}") from None
 
 
 def name_of(env: gymnasium.Env) -> str:

@@ -124,9 +124,9 @@ class VLLMSampler(Sampler):
         except HTTPError as error:
             why = " ".join(error.read().decode(errors="replace").split())
             cure = f": {CURE}" if path.endswith("adapter") else ""
-            raise ConfigError(f"vLLM at {self._url} refuses {path} ({error.code} {why:.200}){cure}") from error
+            raise ConfigError(f"vLLM at {self._url} refuses {path} ({error.code} {why:.200}){cure}") from None
         except (OSError, HTTPException, ValueError) as error:
-            raise ConfigError(f"no vLLM answers at {self._url} ({error}): start it, or correct sampler.url") from error
+            raise ConfigError(f"no vLLM answers at {self._url} ({error}): start it, or correct sampler.url") from None
         with suppress(ValueError):
             return json.loads(said)
         return None
@@ -141,8 +141,8 @@ def _choices(answer: Any) -> list[tuple[list[int], list[float]]]:
     try:
         choices = sorted(answer["choices"], key=lambda choice: choice["index"])
         made = [([*choice["token_ids"]], [*choice["logprobs"]["token_logprobs"]]) for choice in choices]
-    except (TypeError, KeyError) as error:
-        raise ConfigError("vLLM's answer has no token_ids and logprobs: take a version that returns them") from error
+    except (TypeError, KeyError):
+        raise ConfigError("vLLM's answer has no token_ids and logprobs: take a version that returns them") from None
     if any(not tokens or len(tokens) != len(scores) for tokens, scores in made):
         raise ConfigError("vLLM's answer has a completion without tokens, or not as many log-probabilities as tokens")
     return made

@@ -28,7 +28,7 @@ def picture_or_none(data: PictureData, name: str, bad_pictures: BadPictures) -> 
         return data.picture(name)
     except PictureError as error:
         if bad_pictures == "refuse":
-            raise PictureError(f"{error}; set bad_pictures to skip to go on without such pictures") from error
+            raise PictureError(f"{error}; set bad_pictures to skip to go on without such pictures") from None
         logger.warning("%s: left out", error)
         return None
 

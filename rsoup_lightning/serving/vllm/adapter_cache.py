@@ -65,7 +65,7 @@ class AdapterCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+            raise OutputError(f"{folder} cannot be written: {error.strerror}") from None
         for leftover in folder.glob(f"{REMOVED}.*"):  # of a process that was killed meanwhile
             shutil.rmtree(leftover, ignore_errors=True)
         self.folder, self.keep = folder, keep

@@ -78,7 +78,7 @@ def _told(url: str, path: str, key: str | None) -> dict[str, Any]:
     try:
         answer = httpx2.get(root(url) + path, headers=_headers(key), timeout=CONNECTING)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise ConfigError(f"no vLLM answers at {url} ({error}): start it first") from error
+        raise ConfigError(f"no vLLM answers at {url} ({error}): start it first") from None
     if answer.status_code == 401:
         raise ConfigError(f"the vLLM at {url} wants a key: set VLLM_API_KEY as it is there")
     try:

@@ -85,7 +85,7 @@ def _fields(template: str) -> set[str]:
     try:
         fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
     except ValueError as error:
-        raise RewardError(f"the template {template!r} cannot be read: {error}") from error
+        raise RewardError(f"the template {template!r} cannot be read: {error}") from None
     if not fields <= {"question", "answer", "reference"}:
         raise RewardError(f"the template {template!r} may hold {{question}}, {{answer}} and {{reference}} only")
     return fields
