@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.hub import local_folder
@@ -31,6 +32,7 @@ def adapted(
     *,
     precision: Precision = "auto",
     template: str | None = None,
+    chat_template_kwargs: dict[str, Any] | None = None,
     temperature: float = 1.0,
     max_new_tokens: int = 128,
     stop: Sequence[str] = (),
@@ -43,6 +45,7 @@ def adapted(
             differ.
         precision: of the base's weights; auto takes bfloat16 where the device computes in it.
         template: what the model reads, from {prompt}; None: the chat template where there is one.
+        chat_template_kwargs: variables of that chat template, as {enable_thinking: false} of Qwen 3.
         temperature: of the softmax that tokens are sampled from.
         max_new_tokens: the most tokens of an answer, by default.
         stop: texts of one token each that end an answer, beside the model's end tokens.
@@ -56,7 +59,8 @@ def adapted(
         raise ConfigError("no adapters: give a name and a folder of PEFT for each expert")
     places = {name: local_folder(place) for name, place in adapters.items()}
     model, tokenizer = load_base(str(base), precision)
-    settings = {"template": template, "max_new_tokens": max_new_tokens, "stop": stop}
+    settings: dict[str, Any] = {"template": template, "chat_template_kwargs": chat_template_kwargs}
+    settings |= {"max_new_tokens": max_new_tokens, "stop": stop}
     environment = TextEnvironment.of(model, tokenizer, NoPrompts(), **settings)
     updates = [adapter.modules for adapter in map(read_adapter, places.values())]
     # One layout that all of them fit: what an adapter lacks of layers and ranks adds nothing.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.chat_templates import templated
+from rsoup_lightning.modalities.chat_templates import check_variables, templated
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.pretrained import check_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
@@ -24,21 +24,33 @@ class Asking:
             has none.
         ends: tokens that end a completion.
         vocabulary: how many tokens the model has embeddings for; None: all of the tokenizer's.
+        chat_template_kwargs: variables of the chat template.
 
     Raises:
         ConfigError: the template has no {prompt}; or the chat template fails, leaves the prompt out, or ends the turn
-            of the user without opening the next.
+            of the user without opening the next; or variables are given where no chat template is used.
+        UnknownNameError: the chat template reads no such variable.
     """
 
     def __init__(
-        self, tokenizer: Any, template: str | None, ends: Sequence[int] = (), vocabulary: int | None = None
+        self,
+        tokenizer: Any,
+        template: str | None,
+        ends: Sequence[int] = (),
+        vocabulary: int | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.tokenizer, self._template, self._vocabulary = tokenizer, template, vocabulary
+        self._settings = dict(chat_template_kwargs or {})
         self._chats = template is None and tokenizer.chat_template is not None
+        if self._settings and not self._chats:
+            why = "the tokenizer has none" if template is None else "template is used instead"
+            raise ConfigError(f"chat_template_kwargs are for a chat template, and {why}: leave them out")
         if template is not None and "{prompt}" not in template:
             raise ConfigError(f"the template {template!r} has no {{prompt}}: all prompts would be the same text")
         self._start = _start(tokenizer)
         if self._chats:
+            check_variables(tokenizer.chat_template, [*self._settings])
             self._check_chat_template(ends)
 
     def written(self, entry: Entry) -> str:
@@ -64,7 +76,7 @@ class Asking:
                 raise ConfigError("these experts know no conversations: give one message, of the user")
             return (self._template or "{prompt}").replace("{prompt}", last["content"])
         where = f"the tokenizer's chat template fails on a message of the {last['role']}, {last['content']!r:.60}"
-        return templated(self.tokenizer, messages, where, "Mend it, or set template")
+        return templated(self.tokenizer, messages, where, "Mend it, or set template", self._settings)
 
     def tokens(self, written: str) -> list[int]:
         """The tokens of a written prompt.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class TextEnvironment(DataEnvironment):
         context: the most tokens the model reads, prompt and completion together.
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
         sampler: who samples the completions that train; None: the policy.
+        chat_template_kwargs: variables of the chat template.
         **sizes: as of DataEnvironment.
     """
 
@@ -64,6 +65,7 @@ class TextEnvironment(DataEnvironment):
         context: int | None = None,
         vocabulary: int | None = None,
         sampler: Sampler | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
@@ -77,7 +79,7 @@ class TextEnvironment(DataEnvironment):
         self.sampler = sampler
         self.ends = list(ends) or [tokenizer.eos_token_id]
         self.stops = [self._single_token(text) for text in stop]
-        self.asking = Asking(tokenizer, template, self.ends, vocabulary)
+        self.asking = Asking(tokenizer, template, self.ends, vocabulary, chat_template_kwargs)
         self._entries = cache(self._checked_entries)
 
     @classmethod

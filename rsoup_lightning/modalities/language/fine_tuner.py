@@ -36,6 +36,8 @@ class LanguageFineTuner(PretrainedFineTuner):
         lora: adapters to train; null trains the whole model.
         precision: of the frozen weights; auto takes bfloat16 where the device computes in it.
         template: what the policy reads, from {prompt}; null: the tokenizer's chat template where it has one.
+        chat_template_kwargs: variables of that chat template, as {enable_thinking: false} of Qwen 3. A template ignores
+            what it does not read, so such are refused.
         temperature: of the softmax that tokens are sampled from.
         batch_size: prompts of a training rollout.
         batches_per_epoch: training rollouts per epoch, of all processes; a checkpoint is written after each epoch.
@@ -61,6 +63,7 @@ class LanguageFineTuner(PretrainedFineTuner):
         lora: LoRA | None = LoRA(),  # noqa: B008  # a constant: nobody changes it
         precision: Precision = "auto",
         template: str | None = None,
+        chat_template_kwargs: dict[str, Any] | None = None,
         temperature: float = 1.0,
         batch_size: int = 8,
         batches_per_epoch: int = 10,
@@ -81,6 +84,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             tokenizer,
             data,
             template=template,
+            chat_template_kwargs=chat_template_kwargs,
             batch_size=batch_size,
             batches_per_epoch=batches_per_epoch,
             max_new_tokens=max_new_tokens,

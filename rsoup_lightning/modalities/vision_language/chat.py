@@ -8,7 +8,7 @@ Notation: N features of a picture, D their size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -19,7 +19,7 @@ from PIL.Image import new as new_picture
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.chat_templates import templated
+from rsoup_lightning.modalities.chat_templates import check_variables, templated
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
 from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, end_tokens
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
@@ -52,6 +52,7 @@ class ChatVocabulary(AnswerVocabulary):
         processor: of transformers.
         model: whose processor it is.
         instruction: what is asked where nothing is.
+        settings: variables of the chat template.
 
     Attributes:
         place, gap: where a picture's tokens go in a prompt, and how many they replace there.
@@ -59,12 +60,15 @@ class ChatVocabulary(AnswerVocabulary):
 
     Raises:
         ConfigError: it has no chat template, or one that fails, or that puts the question before the picture.
+        UnknownNameError: the chat template reads no such variable.
     """
 
-    def __init__(self, processor: Any, model: Any, instruction: str) -> None:
+    def __init__(self, processor: Any, model: Any, instruction: str, settings: Mapping[str, Any] | None = None) -> None:
         if not processor.chat_template:
             raise ConfigError("the processor has no chat template: choose a model that was trained to chat")
         self.processor, self._tokenizer, self._instruction = processor, processor.tokenizer, instruction
+        self._settings = dict(settings or {})
+        check_variables(processor.chat_template, [*self._settings])
         self.end, *others = end_tokens(model, self._tokenizer)
         self.feature = int(model.config.image_token_id)
         self.silent = [self.feature, *others]
@@ -95,7 +99,7 @@ class ChatVocabulary(AnswerVocabulary):
         said = {"type": "text", "text": question if question.strip() else self._instruction}
         messages = [{"role": "user", "content": [{"type": "image"}, said]}]
         where = f"the processor's chat template fails on a picture and {question!r:.60}"
-        return templated(self.processor, messages, where)
+        return templated(self.processor, messages, where, settings=self._settings)
 
     def processed(self, question: str, picture: Image) -> Any:
         """What the processor makes of a question and a picture: its tokens put in, and pixels."""
@@ -175,12 +179,19 @@ class ChatModel:
         name: hub name or folder.
         instruction: what is asked of a picture where its data ask nothing.
         precision: of the frozen weights; auto takes bfloat16 where the device computes in it.
+        chat_template_kwargs: variables of the processor's chat template. A template ignores what it does not read, so
+            such are refused.
     """
 
     def __init__(
-        self, name: str, instruction: str = "Describe this picture in one sentence.", precision: Precision = "auto"
+        self,
+        name: str,
+        instruction: str = "Describe this picture in one sentence.",
+        precision: Precision = "auto",
+        chat_template_kwargs: dict[str, Any] | None = None,
     ) -> None:
         self.name, self.instruction, self.precision = name, instruction, precision
+        self.chat_template_kwargs = chat_template_kwargs
 
     def load(self) -> Chatter:
         """The model, and how it is asked.
@@ -198,4 +209,4 @@ class ChatModel:
                 f"{type(model).__name__} takes no features of pictures in this release of transformers: choose SmolVLM "
                 "or Qwen 2.5 VL, or a newer release"
             )
-        return Chatter(model, ChatVocabulary(processor, model, self.instruction))
+        return Chatter(model, ChatVocabulary(processor, model, self.instruction, self.chat_template_kwargs))

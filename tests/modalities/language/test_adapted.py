@@ -33,6 +33,8 @@ def test_adapters_that_somebody_has_answer_as_peft_plays_them(tmp_path: Path) ->
 
 def test_adapters_that_cannot_be_played(tmp_path: Path) -> None:
     base = saved(tmp_path / "base")
+    with pytest.raises(ConfigError, match="chat_template_kwargs are for a chat template, and the tokenizer has none"):
+        Soup.from_adapters(base, {"kind": adapter(tmp_path / "kind", 1)}, chat_template_kwargs={"calm": True})
     with pytest.raises(ConfigError, match="no adapters: give a name and a folder"):
         Soup.from_adapters(base, {})
     other = adapter(tmp_path / "dora", 1, use_dora=True)

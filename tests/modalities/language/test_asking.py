@@ -8,7 +8,7 @@ import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.asking import Asking
 from rsoup_lightning.modalities.language.environment import TextEnvironment
@@ -96,3 +96,15 @@ def test_a_padding_token_without_embedding_is_never_looked_up() -> None:
     assert torch.equal(rollout(words), rollout(tokenizer())) and torch.equal(rollout(none), rollout(tokenizer()))
     with pytest.raises(ConfigError, match=r"writes '<filler>' as 258, and the model has embeddings for 0 to 257 only"):
         Asking(words, None, [1], 258).prompts([Entry("ask<filler>")])
+
+
+def test_variables_of_the_chat_template() -> None:
+    words = framing(chat_template=TURNS + OPENED + "{% if calm %}calmly{% endif %}")
+    asked = {value: Asking(words, None, [1], None, {"calm": value}).written(Entry("ask")) for value in (True, False)}
+    assert asked == {True: "<user>ask<model>calmly", False: "<user>ask<model>"}
+    with pytest.raises(UnknownNameError, match=r"variable of the chat template 'clam': did you mean 'calm'\?"):
+        TextEnvironment(Sentences(), words, chat_template_kwargs={"clam": True})
+    with pytest.raises(ConfigError, match="chat_template_kwargs are for a chat template, and template is used instead"):
+        Asking(words, "{prompt}", [1], None, {"calm": True})
+    with pytest.raises(ConfigError, match="chat_template_kwargs are for a chat template, and the tokenizer has none"):
+        Asking(framing(), None, [1], None, {"calm": True})

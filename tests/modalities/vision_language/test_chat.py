@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.vision_language.chat import ChatModel, ChatVocabulary
 from tests.modalities.language.tiny import saved
 from tests.modalities.vision_language.chatting import CHATS, saved_chat
@@ -80,3 +80,17 @@ def test_a_tower_that_hands_on_more_than_features(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(type(reader.model), "get_image_features", more)
     with pytest.raises(ConfigError, match="hands on deepstack_features of a picture beside its features"):
         reader.look(Image.new("RGB", (32, 32)))
+
+
+def test_variables_of_the_chat_template(tmp_path: Path) -> None:
+    model, processor = CHATS["SmolVLM"]()
+    processor.chat_template += "{% if calm %}calmly{% endif %}"
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    calm, plain = (
+        ChatModel(str(tmp_path), precision="float32", chat_template_kwargs=settings).load().vocabulary
+        for settings in ({"calm": True}, None)
+    )
+    assert calm.written("who?") == plain.written("who?") + "calmly"
+    with pytest.raises(UnknownNameError, match="variable of the chat template 'clam'"):
+        ChatVocabulary(processor, model, "Say it.", {"clam": True})
