@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -51,3 +53,14 @@ def out_of_reach() -> bool:
     except OSError:
         return True
     return False
+
+
+@contextmanager
+def staying_here() -> Iterator[None]:
+    """Ask nothing of the hub: loaders of models ask whether a name is an adapter's even with ``local_files_only``."""
+    constants = need("huggingface_hub.constants", "huggingface_hub", "hub")
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

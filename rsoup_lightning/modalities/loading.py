@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.hub import out_of_reach
+from rsoup_lightning.hub import out_of_reach, staying_here
 from rsoup_lightning.merging.disk.trainer_folder import check_trained
 
 T = TypeVar("T")
@@ -34,13 +34,14 @@ def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: A
     if offline:
         options["local_files_only"] = True
     try:
-        return loader(str(folder) if folder.is_dir() else name, **options)
+        with staying_here() if offline else nullcontext():
+            return loader(str(folder) if folder.is_dir() else name, **options)
     except Exception as error:  # of whichever package reads the files, or speaks to the hub
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if folder.is_dir():
             raise ConfigError(f"the folder {name} holds no {kind} that can be loaded: {reason}") from error
         if offline:
-            reason = "the hub cannot be reached, and no whole copy was downloaded before"
+            reason = "there is no such folder, the hub cannot be reached, and no whole copy was downloaded before"
         raise ConfigError(
             f"cannot load the {kind} {name!r}: {reason}. "
             "Without the hub, give the path of a folder with the model instead"
