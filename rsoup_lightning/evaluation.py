@@ -130,10 +130,14 @@ def audit(rewards: Mapping[str, Reward], rollout: Rollout, scores: Mapping[str, 
     """
     first = torch.arange(min(AUDITED, len(rollout)), device=rollout.mask.device)
     given = {name: per_row(values)[first].tolist() for name, values in scores.items()}
-    for index, row in enumerate(_readings(rewards, rollout.rows(first), given)):
-        for name, reading in row.items():
-            if reading.text is not None:
-                logger.info("row %d: %s %.3g for %r", index, name, reading.score, reading.text)
+    lines = [
+        f"row {index}: {name} {reading.score:.3g} for {reading.text!r}"
+        for index, row in enumerate(_readings(rewards, rollout.rows(first), given))
+        for name, reading in row.items()
+        if reading.text is not None
+    ]
+    for line in ["what rewards read in the first rollout, and gave:", *lines] if lines else []:
+        logger.info("%s", line)
 
 
 def evaluate(

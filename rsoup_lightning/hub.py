@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -58,7 +59,7 @@ def out_of_reach() -> bool:
 @contextmanager
 def staying_here() -> Iterator[None]:
     """Ask nothing of the hub: loaders of models ask whether a name is an adapter's even with ``local_files_only``."""
-    constants = need("huggingface_hub.constants", "huggingface_hub", "hub")
+    constants: Any = need("huggingface_hub.constants", "huggingface_hub", "hub")
     before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
     try:
         yield

@@ -116,8 +116,8 @@ def test_an_audit_holds_whole_texts_that_stay_on_their_lines(caplog: pytest.LogC
     scores = {"last": torch.tensor([0.12345]), "silent": torch.tensor([1.0])}
     with caplog.at_level(logging.INFO):
         audit({"last": Last(), "silent": Near(0, 1)}, rollout, scores)
-    lines = caplog.messages
-    assert lines == [f"row 0: last 0.123 for {Last().inputs(rollout)[0]!r}"]
+    heading, *lines = caplog.messages
+    assert heading.startswith("what rewards read") and lines == [f"row 0: last 0.123 for {Last().inputs(rollout)[0]!r}"]
     assert not set(lines[0]) & set("\n\x1b")
 
 

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from rsoup_lightning.comparing.bench import bench
+from rsoup_lightning.comparing.bench import PAGE, bench, output_of
 from rsoup_lightning.comparing.tables import tables
 from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.parsing import parse
+from rsoup_lightning.run.progress import on_stderr
 from rsoup_lightning.run.signals import heeding_sigterm
 
 DESCRIPTION = """Methods compared at equal cost: every method of a suite on every task under every seed, each an
@@ -31,6 +32,7 @@ def bench_command(arguments: list[str]) -> int:
         console.width = WIDTH
     for table in tables(result):
         print(table.markdown()) if markdown else console.print(table.rich())
+    on_stderr(f"open {output_of(options['suite'], options['run_dir']) / PAGE}")
     return 0
 
 

@@ -19,6 +19,8 @@ from rsoup_lightning.run.lock import only_process
 from rsoup_lightning.run.progress import listening, on_stderr
 from rsoup_lightning.run.quiet import quiet
 
+PAGE = "bench.html"
+
 
 def bench(
     suite: str | Path,
@@ -41,7 +43,7 @@ def bench(
         RSoupError: whatever stops it; what was finished stays, and the same call goes on from there.
     """
     file = user_path(str(suite))
-    output = user_path(str(run_dir or f"runs/{file.stem}"))
+    output = output_of(suite, run_dir)
     launch = launch_of(launcher, workers, slurm)
     content = read_suite(file)
     with quiet(), listening(on_stderr):
@@ -51,8 +53,13 @@ def bench(
             _freeze(content, output)
             result = Bench.of(file.stem, content, _run(cells, launch))
             result.write(output / "bench.json")
-            write_bench_page(output / "bench.html", result)
+            write_bench_page(output / PAGE, result)
     return result
+
+
+def output_of(suite: str | Path, run_dir: str | Path | None) -> Path:
+    """Where all goes."""
+    return user_path(str(run_dir or f"runs/{Path(suite).stem}"))
 
 
 def _run(cells: list[Cell], launch: Launch | None) -> list[CellResult]:

@@ -116,7 +116,7 @@ class Chosen:
             mu = ", ".join(f"{name} {weight:.2f} [{low:.2f}, {high:.2f}]" for name, weight, (low, high) in spread)
             lines.append(f"μ = {mu}, learnt from {learnt.choices} choices")
         low, high = chosen.utility_ci95
-        reason = "as measured there, at the best evaluated point; no fit around it promises more"
+        reason = "as measured there: no other λ, evaluated or between, is expected to be better"
         if chosen.predicted is not None:
             best, fitted = _written(front.experts, front.coefficients[chosen.best]), chosen.predicted[chosen.best]
             reason = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.errors import FrontError
+from rsoup_lightning.errors import FrontError, RunFolderError
 from rsoup_lightning.files import read_json
 
 Record = dict[str, Any]
@@ -21,6 +22,22 @@ LIMIT = 1e100
 """The largest number in a front: differences and squares of such are finite too."""
 
 CURE = "delete it and run the command that wrote it again (rsoup soup keeps what it has trained)"
+
+
+def read_front(run: Path) -> Record:
+    """The front of a run folder.
+
+    Raises:
+        RunFolderError: there is no run, or one that is not finished.
+        FrontError: as of :func:`read_record`.
+    """
+    if (run / "front.json").is_file():
+        return read_record(run / "front.json")
+    if (run / "config.yaml").is_file():
+        raise RunFolderError(f"the run in {run} is not finished: give its rsoup soup command again")
+    near = get_close_matches(run.name, [file.parent.name for file in run.parent.glob("*/front.json")], n=1)
+    cure = f"did you mean {run.with_name(near[0])}?" if near else "give the folder of a run of rsoup soup"
+    raise RunFolderError(f"{run} is not a run: {cure}")
 
 
 def read_record(file: Path) -> Record:

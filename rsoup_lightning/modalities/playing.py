@@ -26,7 +26,8 @@ def texts(given: Sequence[str], what: str, count: int | None = None) -> list[str
     """
     listed = [given] if isinstance(given, str) else list(given)
     if isinstance(given, str) or not all(isinstance(text, str) for text in listed):
-        raise ConfigError(f"{what} must be a list of texts, not {given!r:.60}")
+        cure = ": put it into a list" if isinstance(given, str) else ""
+        raise ConfigError(f"{what} must be a list of texts, not {given!r:.60}{cure}")
     if count is not None and len(listed) != count:
         raise ConfigError(f"{len(listed)} {what} for {count} rows: give one for each")
     return listed

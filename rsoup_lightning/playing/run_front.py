@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from plotly.graph_objects import Figure
 
-from rsoup_lightning.errors import FrontError, RunFolderError, UnknownNameError
+from rsoup_lightning.errors import FrontError, UnknownNameError
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
 from rsoup_lightning.front.expected import Expected, expected_scores
-from rsoup_lightning.front.record import Record, mixing_of, read_record
+from rsoup_lightning.front.record import Record, mixing_of, read_front
 from rsoup_lightning.hub import local_folder
 from rsoup_lightning.optional import need
 from rsoup_lightning.report.figures import figures
@@ -42,11 +42,7 @@ class RunFront:
             FrontError: its front.json is damaged or of another version.
         """
         folder = local_folder(run)
-        if not (folder / "front.json").is_file():
-            if (folder / "config.yaml").is_file():
-                raise RunFolderError(f"the run in {folder} is not finished: give its rsoup soup command again")
-            raise RunFolderError(f"{folder} is not a run: give the folder of a run of rsoup soup")
-        return cls(folder, read_record(folder / "front.json"))
+        return cls(folder, read_front(folder))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.record['task']}: {len(self.points)} points, {', '.join(self.rewards)})"

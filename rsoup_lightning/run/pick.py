@@ -12,7 +12,7 @@ from pathlib import Path
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import atomic_output, read_json, user_path, write_bytes, write_json
 from rsoup_lightning.front.chosen import Chosen, choose, measured_front
-from rsoup_lightning.front.record import mixing_of, read_record
+from rsoup_lightning.front.record import mixing_of, read_front
 from rsoup_lightning.run.experts import experts_folder
 from rsoup_lightning.simplex import LINEAR, OF_OUTPUTS, one_hot
 
@@ -50,7 +50,7 @@ def pick(
         raise ConfigError("say what you prefer with one of --preference '{reward: weight, ...}' and --choices FILE")
     run, output = user_path(str(run)), user_path(str(output))
     check_pick_output(output, overwrite=overwrite)
-    record = read_record(run / "front.json")
+    record = read_front(run)
     if (mixing := mixing_of(record)) in OF_OUTPUTS:
         raise ConfigError(
             f"the experts of {run} are mixed by {mixing}, which no merged weights play: play them with "

@@ -133,7 +133,7 @@ class StageBar(StageProgress):
         self._move(epochs)
 
     def advance(self, epochs: float, note: str) -> None:
-        self._run.trained(epochs, f"{self._name}: {note}")
+        self._run.trained(epochs, f"{self._name}: {note}" if note else self._name)
         self._move(epochs, note=note)
 
     def ended(self, *, well: bool) -> None:

@@ -42,9 +42,9 @@ def run_name(task: str, recipes: Iterable[str | Path]) -> str:
     """What a run is called where nobody says.
 
     >>> run_name("tasks.mine:Task", ["conf/small.yaml"])
-    'tasks.mine.Task-small'
+    'Task-small'
     """
-    return "-".join([task.replace(":", "."), *(Path(recipe).stem for recipe in recipes)])
+    return "-".join([task.rpartition(":")[2], *(Path(recipe).stem for recipe in recipes)])
 
 
 def fine_tuner_class(task: str) -> type[RewardFineTuner]:

@@ -41,6 +41,7 @@ def test_a_suite_that_is_killed_and_resumed_ends_in_the_same_table(tmp_path: Pat
 
 
 def test_smoke(tmp_path: Path) -> None:
-    printed = rsoup("bench", str(ROOT / "benchmarks" / "suites" / "smoke.yaml"), "--markdown", cwd=tmp_path).stdout
-    assert "| method | hypervolume | against soup |" in printed
+    done = rsoup("bench", str(ROOT / "benchmarks" / "suites" / "smoke.yaml"), "--markdown", cwd=tmp_path)
+    assert "| method | hypervolume | against soup |" in done.stdout
+    assert done.stderr.endswith("open runs/smoke/bench.html\n")
     assert (tmp_path / "runs" / "smoke" / "bench.json").exists()

@@ -132,7 +132,7 @@ def test_one_reward_alone_is_its_expert_bit_for_bit(run: Path, capsys: pytest.Ca
     assert record["method"] == "evaluated point"
     assert (record["gain"], record["best"]["fitted_utility"]) == (0, None)
     assert torch.equal(read_weights(run.parent / "picked")["net.weight"], _experts(0)[0]["net.weight"])
-    assert "the best evaluated point" in capsys.readouterr().out
+    assert "as measured there: no other λ" in capsys.readouterr().out
 
 
 def test_what_is_said_to_be_written_is_there(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,6 +318,8 @@ def test_runs_that_are_not_complete(run: Path) -> None:
     write_json(run / "front.json", front)
     with pytest.raises(FlatBoxError, match="the same on cautious"):
         _pick(run)
+    with pytest.raises(RunFolderError, match=f"{run}s is not a run: did you mean {run}"):
+        _pick(run.with_name(f"{run.name}s"))
     (run / "front.json").write_text("{")
     with pytest.raises(RunFolderError, match="has completed"):
         _pick(run)

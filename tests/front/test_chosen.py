@@ -16,7 +16,7 @@ def test_a_front_in_memory() -> None:
     assert chosen.coefficients == {"risky": 1, "cautious": 0}
     assert chosen.preference == {"risky": 1, "cautious": 0}
     assert str(chosen) == "Chosen(λ = risky 1, cautious 0)"
-    assert chosen.record()["coefficients"] == chosen.coefficients and "best evaluated point" in chosen.reason
+    assert chosen.record()["coefficients"] == chosen.coefficients and "as measured there" in chosen.reason
     learnt = choose(front, choices=[{"preferred": {"point": 10}, "other": {"point": 0}}] * 9)
     assert learnt.preference["risky"] > learnt.preference["cautious"]
 

@@ -13,8 +13,9 @@ from rsoup_lightning.modalities.playing import generators, texts
 def test_texts_are_a_list_of_texts() -> None:
     assert texts(("a", "b"), "prompts") == ["a", "b"] and texts([], "prompts", 0) == []
     for given in ("a", [1], [["a"]]):
-        with pytest.raises(ConfigError, match="prompts must be a list of texts, not"):
+        with pytest.raises(ConfigError, match="prompts must be a list of texts, not") as caught:
             texts(given, "prompts")  # type: ignore[arg-type]
+        assert str(caught.value).endswith("not 'a': put it into a list") == (given == "a")
     with pytest.raises(ConfigError, match="1 questions for 2 rows: give one for each"):
         texts(["a"], "questions", 2)
 

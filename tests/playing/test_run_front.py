@@ -49,6 +49,8 @@ def test_runs_that_are_not_there_or_not_finished(run: Path, tmp_path: Path) -> N
     with pytest.raises(RunFolderError, match="nowhere is not a run: give the folder of a run of rsoup soup"):
         RunFront.load(tmp_path / "nowhere")
     shutil.copytree(run, tmp_path / "run")
+    with pytest.raises(RunFolderError, match=r"rum is not a run: did you mean .*run\?"):
+        RunFront.load(tmp_path / "rum")
     (tmp_path / "run" / "front.json").unlink()
     with pytest.raises(RunFolderError, match="run is not finished: give its rsoup soup command again"):
         RunFront.load(tmp_path / "run")

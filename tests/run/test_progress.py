@@ -32,6 +32,16 @@ def test_epochs_done_before_count_as_done_but_not_as_time(capsys: pytest.Capture
     assert "90 % of the training, about 50 s left" in capsys.readouterr().err
 
 
+def test_a_stage_that_has_logged_nothing_yet_is_named_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "NOTE_EVERY", 0.0)
+    with RunProgress("demo", epochs=2) as shown:
+        shown.stage("experts/a (μ: a 1)", 2)
+        shown.advance(0.5, "")
+    assert capsys.readouterr().err.endswith(" s left. experts/a\n")
+
+
 def test_what_the_library_logs_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("rsoup_lightning.somewhere")
     with RunProgress("demo", epochs=1):

@@ -71,7 +71,7 @@ class TextReward(RowReward):
             if not exchange.answer.strip() and not self.allow_empty_answers:
                 raise RewardError(
                     f"row {index} has an empty answer to {exchange.question!r:.80}: "
-                    f"give {self.name} allow_empty_answers: true to rate such answers too"
+                    f"give {self.name} allow_empty_answers: true, in a recipe under init_args, to rate such answers too"
                 )
         return exchanges
 
