@@ -41,8 +41,8 @@ front = soup("locomotion/quickstart", "runs/first", overrides=small)
 #    rsoup soup -c locomotion/quickstart --run_dir runs/first --soup.init_epochs 8 --trainer.max_epochs 2 ...
 #
 # The lines above tell what happened: the cheetah first learned to run at all (*init*), then one expert began there for
-# each reward, and a *sweep* played five mixtures of the two. If you stop it, give the same command again: it goes on
-# where it was.
+# each reward, and a *sweep* played five mixtures of the two. What it tells of a training are mean rewards per step; the
+# scores below are sums over an episode. If you stop it, give the same command again: it goes on where it was.
 #
 # 2. Look at the front
 # --------------------
