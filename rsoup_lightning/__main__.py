@@ -81,6 +81,7 @@ def console() -> NoReturn:
     except BrokenPipeError:  # who reads has read enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = PIPE_CLOSED
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever presses Ctrl-C again wants no tale of it
     gc.freeze()  # else the end of the process looks once more through all that torch has made: a third of a second
     sys.exit(status)
 

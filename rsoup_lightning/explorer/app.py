@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import nicegui
 import uvicorn
@@ -19,6 +20,7 @@ from rsoup_lightning.explorer.home import home
 from rsoup_lightning.explorer.run_page import run_page
 from rsoup_lightning.explorer.shelf import Shelf
 from rsoup_lightning.report.page import WORDS
+from rsoup_lightning.serving.server import ending_quietly
 
 LOOK = Path(__file__).parent / "look.css"
 PACE = LOOK.with_name("pace.js")
@@ -61,22 +63,34 @@ def application(shelf: Shelf, token: str | None = None, hosts: Collection[str] |
 
 
 def serve_pages(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until interrupted.
+    """Serve until a signal comes; another one breaks off what it ends.
 
     Args:
         app: what.
         listening: where.
         ready: called once it answers.
+
+    Raises:
+        KeyboardInterrupt: it came; of its number.
     """
 
     class Reporting(uvicorn.Server):
+        signals: tuple[int, ...] = ()
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             ready()
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # uvicorn's own would raise each again where its loop is being closed, whose threads then tell of it.
+            self.signals, self.force_exit, self.should_exit = (*self.signals, sig), self.should_exit, True
+
     settings = uvicorn.Config(app, log_level="warning", ws_max_size=2**24, timeout_graceful_shutdown=1)
+    ending_quietly()
     warnings.filterwarnings("ignore", category=FutureWarning, module="nicegui")  # it looks at every object there is
-    Reporting(settings).run(sockets=[listening])
+    server = Reporting(settings)
+    server.run(sockets=[listening])
+    raise KeyboardInterrupt(*server.signals[:1])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -16,6 +17,8 @@ from rsoup_lightning.serving.connections import Connection
 from rsoup_lightning.serving.gate import Gate
 
 LARGEST_PORT = 65535
+OF_ITS_END = ("CancelledError", "timeout graceful shutdown exceeded", "Application shutdown failed. Exiting.")
+"""How what uvicorn says of an end ends."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,17 @@ def url(bound: socket.socket) -> str:
     return f"{address(bound)}/v1"
 
 
+def ending_quietly() -> None:
+    """Have uvicorn say nothing of what its end breaks off: that is no fault, and whoever ends it knows."""
+    logging.getLogger("uvicorn.error").addFilter(_of_more_than_an_end)
+
+
+def _of_more_than_an_end(record: logging.LogRecord) -> bool:
+    raised = record.exc_info[0] if record.exc_info else None
+    cancelled = raised is not None and issubclass(raised, asyncio.CancelledError)
+    return not cancelled and not record.getMessage().rstrip().endswith(OF_ITS_END)
+
+
 class Server(uvicorn.Server):
     """Serves an application until a signal comes, then finishes what runs already; a second signal breaks that off.
 
@@ -82,6 +96,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
+        ending_quietly()
         gate.connections = self.server_state.connections
         self._gate, self._patience, self._ready = gate, patience, ready
         self._end = float("inf")

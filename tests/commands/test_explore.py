@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.explorer.browsing import demo_run, served
-from tests.running import rsoup
+from tests.running import environment, rsoup
 
 pytest.importorskip("nicegui")
 
@@ -24,6 +30,24 @@ def test_what_cannot_be_served_is_said_in_a_line(arguments: list[str], said: str
     extra = ["--no_auth"] if "192.0.2.1" in arguments else []
     shown = rsoup("explore", *arguments, *extra, cwd=tmp_path, status=2).stderr
     assert said in shown and shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]])
+def test_it_ends_without_a_tale_while_a_page_is_open(signals: list[signal.Signals], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rsoup_lightning", "explore", str(demo_run(tmp_path / "run", 2)), "--port", "0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell's background jobs ignore Ctrl-C.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, env=environment(), preexec_fn=heeding, **pipes) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[1]
+        with httpx2.Client(base_url=address) as client, client.stream("GET", "/run/run"):
+            for each in signals:
+                process.send_signal(each)
+                time.sleep(0.2)
+            _, told = process.communicate(timeout=60)
+    assert told == "rsoup: interrupted\n"
+    assert process.returncode in (128 + signals[0], -signals[-1])  # a shell says the same of both
 
 
 def test_it_says_where_to_look(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_graceful_end() -> None:
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_an_end_without_patience(again: bool) -> None:
+def test_an_end_without_patience(again: bool, caplog: pytest.LogCaptureFixture) -> None:
     """A second signal, or time, breaks off what runs."""
     with listening(Parrot(pause=0.5), patience=60 if again else 0.2) as served, served.post(STREAMED) as connection:
         assert within(5, lambda: len(served.parrot.running) == 1)
@@ -177,4 +177,5 @@ def test_an_end_without_patience(again: bool) -> None:
         assert b"[DONE]" not in received(connection)
         assert within(5, lambda: bool(served.log))
         assert served.log[0]["status"] == 503 and "the server ended" in served.log[0]["error"]
+        assert not [record for record in caplog.records if record.name == "uvicorn.error"], "its line has said it"
         assert within(5, lambda: not served.parrot.running)
