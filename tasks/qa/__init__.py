@@ -5,14 +5,15 @@ from tasks.text import INSTALL
 
 TASK = Task(
     name="qa",
-    summary="answer what a Python function does: in the sense of its documentation, or in a short sentence",
+    summary="answer what a Python function does: in a few words, or in a full sentence",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
+        "few": ("rsoup_lightning.modalities.language.rewards:IdealLength", {"words": 4, "reach": 10}),
+        "full": ("rsoup_lightning.modalities.language.rewards:IdealLength", {"words": 16, "reach": 10}),
         "sense": (
             "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
             {"against": "reference", "allow_empty_answers": True},
         ),
-        "brief": ("rsoup_lightning.modalities.language.rewards:NearLength", {"words": 7, "whole": True}),
         "overlap": (
             "rsoup_lightning.modalities.language.rewards:ContentOverlap",
             {"against": "reference", "allow_empty_answers": True},

