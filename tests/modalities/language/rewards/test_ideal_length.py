@@ -18,7 +18,7 @@ def told_again(words: int, reach: int, answers: list[str]) -> list[float]:
 
 
 def test_what_is_lost_grows_with_the_square_of_the_words_too_many_or_too_few() -> None:
-    answers = ["Sorts lists.", "Sorts a long list.", "Sorts a list of five.", "Sorts a list of names in place right away."]
+    answers = ["Sorts lists.", "Sorts a long list.", "Sorts a list of five.", "Sorts a list of names in place again."]
     assert told_again(4, 4, answers) == pytest.approx([1 - 4 / 16, 1.0, 1 - 1 / 16, 0.0], abs=1e-5)
 
 
