@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +14,19 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.diffusion.family import Conditions, Family
 from rsoup_lightning.modalities.pretrained import check_tokens
 
+MOST_BYTES = 2**31
+"""Of what encoders made of prompts: 250 of FLUX.1, 390 of Stable Diffusion 3 with T5, or 9000 of Stable Diffusion 1."""
+
 
 class EncodedPrompts(nn.Module):
-    """The distinct prompts seen so far, in memory. Number 0 is none, which guidance leads away from.
+    """The distinct prompts seen so far, by number. Number 0 is none, which guidance leads away from.
+
+    What the encoders made of the prompts that were used last is kept in memory; others are encoded anew when they come
+    again, to the same bits.
 
     Args:
         family: the pipeline; its text encoders are frozen here.
+        most_bytes: of what is kept, but for one prompt, which may be larger.
 
     Raises:
         ConfigError: a tokenizer cannot pad, pads to more tokens than its encoder reads, or writes one that the encoder
@@ -27,7 +35,7 @@ class EncodedPrompts(nn.Module):
     Notation: B rows.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, most_bytes: int = MOST_BYTES) -> None:
         super().__init__()
         self._family = family
         self._readers = [(tokenizer, length, encoder.config) for encoder, tokenizer, length in family.readers()]
@@ -43,14 +51,17 @@ class EncodedPrompts(nn.Module):
         encoders = [encoder.requires_grad_(False).eval() for encoder, _, _ in family.readers()]
         self.text_encoders = nn.ModuleList(encoders)
         self._numbers: dict[str | None, int] = {}
-        self._told: list[Conditions] = []  # on the CPU, a row of each
+        self._prompts: list[str | None] = []
+        self._told = OrderedDict[int, Conditions]()  # on the CPU, a row of each; what was used last comes last
+        self._most_bytes, self._bytes = most_bytes, 0
 
     def numbers(self, prompts: Sequence[str]) -> Tensor:
         """``[B]`` the numbers of prompts, on the encoders' device; new ones are encoded."""
         for prompt in dict.fromkeys([None, *prompts]):
             if prompt not in self._numbers:
-                self._told.append(self._encode(prompt))  # or fails, and the prompt has no number
-                self._numbers[prompt] = len(self._told) - 1
+                self._keep(len(self._prompts), self._encode(prompt))  # or fails, and the prompt has no number
+                self._numbers[prompt] = len(self._prompts)
+                self._prompts.append(prompt)
         return torch.tensor([self._numbers[prompt] for prompt in prompts], device=self._device)
 
     def check_lengths(self, prompts: Sequence[str]) -> None:
@@ -70,17 +81,33 @@ class EncodedPrompts(nn.Module):
     @contextmanager
     def forgetting(self) -> Iterator[None]:
         """Prompts that are new inside the block are forgotten after it, as players are asked ever new ones."""
-        count = len(self._told)
+        count = len(self._prompts)
         try:
             yield
         finally:
-            self._numbers = {prompt: number for prompt, number in self._numbers.items() if number < count}
-            del self._told[count:]
+            for prompt in self._prompts[count:]:
+                self._drop(self._numbers.pop(prompt))
+            del self._prompts[count:]
 
     def forward(self, numbers: Tensor) -> Conditions:
         """What the network is told of the prompts ``numbers [B]``: a row for each."""
-        rows = [self._told[number] for number in numbers.tolist()]
+        rows = [self._row(number) for number in numbers.tolist()]
         return {name: torch.stack([row[name] for row in rows]).to(numbers.device) for name in rows[0]}
+
+    def _row(self, number: int) -> Conditions:
+        if number not in self._told:
+            self._keep(number, self._encode(self._prompts[number]))
+        self._told.move_to_end(number)
+        return self._told[number]
+
+    def _keep(self, number: int, told: Conditions) -> None:
+        self._told[number] = told
+        self._bytes += _bytes(told)
+        while self._bytes > self._most_bytes and len(self._told) > 1:
+            self._drop(next(iter(self._told)))
+
+    def _drop(self, number: int) -> None:
+        self._bytes -= _bytes(self._told.pop(number, {}))
 
     @torch.no_grad()
     def _encode(self, prompt: str | None) -> Conditions:
@@ -96,6 +123,10 @@ class EncodedPrompts(nn.Module):
     @property
     def _device(self) -> torch.device:
         return next(self.text_encoders.parameters()).device
+
+
+def _bytes(told: Conditions) -> int:
+    return sum(row.nbytes for row in told.values())
 
 
 def encode_tokens(tokenizer: Any, prompts: Sequence[str], length: int | None = None) -> Tensor:

@@ -32,6 +32,25 @@ def test_each_is_encoded_once() -> None:
     assert seen == [1] * 4  # with the empty one
 
 
+def test_what_was_used_last_is_kept_and_the_rest_encoded_anew_to_the_same_bits() -> None:
+    family = StableDiffusion(Random().load())
+    texts = ["red", "blue", "green", "grey"]
+    all_kept = EncodedPrompts(family)
+    wanted = all_kept(all_kept.numbers(texts))["encoder_hidden_states"]
+    each = wanted[0].nbytes
+    prompts = EncodedPrompts(family, most_bytes=3 * each)
+    numbers = prompts.numbers(texts)
+    assert numbers.tolist() == [1, 2, 3, 4] and [*prompts._told] == [2, 3, 4] and prompts._bytes == 3 * each
+    assert torch.equal(prompts(numbers)["encoder_hidden_states"], wanted) and [*prompts._told] == [2, 3, 4]
+    prompts(numbers[:1])
+    assert [*prompts._told] == [3, 4, 1]
+    with prompts.forgetting():
+        prompts.numbers(["black", "white"])
+    assert [*prompts._told] == [1] and prompts._bytes == each and prompts.numbers(["black"]).tolist() == [5]
+    narrow = EncodedPrompts(family, most_bytes=1)
+    assert torch.equal(narrow(narrow.numbers(texts))["encoder_hidden_states"], wanted) and len(narrow._told) == 1
+
+
 def test_prompts_in_passing_are_forgotten() -> None:
     pipeline = Random().load()
     prompts = EncodedPrompts(StableDiffusion(pipeline))
