@@ -15,6 +15,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from xdist.scheduler import LoadFileScheduling
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.algorithms import RLOO
@@ -88,6 +89,18 @@ class PointFineTuner(RewardFineTuner):
 def quiet_trainer(**kwargs: Any) -> L.Trainer:
     """A trainer that writes and prints nothing."""
     return L.Trainer(**{"accelerator": "cpu", **QUIET_TRAINER, **kwargs})
+
+
+class Rooms(LoadFileScheduling):
+    """Each file of tests goes to one process; those that share servers and a browser go to one together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/explorer" if nodeid.startswith("tests/explorer/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return Rooms(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.explorer.browsing import served
 from tests.merging.test_policy_weights import adapter
 from tests.modalities.language.tiny import saved
 from tests.run.launchers.fake_slurm import installed
-from tests.running import environment, front, rsoup, serving
+from tests.running import front, rsoup, serving
 
 README = (ROOT / "README.md").read_text()
 PAGES = [
@@ -95,7 +95,13 @@ def test_every_snippet_is_run_here_or_says_what_it_needs() -> None:
 
 def test_a_finished_run_is_loaded(experts: Path) -> None:
     (code,) = [text for language, text in BLOCKS if language == "python" and "load(" in text and "soup(" not in text]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=experts, env=environment())
+    run_python(code, experts)
+
+
+def run_python(code: str, folder: Path) -> None:
+    """Run it there, as a script in a process of its own."""
+    (folder / "snippet.py").write_text(code)
+    rsoup(program="snippet", cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def left_to_a_launcher(arguments: list[str], experts: Path) -> tuple[list[str], 
 def test_python_runs(tmp_path: Path) -> None:
     asserting = [text for language, text in BLOCKS if language == "python" and "assert " in text]
     assert len(asserting) > 8
-    subprocess.run([sys.executable, "-c", "\n".join(asserting)], check=True, cwd=tmp_path, env=environment())
+    run_python("\n".join(asserting), tmp_path)
 
 
 def test_a_front_from_python(tmp_path: Path) -> None:
@@ -153,7 +159,7 @@ def test_a_front_from_python(tmp_path: Path) -> None:
     recipe, objects = [text for language, text in BLOCKS if language == "python" and "front = soup(" in text]
     assert len(recipe.splitlines()) <= 12 and len(objects.splitlines()) <= 25
     for code in (recipe, objects):
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment())
+        run_python(code, tmp_path)
     assert (tmp_path / "front.html").exists()
     assert {front(tmp_path / "runs" / name)["task"] for name in ("small", "mine")} == {"locomotion", "__main__:build"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,34 @@ def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
     """
     found: list[Cell] = []
     for name, task in suite.tasks.items():
-        makers = {each: _maker(name, task, each, method, source) for each, method in suite.methods.items()}
+        resolved = partial(_resolved, task, source)
+        plain = resolved()
+        makers = {each: _maker(name, task, each, method, resolved, plain) for each, method in suite.methods.items()}
         for seed in suite.seeds:
             found += [make(seed, output / name / each / f"seed-{seed}") for each, make in makers.items()]
     return found
 
 
-def _maker(name: str, task: SuiteTask, method_name: str, method: SuiteMethod, source: Path) -> Maker:
-    """What makes the cells of a method on a task."""
+def _resolved(task: SuiteTask, source: Path, **overrides: Any) -> Recipe:
+    file = source / task.recipe
+    own = {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
+    return resolve(str(file if file.is_file() else task.recipe), {**task.overrides, **overrides, **own})[0]
 
-    def resolved(**overrides: Any) -> Recipe:
-        file = source / task.recipe
-        own = {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
-        return resolve(str(file if file.is_file() else task.recipe), {**task.overrides, **overrides, **own})[0]
 
-    where, boxes, plain = (name, method_name), task.boxes(name), resolved()
+def _maker(
+    name: str, task: SuiteTask, method_name: str, method: SuiteMethod, resolved: Callable[..., Recipe], plain: Recipe
+) -> Maker:
+    """What makes the cells of a method on a task.
+
+    Args:
+        name: of the task.
+        task: on which.
+        method_name: of the method.
+        method: which.
+        resolved: the task's recipe, with overrides.
+        plain: without.
+    """
+    where, boxes = (name, method_name), task.boxes(name)
     allowed, recipe = int(method.cost * len(task.box) * plain.epochs + 1e-9), resolved(**method.overrides)
     if method.peer is not None:
         epochs = None if method.seconds else plain.settings.init_epochs + allowed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,11 +32,17 @@ def built(kind: type, key: str, settings: Namespace | dict[str, Any]) -> Any:
     Raises:
         RSoupError: it cannot be built; names the setting.
     """
-    parser = HintingParser(exit_on_error=False)
-    parser.add_class_arguments(kind, key, fail_untyped=False)
+    parser = _parser_of(kind, key)
     with ours(MisconfigurationException, ModuleNotFoundError):
         resolved = settings if isinstance(settings, Namespace) else parser.parse_object({key: settings})[key]
         return parser.instantiate(Namespace({key: resolved}))[key]
+
+
+@cache  # to find out what a trainer takes costs more than many a stage of a small model
+def _parser_of(kind: type, key: str) -> HintingParser:
+    parser = HintingParser(exit_on_error=False)
+    parser.add_class_arguments(kind, key, fail_untyped=False)
+    return parser
 
 
 def run_name(task: str, recipes: Iterable[str | Path]) -> str:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from rsoup_lightning import bench
 from tests.comparing.suites import write_suite
 from tests.conftest import ROOT
-from tests.running import environment, rsoup
+from tests.running import Command, rsoup
 
 
 def timeless(folder: Path) -> dict[str, Any]:
@@ -25,8 +23,7 @@ def timeless(folder: Path) -> dict[str, Any]:
 
 def test_a_suite_that_is_killed_and_resumed_ends_in_the_same_table(tmp_path: Path) -> None:
     suite = write_suite(tmp_path)
-    line = [sys.executable, "-m", "rsoup_lightning", "bench", str(suite), "--run_dir"]
-    killed = subprocess.Popen([*line, str(tmp_path / "killed")], env=environment(), stderr=subprocess.DEVNULL)
+    killed = Command("bench", str(suite), "--run_dir", str(tmp_path / "killed"))
     reached = tmp_path / "killed" / "point" / "experts" / "seed-0" / "stages" / "experts" / "east.json"
     try:
         while killed.poll() is None and not reached.exists():

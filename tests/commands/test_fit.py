@@ -61,21 +61,22 @@ def test_checkpoints_that_cannot_be_taken(
     Path("cut.ckpt").write_bytes(Path("whole.ckpt").read_bytes()[:500])
     Path("empty.ckpt").touch()
     write_weights(Path("expert"), {"place": torch.zeros(2)})
-    for command in ("fit", "validate", "test"):
-        for name, message in {
-            "absent.ckpt": "--ckpt_path absent.ckpt: there is no such file",
-            "other.ckpt": "other.ckpt is another model's: policy.place is of shape (3,), in this recipe of shape (2,)",
-            "renamed.ckpt": "renamed.ckpt is another model's: steps_taken is absent",
-            "hostile.ckpt": "could run code: refused",
-            "list.ckpt": "list.ckpt is not a Lightning checkpoint",
-            "cut.ckpt": "cut.ckpt is not a whole checkpoint",
-            "empty.ckpt": "empty.ckpt is not a whole checkpoint",
-            "expert": "give expert as --model.init_weights",
-            "expert/policy.safetensors": "give expert/policy.safetensors as --model.init_weights",
-        }.items():
-            assert main([command, "-c", "r.yaml", "--ckpt_path", name]) == 2, name
-            (line,) = capsys.readouterr().err.splitlines()
-            assert message in line
+    named = {
+        "absent.ckpt": "--ckpt_path absent.ckpt: there is no such file",
+        "other.ckpt": "other.ckpt is another model's: policy.place is of shape (3,), in this recipe of shape (2,)",
+        "renamed.ckpt": "renamed.ckpt is another model's: steps_taken is absent",
+        "hostile.ckpt": "could run code: refused",
+        "list.ckpt": "list.ckpt is not a Lightning checkpoint",
+        "cut.ckpt": "cut.ckpt is not a whole checkpoint",
+        "empty.ckpt": "empty.ckpt is not a whole checkpoint",
+        "expert": "give expert as --model.init_weights",
+        "expert/policy.safetensors": "give expert/policy.safetensors as --model.init_weights",
+    }
+    several = [(command, name) for command in ("validate", "test") for name in ("other.ckpt", "hostile.ckpt", "expert")]
+    for command, name in [*(("fit", name) for name in named), *several]:
+        assert main([command, "-c", "r.yaml", "--ckpt_path", name]) == 2, (command, name)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert named[name] in line
     assert main(["fit", "-c", "r.yaml", "--ckpt_path", "weights.ckpt"]) == 2
     assert "weights.ckpt holds weights alone" in capsys.readouterr().err
     assert main(["test", "-c", "r.yaml", "--ckpt_path", "weights.ckpt"]) == 0

@@ -131,7 +131,7 @@ def test_a_key_a_default_and_a_graceful_end(options: list[str]) -> None:
         assert last.model_extra is not None
         assert last.model_extra["rsoup"]["coefficients"] == {"kind": 0.3, "brief": 0.7}
         out, err = process.communicate(timeout=20)
-        assert process.returncode == 0 and out == ""
+        assert process.wait() == 0 and out == ""
         loading, *lines = err.splitlines()
         assert loading == "loading mine ..." and "Traceback" not in err and "secret" not in err
         refused, stopping, answered = map(json.loads, lines)

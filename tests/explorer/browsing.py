@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pytest
 from rsoup_lightning.files import write_json
 from tests.conftest import ROOT
 from tests.report.demo import demo_record
-from tests.running import environment
+from tests.running import Command
 
 T = TypeVar("T")
 
@@ -44,12 +43,8 @@ def demo_run(folder: Path, rewards: int) -> Path:
 @contextmanager
 def served(*arguments: object, program: str = "rsoup_lightning", **variables: str) -> Iterator[str]:
     """The address at which ``rsoup explore`` with these arguments and variables answers; it ends with the block."""
-    command = [sys.executable, "-m", program, "explore", *map(str, arguments), "--port", "0"]
-    server = subprocess.Popen(
-        command, cwd=ROOT, env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    server = Command("explore", *map(str, arguments), "--port", "0", cwd=ROOT, program=program, **variables)
     try:
-        assert server.stdout is not None and server.stderr is not None
         line = server.stdout.readline()
         assert line.startswith("open http://127.0.0.1:"), line + server.stderr.read()
         yield line.split()[1]

@@ -6,10 +6,8 @@ import json
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +18,7 @@ from scipy import stats
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.merging import read_weights, write_weights
-from tests.running import POINT_RECIPE, environment, front, rsoup
+from tests.running import POINT_RECIPE, Command, front, rsoup
 
 CHEETAH = """
 task: locomotion
@@ -165,23 +163,21 @@ def test_several_seeds_give_one_front_with_spread(tmp_path: Path) -> None:
 def test_killed_at_any_moment_it_ends_with_the_same_front(tmp_path: Path) -> None:
     """SIGKILL at five random moments, then the same command: identical scores, on a simulator."""
     (tmp_path / "cheetah.yaml").write_text(CHEETAH)
-    command = [sys.executable, "-m", "rsoup_lightning", "soup", "-c", "cheetah.yaml", "--run_dir"]
+    command = ("soup", "-c", "cheetah.yaml", "--run_dir")
     start = time.monotonic()
-    subprocess.run([*command, "whole"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    rsoup(*command, "whole", cwd=tmp_path)
     duration = time.monotonic() - start
     moments = random.Random()
     killed = 0
     for _ in range(5):
-        process = subprocess.Popen(
-            [*command, "killed"], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = Command(*command, "killed", cwd=tmp_path)
         try:
             process.wait(timeout=moments.uniform(0.3, 0.9) * duration)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
             killed += 1
-    subprocess.run([*command, "killed"], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    rsoup(*command, "killed", cwd=tmp_path)
     assert killed > 0
     assert front(tmp_path / "killed") == front(tmp_path / "whole")
 
@@ -189,9 +185,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_front(tmp_path: Path) -> Non
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     (tmp_path / "point.yaml").write_text(POINT_RECIPE)
     command = ["soup", "-c", "point.yaml", "--run_dir", "run", "--trainer.max_epochs", "1000000"]
-    first = subprocess.Popen(
-        [sys.executable, "-m", "rsoup_lightning", *command], cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL
-    )
+    first = Command(*command, cwd=tmp_path)
     try:
         while first.poll() is None and not (tmp_path / "run" / "run.json").exists():
             time.sleep(0.05)

@@ -23,7 +23,7 @@ from rsoup_lightning.run.worker import Worker
 from tests.conftest import PointFineTuner
 from tests.run.launchers.test_local import gone, posing
 from tests.run.test_recipe import resolved
-from tests.running import POINT_RECIPE, environment
+from tests.running import POINT_RECIPE, Command, environment
 
 OPTIONS = ["--trainer.devices", "2", "--soup.experts", "[east]", "--soup.morl", "[]", "--soup.grid", "1"]
 OPTIONS += ["--soup.init_epochs", "1", "--trainer.max_epochs", "4", "--soup.validate_every", "2", "--soup.keep", "best"]
@@ -47,8 +47,7 @@ def test_a_run_on_two_devices_goes_on_where_it_was_killed(
     record = read_json(whole / "stages/experts/east.json", "")
     assert record["steps"] == 4 * 10 * 32 and len(record["validation"]) == 3
 
-    command = [sys.executable, "-m", "rsoup_lightning", *SOUP, "--run_dir", "cut"]
-    driver = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
+    driver = Command(*SOUP, "--run_dir", "cut")
     while driver.poll() is None and not (cut / "experts/east/last.ckpt").exists():
         time.sleep(0.01)
     driver.kill()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.validation import Validation
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, recipe, saved
-from tests.running import front, rsoup
+from tests.running import environment, front, rsoup
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +174,10 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(base: str) -> None:
 
 def test_a_hub_name_without_network_says_how_to_name_a_folder(tmp_path: Path, base: str) -> None:
     file = recipe(tmp_path, "nobody/no-such-model")
-    done = rsoup("soup", "-c", str(file), status=2, HF_HUB_OFFLINE="1")
+    command = [sys.executable, "-m", "rsoup_lightning", "soup", "-c", str(file)]
+    variables = environment(HF_HUB_OFFLINE="1")  # which is read at an import
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
     assert "folder" in done.stderr and "nobody/no-such-model" in done.stderr
 
 
