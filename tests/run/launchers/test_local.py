@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -89,8 +88,7 @@ def test_a_driver_that_is_killed_takes_its_workers_along_and_may_go_on_elsewhere
     driver.kill()
     driver.wait()
     assert gone(folder / run, 15)
-    elsewhere = ["--launcher", "ray"] if seed == 1 and find_spec("ray") else []
-    rsoup(*SOUP, "--run_dir", run, *elsewhere, cwd=folder)
+    rsoup(*SOUP, "--run_dir", run, cwd=folder)
     assert same(folder / "here", folder / run)
 
 

@@ -57,7 +57,7 @@ class Realism(ImageReward):
         features = describe(real, COLOURS).double()
         self._mean = features.mean(0)
         self._precision = torch.from_numpy(covariance.LedoitWolf().fit(features.numpy()).precision_)
-        self._unit = self._distance(real).mean()
+        self._unit = self._distance(features).mean()
 
     @abstractmethod
     def pictures(self) -> Tensor:
@@ -68,10 +68,10 @@ class Realism(ImageReward):
         """
 
     def rate(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
-        return -self._distance(images.cpu()) / self._unit
+        return -self._distance(describe(images.cpu(), COLOURS).double()) / self._unit
 
-    def _distance(self, images: Tensor) -> Tensor:
-        off = describe(images, COLOURS).double() - self._mean
+    def _distance(self, features: Tensor) -> Tensor:
+        off = features - self._mean
         return (off @ self._precision * off).sum(1)
 
 
