@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rsoup_lightning.errors import ConfigError
@@ -41,7 +42,8 @@ def load_pretrained(loader: Callable[..., T], name: str, kind: str, **options: A
         if folder.is_dir():
             raise ConfigError(f"the folder {name} holds no {kind} that can be loaded: {reason}") from error
         if offline:
-            reason = "there is no such folder, the hub cannot be reached, and no whole copy was downloaded before"
+            there = f"there is no such folder in {Path.cwd()}"
+            reason = f"{there}, the hub cannot be reached, and no whole copy was downloaded before"
         raise ConfigError(
             f"cannot load the {kind} {name!r}: {reason}. "
             "Without the hub, give the path of a folder with the model instead"
