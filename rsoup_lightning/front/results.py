@@ -78,22 +78,25 @@ def front_record(
         experts: E names of them; None: one per reward, named after it.
         training_cost: steps taken by soup and MORL training.
         guards: rewards that are only watched: points say by which of them they have collapsed, if init is among them.
-        limits: reward to what its mean should not fall below: points say which of them they break.
+        limits: reward to what its mean should not fall below: points say which of them they break. A guard with a limit
+            is judged by that alone.
     """
     names = list(experts or rewards)
     init = next((point.scores for point in points if point.kind == "init"), None)
+    limits = limits or {}
+    unlimited = [name for name in guards if name not in limits]
     return {
         "schema": SCHEMA,
         "task": task,
         "rewards": list(rewards),
         "experts": names,
         "degrees_of_freedom": len(points[0].scores[rewards[0]]) - 1,
-        "limits": dict(limits or {}),
+        "limits": dict(limits),
         "points": [
             {
                 **point.record(),
-                "collapsed": collapsed(point.scores, init, guards) if init else [],
-                "broken": [name for name, limit in (limits or {}).items() if point.scores[name].mean() < limit],
+                "collapsed": collapsed(point.scores, init, unlimited) if init else [],
+                "broken": [name for name, limit in limits.items() if point.scores[name].mean() < limit],
             }
             for point in points
         ],

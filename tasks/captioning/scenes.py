@@ -15,7 +15,7 @@ from tasks.emoji.scenes import Scene
 class SceneCaptions(SceneData):
     """Scenes of one thing and what may be said of them, in references of three styles:
 
-    - ``name``: what it is called, "frog" or another of its names;
+    - ``name``: what it is called, "frog on pink" or another of its names;
     - ``look``: what somebody sees who does not know it, "a small round green thing on pink", counted from pixels;
     - ``full``: both, "a small round green frog on pink".
 
@@ -33,5 +33,6 @@ class SceneCaptions(SceneData):
         seen = appearance(thing.emoji, thing.look)
         words = f"a {size_of(scene.box(thing))} {seen.shape} {seen.colours[0]}"
         look, *full = (f"{words} {name} on {scene.background}" for name in ("thing", *thing.emoji.names))
-        styles = (*["name"] * len(full), "look", *["full"] * len(full))
-        return Item(picture, (*thing.emoji.names, look, *full), styles=styles)
+        names = [f"{name} on {scene.background}" for name in thing.emoji.names]
+        styles = (*["name"] * len(names), "look", *["full"] * len(full))
+        return Item(picture, (*names, look, *full), styles=styles)

@@ -48,10 +48,9 @@ def points(shift: float, init: bool = True) -> list[Point]:
     return [*made, Point("init", None, None, {"a": noise, "b": noise, "real": noise})] if init else made
 
 
-def record(shift: float, **options: bool) -> dict:
-    return front_record(
-        "t", ["a", "b"], points(shift, **options), reference_point=None, training_cost={}, guards=["real"]
-    )
+def record(shift: float, limits: dict[str, float] | None = None, **options: bool) -> dict:
+    made, guards = points(shift, **options), ["real"]
+    return front_record("t", ["a", "b"], made, reference_point=None, training_cost={}, guards=guards, limits=limits)
 
 
 def test_a_front_tells_which_points_have_collapsed() -> None:
@@ -70,6 +69,11 @@ def test_a_front_tells_which_points_break_a_limit() -> None:
     assert [point["broken"] for point in combine_seeds(made)["points"]] == [[], ["real"], []]
     assert check_record(combine_seeds(made))["limits"] == pytest.approx(limits)
     assert [point["broken"] for point in record(5.0)["points"]] == [[], [], []]
+
+
+def test_a_guard_with_a_limit_is_judged_by_the_limit() -> None:
+    kept, lost = (record(5.0, {"real": limit})["points"][1] for limit in (-6.0, -4.0))
+    assert kept["collapsed"] == kept["broken"] == lost["collapsed"] == [] and lost["broken"] == ["real"]
 
 
 def test_a_collapse_under_one_seed_is_one() -> None:
