@@ -10,6 +10,7 @@ TASK = Task(
         "google_style": "tasks.diffusion.rewards:GoogleStyle",
         "twitter_style": "tasks.diffusion.rewards:TwitterStyle",
         "colourfulness": "rsoup_lightning.modalities.diffusion.rewards:Colourfulness",
+        "warmth": "rsoup_lightning.modalities.diffusion.rewards:Warmth",
         "brightness": "rsoup_lightning.modalities.diffusion.rewards:Brightness",
         "compressibility": "rsoup_lightning.modalities.diffusion.rewards:Compressibility",
         "incompressibility": "rsoup_lightning.modalities.diffusion.rewards:Incompressibility",

@@ -9,6 +9,7 @@ from rsoup_lightning.modalities.diffusion.rewards.function import ImageFunction
 from rsoup_lightning.modalities.diffusion.rewards.guards import PixelVariance, Realism, Recognition
 from rsoup_lightning.modalities.diffusion.rewards.images import ImageReward
 from rsoup_lightning.modalities.diffusion.rewards.trained import TrainedStyle
+from rsoup_lightning.modalities.diffusion.rewards.warmth import Warmth
 
 __all__ = [
     "AestheticHead",
@@ -24,4 +25,5 @@ __all__ = [
     "Realism",
     "Recognition",
     "TrainedStyle",
+    "Warmth",
 ]

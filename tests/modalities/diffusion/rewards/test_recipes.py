@@ -27,6 +27,7 @@ rewards:
   small: {{class_path: {package}.Compressibility, init_args: {{quality: 80}}}}
   large: {package}.Incompressibility
   mine: {{class_path: {package}.ImageFunction, init_args: {{function: "builtins:zip"}}}}
+  cool: {{class_path: {package}.Warmth, init_args: {{ideal: -0.6}}}}
   spread: {package}.PixelVariance
   cafe: {{class_path: {package}.ImageClassifier, init_args: {{model: {tiny.beit(tmp_path / "b")}, label: aesthetic}}}}
   first: {{class_path: {package}.ImageClassifier, init_args: {{model: {tmp_path / "b"}, label: 0}}}}
@@ -42,6 +43,7 @@ rewards:
         "small": "Compressibility",
         "large": "Incompressibility",
         "mine": "ImageFunction",
+        "cool": "Warmth",
         "spread": "PixelVariance",
         "cafe": "ImageClassifier",
         "first": "ImageClassifier",
