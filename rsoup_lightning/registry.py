@@ -7,12 +7,13 @@ are found by name, too.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any
 
@@ -130,6 +131,22 @@ def fine_tuner(name: str) -> type:
     Bound.__name__, Bound.__qualname__, Bound.__module__ = found.__name__, found.__qualname__, found.__module__
     Bound.__doc__, Bound.task = found.__doc__, task
     return Bound
+
+
+def modules(name: str) -> Iterator[str]:
+    """Modules in which classes of a registered task's recipes lie: of its top-level package and of its fine-tuner's.
+
+    Those of other tasks are left out.
+    """
+    if name not in names():
+        return
+    own = _entries()[name][0].value.partition(".")[0]
+    others = [entry.value.partition(":")[0] for other in names() if other != name for entry in _entries()[other]]
+    for package in (own, get(name).fine_tuner.partition(":")[0]):
+        places = getattr(import_module(package), "__path__", ())
+        for module in walk_packages(places, f"{package}.", onerror=lambda failed: None):
+            if not f"{module.name}.".startswith(tuple(f"{other}." for other in others)):
+                yield module.name
 
 
 def recipes() -> list[str]:

@@ -36,7 +36,7 @@ def fit_command(arguments: list[str]) -> int:
         return 0
     with quiet(), listening(on_stderr), of_lightning():
         line = read_line(rest)
-        own = {"exit_on_error": False, "recipes": line.recipes}
+        own = {"exit_on_error": False, "recipes": line.recipes, "task": line.task}
         RecipeCLI(
             model_class=fine_tuner_class(line.task),
             seed_everything_default=0,

@@ -25,7 +25,7 @@ def soup_command(arguments: list[str]) -> int:
         return 0
     with heeding_sigterm(), quiet(), listening(on_stderr):
         line = read_line(arguments)
-        parser = recipe_parser(fine_tuner_class(line.task), line.recipes)
+        parser = recipe_parser(fine_tuner_class(line.task), line.recipes, line.task)
         config = parse(parser, line.arguments)
         run_dir = user_path(config.pop("run_dir") or f"runs/{run_name(line.task, line.recipes)}")
         seeds = check_seeds(config.pop("seeds") or [config.seed_everything])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.module import RewardFineTuner
+from rsoup_lightning.run.class_help import ClassFormatter, help_on_classes
 from rsoup_lightning.run.hinting import HintingParser
 from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.parsing import ours
@@ -72,12 +73,19 @@ class RecipeParser(HintingParser, LightningArgumentParser):
 
     Args:
         recipes: file to text of each of them.
+        task: whose classes its help lists, where that is asked for.
         **settings: of the parser.
     """
 
-    def __init__(self, *, recipes: Mapping[str, str] | None = None, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.recipes = recipes or {}
+    def __init__(self, *, recipes: Mapping[str, str] | None = None, task: str | None = None, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": ClassFormatter, **settings})
+        self.recipes, self.task = recipes or {}, task
+
+    def parse_args(self, args: Sequence[str] | None = None, **settings: Any) -> Namespace:  # type: ignore[override]
+        if args and (said := help_on_classes(self, args, self.task)):
+            print(said)
+            self.exit()
+        return super().parse_args(args, **settings)
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
         text = self.recipes.get(str(path))
@@ -87,15 +95,19 @@ class RecipeParser(HintingParser, LightningArgumentParser):
             return self.parse_string(text, **kwargs)
 
 
-def recipe_parser(model_class: type | None, recipes: Mapping[str, str] | None = None) -> RecipeParser:
+def recipe_parser(
+    model_class: type | None, recipes: Mapping[str, str] | None = None, task: str | None = None
+) -> RecipeParser:
     """The parser of ``rsoup soup``.
 
     Args:
         model_class: a task's fine-tuner; None: Python builds it.
         recipes: file to text of those that a command line names.
+        task: its name, for help on classes.
     """
     parser = RecipeParser(
         recipes=recipes,
+        task=task,
         prog="rsoup soup",
         description="The whole experiment: init, one expert per reward, λ sweep, MORL, report.",
         exit_on_error=False,
