@@ -28,6 +28,8 @@ NOT_FITTING = re.compile(r"Expected an instantiatable class, but.* is abstract|I
 UNDESCRIBED = re.compile(r"Not a valid subclass of \w+|Dict must include a class_path and optionally init_args")
 BESIDE = "unknown key beside class_path and init_args: write what the class takes under init_args"
 ABOUT_CLASSES = re.compile(f"{NOT_FITTING.pattern}|{UNDESCRIBED.pattern}|{BESIDE}")
+NUMBER = re.compile(r"Expected a <class '(int|float)'>")
+NAMED = re.compile(r"value: \{'class_path': '([^']+)'")
 MAPPING = re.compile(r"(?:[Gg]ot|value:) ([\[{].*[\]}])")
 OTHERWISE = re.compile(
     r"\n *Given value: .*|[.,] (?:[Gg]ot|but got)(?: value:)? [\[{N].*|\n *- Expected a <class '\w+'>"
@@ -58,11 +60,17 @@ class HintingParser(ArgumentParser):
         owner = OWNER.match(message)
         action = next((each for each in actions(self) if owner and each.dest == (owner[1] or owner[2])), None)
         names = [*written_names(action).values()] if action else []
-        said = NO_CLASS.sub(lambda found: str(UnknownNameError("class", found[1], names)), message)
+        near = (found := NO_CLASS.search(message)) and get_close_matches(found[1], names, n=1, cutoff=0.5)
+        said = message
+        if near or not NUMBER.search(message):  # else it may as well have been meant as one
+            said = NO_CLASS.sub(lambda found: str(UnknownNameError("class", found[1], names)), message)
         if wrong := MAPPING.search(said) and _wrong(MAPPING.findall(said)[-1]):
             said = ABOUT_CLASSES.sub(wrong, said)
-        said = NOT_FITTING.sub(f"expected one of {', '.join([*names[:SHOWN], *['...'][: len(names) - SHOWN]])}", said)
-        said = UNDESCRIBED.sub("it names no class: give a class_path", said)
+        expected = f"expected one of {', '.join([*names[:SHOWN], *['...'][: len(names) - SHOWN]])}"
+        expected += f", not {named[1]}" if (named := NAMED.search(message)) else ""
+        said = NOT_FITTING.sub(expected, said)
+        if MAPPING.search(said):
+            said = UNDESCRIBED.sub("it names no class: give a class_path", said)
         if action:
             said = NOT_TAKEN.sub(lambda found: str(unknown_key(found[1], OF_CLASSES)), said)
         super().error(OTHERWISE.sub("", said) if "unknown " in said or "has no attribute" in said else said, ex)

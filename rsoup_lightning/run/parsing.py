@@ -35,6 +35,7 @@ PLAIN = (
     (r"Problem with given class_path '([^']*)':", r"\1:"),
     (r"Type typing\..* expects a function or a callable class: ", ""),
     (r"[.;] (Got|Given) value: \[?Namespace\(.*\)\]?", ""),
+    (r"Expected a dot import path string: (\S+)", r"there is no class \1"),
     (r"<class '([^']*)'>", r"\1"),
     (r"typing\.Literal\[(.*?)\]", r"one of \1"),
     (r"(Got|Given) value: None", "It is empty: give it a value, or leave it out"),
