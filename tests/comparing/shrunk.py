@@ -46,7 +46,7 @@ def _small(task: SuiteTask, folder: Path) -> dict[str, Any]:
             "model.max_new_tokens": 4,
         }
     if task.recipe in ("captioning/emoji", "vqa/scenes"):
-        return {**SOUP, **BATCHES, **_briefly("SmallCoCa")}
+        return {**SOUP, **BATCHES, **GUARDS, **_briefly("SmallCoCa")}
     if task.recipe == "diffusion/emoji":
         sizes = {"model.steps": 2, "model.data.init_args.pictures.init_args.eval_size": 2}
         return {**SOUP, **BATCHES, **GUARDS, **sizes, **_briefly("SmallPipeline")}
