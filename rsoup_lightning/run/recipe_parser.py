@@ -82,6 +82,7 @@ class RecipeParser(HintingParser, LightningArgumentParser):
         self.recipes, self.task = recipes or {}, task
 
     def parse_args(self, args: Sequence[str] | None = None, **settings: Any) -> Namespace:  # type: ignore[override]
+        """As jsonargparse does, but for the help on a key that takes classes, which is printed."""
         if args and (said := help_on_classes(self, args, self.task)):
             print(said)
             self.exit()

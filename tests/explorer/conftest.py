@@ -90,7 +90,7 @@ def writing(written: Path) -> Iterator[str]:
 PICTURES = (
     "--model.base.init_args.pretraining.steps 2 --model.base.init_args.pretraining.batch_size 4 "
     "--model.data.init_args.train_size 1500 --model.batch_size 2 --model.batches_per_epoch 1 "
-    "--model.data.init_args.eval_size 4 --trainer.max_epochs 1 --soup.grid 3 --soup.normalise 0"
+    "--model.data.init_args.eval_size 4 --trainer.max_epochs 1 --soup.grid 3 --soup.normalise 0 --model.guards {}"
 )
 DRAWN = (
     "--model.base.init_args.autoencoding.steps 2 --model.base.init_args.denoising.steps 2 "
