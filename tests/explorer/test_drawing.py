@@ -21,7 +21,7 @@ WATCH = """() => {
 
 
 def test_pictures_are_drawn_step_by_step_from_one_noise(pictures: str, visit: Callable[..., Watched]) -> None:
-    page = visit(pictures).open("/run/drawn?at=colourfulness:1,incompressibility:0")
+    page = visit(pictures).open("/run/drawn?at=warm:1,cool:0")
     page.wait_for_function(DRAWN, timeout=120_000)
     left, chosen, right = page.evaluate(SOURCES)
     assert left == chosen != right and left.startswith("data:image/webp")

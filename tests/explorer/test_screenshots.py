@@ -22,7 +22,7 @@ FOLDER = os.environ.get("RSOUP_SCREENSHOTS")
 PAGES = {
     "locomotion": ("quickstart", "at=risky:0.5,cautious:0.5"),
     "text": ("review", "at=liking:0.5,critic:0.5&prompt=Two+cooks+share+one+pot,+and&seed=1"),
-    "pictures": ("drawn", "at=colourfulness:0.5,incompressibility:0.5&prompt=red+heart&seed=2"),
+    "pictures": ("drawn", "at=warm:0.5,cool:0.5&prompt=red+heart&seed=2"),
 }
 LARGEST = 150_000  # bytes
 DONE = "() => document.querySelectorAll('.panel').length > 2 && !document.querySelector('.busy')"

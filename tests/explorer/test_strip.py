@@ -101,8 +101,8 @@ def test_a_click_on_a_picture_chooses_its_lambda(pictures: str, visit: Callable[
     left, chosen, right = page.evaluate(SOURCES, ".panel")
     assert [drawn[0], drawn[STOPS // 2], drawn[-1]] == [left, chosen, right]  # the same prompt and noise
     assert page.evaluate(CHOSEN) == STOPS // 2
-    page.get_by_role("button", name="colourfulness 0.167 · incompressibility 0.833").click()
-    page.wait_for_url("**at=colourfulness:0.1667,incompressibility:0.8333")
+    page.get_by_role("button", name="warm 0.167 · cool 0.833").click()
+    page.wait_for_url("**at=warm:0.1667,cool:0.8333")
     page.wait_for_function(
         """(wanted) => document.querySelectorAll(".panel img[data-ended=true]")[1]?.src === wanted""", arg=drawn[-2]
     )
