@@ -39,9 +39,11 @@ def help_on_classes(parser: ArgumentParser, arguments: Sequence[str], task: str 
     """
     for flag, value in pairwise([*arguments, "--"]):
         key = flag.removeprefix("--").removesuffix(".help")
+        if flag != f"--{key}.help" or not value.startswith("-"):
+            continue
         known = {each.dest: each for each in actions(parser)}
         asking = known.get(f"{key}.help")
-        if flag != f"--{key}.help" or not value.startswith("-") or asking is None or asking.nargs != OPTIONAL:
+        if asking is None or asking.nargs != OPTIONAL:
             continue
         names = written_names(known[key])
         for module in registry.modules(task) if task else ():
