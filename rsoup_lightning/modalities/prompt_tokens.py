@@ -50,6 +50,24 @@ class PromptTokens:
         first = int(self.mask.any(0).long().argmax())
         return PromptTokens(self.tokens[:, first:], self.mask[:, first:])
 
+    def common(self) -> int:
+        """How many tokens all begin with, where each keeps one of its own at least.
+
+        >>> PromptTokens.of([[5, 6, 7], [5, 6], [5, 6, 8]], filler=0).common()
+        1
+        """
+        most = int(self.lengths.min()) - 1
+        begins = self.tokens.gather(1, self.padding.unsqueeze(1) + torch.arange(most, device=self.tokens.device))
+        return int((begins == begins[:1]).all(0).long().cumprod(0).sum())
+
+    def after(self, count: int) -> PromptTokens:
+        """What follows the first ``count`` tokens of each.
+
+        >>> PromptTokens.of([[5, 6, 7], [5, 8]], filler=0).after(1).tokens.tolist()
+        [[6, 7], [5, 8]]
+        """
+        return PromptTokens(self.tokens, self.mask & (self.mask.long().cumsum(1) > count)).trimmed()
+
     @property
     def lengths(self) -> Tensor:
         """``[G]`` how many tokens each has."""

@@ -172,6 +172,7 @@ class TextEnvironment(DataEnvironment):
                 temperature=policy.temperature,
                 noise=noise,
                 goes_on=policy.goes_on,
+                groups=policy.groups,
             )
 
     def _said(self, completions: Completions) -> list[str]:

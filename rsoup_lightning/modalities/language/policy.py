@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsoup_lightning.conditioning import COEFFICIENTS
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.language.reading import completion_logits
@@ -51,6 +52,11 @@ class TextPolicy(Policy):
     @abstractmethod
     def playing(self) -> Any:
         """Context in which the model given is in evaluation mode, every row under its member's weights."""
+
+    @property
+    def groups(self) -> int | None:
+        """In how many groups the same weights read prompts; None where each is to be read whole."""
+        return self.members
 
     def goes_on(self, unfinished: Tensor) -> bool:
         """Whether to sample another token where rows ``[B]`` are unfinished. Default: where any is."""
@@ -88,6 +94,10 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
         shard(self.model, device)
         self.in_parts = True
 
+    @property
+    def groups(self) -> int | None:
+        return None if self.in_parts else super().groups  # all processes must call the model as often
+
     def goes_on(self, unfinished: Tensor) -> bool:
         own = super().goes_on(unfinished)
         return bool(most(int(own), unfinished.device)) if self.in_parts else own
@@ -98,7 +108,10 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
         steps = max(int(rollout.mask.any(0).sum()), least)
         tokens = rollout["tokens"][:, :steps]
         prompts, copies = distinct_prompts(rollout)
-        logits, hidden = completion_logits(self.model, prompts, copies, tokens, hidden=self.critic is not None)
+        groups = None if COEFFICIENTS in rollout else self.groups
+        logits, hidden = completion_logits(
+            self.model, prompts, copies, tokens, hidden=self.critic is not None, groups=groups
+        )
         rest = (0, rollout.mask.shape[1] - steps)
         values = None if self.critic is None or hidden is None else self.critic(hidden.float()).squeeze(-1)
         return PolicyOutput(
@@ -130,7 +143,7 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
     def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
         if self.lora is None:
             return None
-        with self.playing(), learning(self.model, experts, "model.", rollout["coefficients"]):
+        with self.playing(), learning(self.model, experts, "model.", rollout[COEFFICIENTS]):
             return self(rollout)
 
     def export(self, folder: Path) -> None:
@@ -189,7 +202,7 @@ def distinct_prompts(rollout: Rollout) -> tuple[PromptTokens, Tensor]:
 
     What two λ make of a prompt differs.
     """
-    if "coefficients" in rollout:
+    if COEFFICIENTS in rollout:
         rows = torch.arange(len(rollout), device=rollout.mask.device)
         return PromptTokens(rollout["prompt_tokens"], rollout["prompt_mask"]).trimmed(), rows
     ids, copies = torch.unique(rollout["id"], return_inverse=True)

@@ -1,5 +1,7 @@
 """Running a causal model over left-padded prompts and their completions, each prompt read once however many it has.
 
+What all prompts begin with, as a template with examples, is read once too.
+
 Notation: G prompts of P tokens, B = completions, T their tokens, V words of the vocabulary, H width of the model.
 """
 
@@ -10,8 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+
+LEAST_SAVED = 128
+"""Tokens that need not be read again, for which another call of the model is worth its time."""
 
 
 class Reader:
@@ -22,25 +28,55 @@ class Reader:
         prompts: what to read first.
         copies: which prompt each of the B completions continues, ``[B]``; None: one completion each.
         hidden: keep the last layer's output too, for a critic.
+        groups: in how many groups of one size, in order, prompts are read by the same weights: each group reads what
+            all begin with once. None: each prompt is read whole.
     """
 
     def __init__(
-        self, model: Any, prompts: PromptTokens, copies: Tensor | None = None, *, hidden: bool = False
+        self,
+        model: Any,
+        prompts: PromptTokens,
+        copies: Tensor | None = None,
+        *,
+        hidden: bool = False,
+        groups: int | None = None,
     ) -> None:
         from transformers import DynamicCache
 
         self._model, self._hidden, self._copies = model, hidden, copies
         self._cache = DynamicCache(config=model.config)
-        positions = (prompts.mask.long().cumsum(1) - 1).clamp(min=0)
-        output = self._run(prompts.tokens, prompts.mask, positions, logits_to_keep=1)
+        begun = self._begin(prompts, groups or len(prompts))
+        prompts = prompts.after(begun)
+        mask = F.pad(prompts.mask, (begun, 0), value=True)
+        positions = begun + (prompts.mask.long().cumsum(1) - 1).clamp(min=0)
+        output = self._run(prompts.tokens, mask, positions, logits_to_keep=1)
         self.logits: Tensor = self._spread(output.logits)
         """``[B, 1, V]`` of the first token of each completion."""
         self.hidden: Tensor | None = self._spread(output.hidden_states[-1][:, -1:]) if hidden else None
         """``[B, 1, H]`` behind them."""
         if copies is not None:
             self._cache.batch_select_indices(copies)
-        self._mask = self._spread(prompts.mask)
+        self._mask = self._spread(mask)
         self._next = self._mask.sum(1, keepdim=True)
+
+    def _begin(self, prompts: PromptTokens, groups: int) -> int:
+        """Read what all prompts begin with, where that saves enough, and return how many tokens that is."""
+        from transformers.cache_utils import DynamicLayer
+
+        saved = len(prompts) - groups
+        # What follows is padded on the left again, in the middle of a row: no matter to attention by position, but a
+        # window is counted in columns, and a recurrent layer reads padding.
+        if not saved or not all(type(layer) is DynamicLayer for layer in self._cache.layers):
+            return 0
+        count = prompts.common()
+        if saved * count < LEAST_SAVED:
+            return 0
+        row = int(prompts.padding[0])
+        tokens = prompts.tokens[:1, row : row + count].expand(groups, -1)
+        positions = torch.arange(count, device=tokens.device).expand(groups, -1)
+        self._run(tokens, torch.ones_like(tokens), positions, logits_to_keep=1)
+        self._cache.batch_repeat_interleave(len(prompts) // groups)
+        return count
 
     def read(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
         """Go on with ``tokens [B, N]``: logits ``[B, N, V]`` of what follows each, and ``[B, N, H]`` if asked for."""
@@ -67,7 +103,13 @@ class Reader:
 
 
 def completion_logits(
-    model: Any, prompts: PromptTokens, copies: Tensor, tokens: Tensor, *, hidden: bool = False
+    model: Any,
+    prompts: PromptTokens,
+    copies: Tensor,
+    tokens: Tensor,
+    *,
+    hidden: bool = False,
+    groups: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Logits ``[B, T, V]`` of every token of completions, and the hidden states ``[B, T, H]`` behind them if asked for.
 
@@ -79,8 +121,9 @@ def completion_logits(
         copies: ``[B]`` which prompt each completion continues.
         tokens: ``[B, T]`` the completions, padded on the right.
         hidden: whether to return hidden states.
+        groups: as of :class:`Reader`.
     """
-    reader = Reader(model, prompts, copies, hidden=hidden)
+    reader = Reader(model, prompts, copies, hidden=hidden, groups=groups)
     if tokens.shape[1] == 1:
         return reader.logits, reader.hidden
     logits, states = reader.read(tokens[:, :-1])

@@ -47,6 +47,7 @@ def sample_completions(
     temperature: float = 1.0,
     noise: Noise | None = None,
     goes_on: Callable[[Tensor], bool] = torch.Tensor.any,  # type: ignore[assignment]
+    groups: int | None = None,
 ) -> Completions:
     """Continue each prompt until one of the end tokens.
 
@@ -61,8 +62,9 @@ def sample_completions(
         noise: added to the logits, which makes the largest a sample (Gumbel 1954; Maddison et al. 2014). With fewer
             rows than there are, rows a multiple apart share theirs. None: the most likely token.
         goes_on: whether to sample another token, of which rows ``[B]`` are unfinished.
+        groups: of prompts that the same weights read, as of :class:`Reader`.
     """
-    reader = Reader(model, prompts, copies)
+    reader = Reader(model, prompts, copies, groups=groups)
     logits = reader.logits
     rows, device = len(logits), logits.device
     stops = torch.tensor(list(ends), device=device)
