@@ -41,10 +41,10 @@ class Reader:
         hidden: bool = False,
         groups: int | None = None,
     ) -> None:
-        from transformers import DynamicCache
+        from rsoup_lightning.modalities.language.roomy_cache import roomy_cache  # which needs transformers
 
         self._model, self._hidden, self._copies = model, hidden, copies
-        self._cache = DynamicCache(config=model.config)
+        self._cache = roomy_cache(model.config)
         begun = self._begin(prompts, groups or len(prompts))
         prompts = prompts.after(begun)
         mask = F.pad(prompts.mask, (begun, 0), value=True)
@@ -61,12 +61,12 @@ class Reader:
 
     def _begin(self, prompts: PromptTokens, groups: int) -> int:
         """Read what all prompts begin with, where that saves enough, and return how many tokens that is."""
-        from transformers.cache_utils import DynamicLayer
+        from rsoup_lightning.modalities.language.roomy_cache import RoomyLayer
 
         saved = len(prompts) - groups
         # What follows is padded on the left again, in the middle of a row: no matter to attention by position, but a
         # window is counted in columns, and a recurrent layer reads padding.
-        if not saved or not all(type(layer) is DynamicLayer for layer in self._cache.layers):
+        if not saved or not all(isinstance(layer, RoomyLayer) for layer in self._cache.layers):
             return 0
         count = prompts.common()
         if saved * count < LEAST_SAVED:
