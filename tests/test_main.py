@@ -50,6 +50,11 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
             ["merge", "--output", "o", "--experts", "a", "b", "--coefficients", "1", "x"],
             "value 2: expected float, got x",
         ),
+        (["merge", "a", "b", "--output", "o"], "a b: say which option that is for, such as --experts or --output"),
+        (
+            ["merge", "--output", "o", "--experts", "a", "b", "--coefficients", "0.3,0.7"],
+            "got 0.3,0.7: put spaces between numbers, 0.3 0.7",
+        ),
         (["merge", "--output", "o", "--experts", "a", "b", "--grid", "x"], "grid: expected int, got x"),
         (["merge", "--output", "o", "--experts", "a", "b", "--grid", "3", "--method", "tie"], "did you mean 'ties'"),
         (["merge", "--output", "o", "--experts", "a", "b", "--groups", "{w: [1], w: [0]}"], "gives 'w' twice"),
@@ -58,6 +63,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["pick", "run", "--output", "o", "--seed", "x"], "seed: expected int, got x"),
         (["pick", "run", "--output", "o", "--preference", ""], "preference: expected a mapping, got nothing"),
         (["pick", "run", "--output", "o", "--preference", "a=0.7"], "got a=0.7: write '{a: 0.7}'"),
+        (
+            ["pick", "run", "--output", "o", "--preference", "0.3,0.7"],
+            "got 0.3,0.7: say what each number is of, as in '{a: 0.3, b: 0.7}'",
+        ),
         (["pick", "run", "--output", "o", "--preference", "{a: x}"], "preference: expected float, got x"),
         (["pick", "run", "--output", "o", "--preference", "{a: 1, a: 0}"], "gives 'a' twice"),
     ],

@@ -14,7 +14,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, get_loader, set_parsing_settings
 
 from rsoup_lightning.errors import ConfigError, RSoupError, UnknownNameError, absent, no_module
-from rsoup_lightning.run.hinting import options
+from rsoup_lightning.run.hinting import actions, options
 
 NO_NAME, NO_MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'"), re.compile(r"No module named '(\w+)'")
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,6 +44,8 @@ PLAIN = (
     (r"[.;] (Got|Given) value:$", ", got nothing"),
     (r"[.;] (Got|Given) value: ", ", got "),
     (r"(expected a mapping, got (\w+)=(\S+))$", r"\1: write '{\2: \3}'"),
+    (r"(expected a mapping, got [\d.,]+)$", r"\1: say what each number is of, as in '{a: 0.3, b: 0.7}'"),
+    (r"(expected float, got ([\d.]+),([\d.]+))$", r"\1: put spaces between numbers, \2 \3"),
     (r"^No supported gpu backend found!$", "trainer.accelerator: there is no GPU here: give cpu, or auto"),
     (
         r"^([\w.]+): ([\w.]+): the following arguments are required: ([\w, ]+)$",
@@ -153,6 +155,10 @@ def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True
         except ArgumentError as error:
             if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", str(error)):
                 raise UnknownNameError("option", unknown[1], options(parser)) from None
+            if loose := re.match(r"unrecognized arguments: (.+)", str(error)):
+                needed = [each.option_strings[0] for each in actions(parser) if each.required and each.option_strings]
+                hint = f", such as {' or '.join(needed)}" if needed else ""
+                raise ConfigError(f"{loose[1]}: say which option that is for{hint}") from None
             raise
 
 
