@@ -1,10 +1,8 @@
-"""Against PEFT itself, on models of a few thousand weights."""
+"""Merging of LoRA adapters, against PEFT itself."""
 
 from __future__ import annotations
 
 import json
-import pickle
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import nn
 
-from rsoup_lightning.errors import CoefficientError, MergeError, WeightsError
+from rsoup_lightning.errors import CoefficientError, MergeError
 from rsoup_lightning.merging.adapters.adapter import (
     Adapter,
     adapter_soup,
@@ -25,12 +23,10 @@ from rsoup_lightning.merging.adapters.adapter import (
 )
 from rsoup_lightning.merging.adapters.fold import folded, unmatched
 from rsoup_lightning.merging.lora import LoRAFactors
+from tests.merging.adapters.experts import BASE, BASES, PLAIN, load, output_of, saved_expert
 
 peft = pytest.importorskip("peft")
-transformers = pytest.importorskip("transformers")
 
-TOKENS = torch.arange(12).reshape(2, 6)
-PLAIN = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}
 PATTERNS = {
     "r": 2,
     "lora_alpha": 16,
@@ -39,7 +35,6 @@ PATTERNS = {
     "rank_pattern": {"up_proj": 3, r"layers\.0\.self_attn\.q_proj": 5},
     "alpha_pattern": {"model.layers.1.self_attn.q_proj": 7},
 }
-Q = "base_model.model.model.layers.0.self_attn.q_proj."
 ONE_LAYER = {"r": 3, "target_modules": ["o_proj", "v_proj"], "layers_to_transform": [1]}
 EXPRESSION = {"r": 3, "target_modules": r".*\.0\.mlp\.down_proj"}
 EMBEDDING = {"r": 2, "target_modules": ["embed_tokens", "q_proj"]}
@@ -47,55 +42,9 @@ FAN_IN = {"target_modules": ["conv", "wide"], "fan_in_fan_out": True}
 IN_FULL = {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"], "bias": "lora_only"}
 
 
-def _llama() -> nn.Module:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = transformers.LlamaConfig(**sizes, vocab_size=40, attention_bias=True)
-    return transformers.LlamaForCausalLM(config).eval()
-
-
-class Odd(nn.Module):
-    """A convolution, and a linear layer stored fan-in first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv2d(2, 4, 3)
-        self.wide = transformers.pytorch_utils.Conv1D(6, 4)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        image = (tokens / 12).reshape(1, 2, 2, 3).repeat(1, 1, 2, 1)
-        return self.wide(self.conv(image).flatten(2).transpose(1, 2))
-
-
-BASES: dict[str, Callable[[], nn.Module]] = {"llama": _llama, "odd": Odd}
-BASE = _llama()
-
-
-def _expert(folder: Path, seed: int, base: nn.Module = BASE, **settings: Any) -> Path:
-    """A folder as PEFT writes it, of an adapter in which every trained weight is random."""
-    model = peft.get_peft_model(deepcopy(base), peft.LoraConfig(**settings))
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
-    model.save_pretrained(folder, save_embedding_layers=False)
-    return folder
-
-
-def _output(model: nn.Module) -> Tensor:
-    with torch.no_grad():
-        output = model.eval()(TOKENS)
-    return output if isinstance(output, Tensor) else output.logits
-
-
-def _load(folder: Path, base: nn.Module = BASE) -> Any:
-    return peft.PeftModel.from_pretrained(deepcopy(base), folder)
-
-
 def _soup_of_whole_models(folders: list[Path], point: list[float], base: nn.Module = BASE) -> nn.Module:
     """What exact merging must equal: each adapter folded in by PEFT, the whole models interpolated."""
-    wholes = [_load(folder, base).merge_and_unload().state_dict() for folder in folders]
+    wholes = [load(folder, base).merge_and_unload().state_dict() for folder in folders]
     soup = deepcopy(base)
     soup.load_state_dict(
         {key: sum(weight * whole[key] for weight, whole in zip(point, wholes, strict=True)) for key in wholes[0]}
@@ -118,16 +67,16 @@ def test_the_soup_equals_the_whole_models(
     tmp_path: Path, kind: str, settings: list[dict[str, Any]], point: list[float]
 ) -> None:
     base = BASES[kind]()
-    folders = [_expert(tmp_path / str(seed), seed, base, **each) for seed, each in enumerate(settings)]
+    folders = [saved_expert(tmp_path / str(seed), seed, base, **each) for seed, each in enumerate(settings)]
     experts = [read_adapter(folder) for folder in folders]
     whole = _soup_of_whole_models(folders, point, base)
-    wanted = _output(whole)
-    assert (wanted - _output(base)).abs().max() > 0.01  # else nothing is shown
+    wanted = output_of(whole)
+    assert (wanted - output_of(base)).abs().max() > 0.01  # else nothing is shown
 
     soup, reports = adapter_soup(experts, point)
     write_adapter(tmp_path / "soup", soup)
-    loaded = _load(tmp_path / "soup", base)
-    torch.testing.assert_close(_output(loaded), wanted, rtol=1e-5, atol=1e-5)
+    loaded = load(tmp_path / "soup", base)
+    torch.testing.assert_close(output_of(loaded), wanted, rtol=1e-5, atol=1e-5)
     saved = peft.get_peft_model_state_dict(loaded, save_embedding_layers=False)
     assert saved.keys() == load_file(tmp_path / "soup" / "adapter_model.safetensors").keys()
     assert [report.module for report in reports] == sorted({name for expert in experts for name in expert.modules})
@@ -140,17 +89,17 @@ def test_the_soup_equals_the_whole_models(
 
 
 def test_exact_equals_peft_cat(tmp_path: Path) -> None:
-    folders = [_expert(tmp_path / str(seed), seed, **{**PLAIN, "r": 4 + seed}) for seed in range(2)]
+    folders = [saved_expert(tmp_path / str(seed), seed, **{**PLAIN, "r": 4 + seed}) for seed in range(2)]
     model = peft.PeftModel.from_pretrained(deepcopy(BASE), folders[0], adapter_name="0")
     model.load_adapter(folders[1], "1")
     model.add_weighted_adapter(["0", "1"], [0.3, 0.7], "soup", combination_type="cat")
     model.set_adapter("soup")
     write_adapter(tmp_path / "soup", adapter_soup([read_adapter(folder) for folder in folders], [0.3, 0.7])[0])
-    torch.testing.assert_close(_output(_load(tmp_path / "soup")), _output(model), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(output_of(load(tmp_path / "soup")), output_of(model), rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_not_adapted_stays_itself(tmp_path: Path) -> None:
-    expert = read_adapter(_expert(tmp_path, 0, **PLAIN))
+    expert = read_adapter(saved_expert(tmp_path, 0, **PLAIN))
     tensor = torch.randn(32)
     assert folded("model.norm.weight", tensor, [expert], [1.0]) is tensor
     assert folded("model.layers.0.self_attn.q_proj.bias", tensor, [expert], [1.0]) is tensor
@@ -160,7 +109,7 @@ def test_what_is_not_adapted_stays_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["exact", "factor"])
 def test_one_hot_is_the_expert_bit_for_bit(tmp_path: Path, mode: Any) -> None:
-    folders = [_expert(tmp_path / str(seed), seed, **PATTERNS) for seed in range(2)]
+    folders = [saved_expert(tmp_path / str(seed), seed, **PATTERNS) for seed in range(2)]
     experts = [read_adapter(folder) for folder in folders]
     soup, reports = adapter_soup(experts, [0.0, 1.0], mode, rank=5)
     assert soup.config == experts[1].config
@@ -173,7 +122,7 @@ def test_one_hot_is_the_expert_bit_for_bit(tmp_path: Path, mode: Any) -> None:
 
 
 def test_factor_mode_and_its_gap(tmp_path: Path) -> None:
-    experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
+    experts = [read_adapter(saved_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
     soup, reports = adapter_soup(experts, [0.3, 0.7], "factor")
     exact, same_reports = adapter_soup(experts, [0.3, 0.7])
     assert (soup.config["r"], exact.config["r"]) == (4, 8)
@@ -188,7 +137,7 @@ def test_factor_mode_and_its_gap(tmp_path: Path) -> None:
 
 
 def test_rank_reduction(tmp_path: Path) -> None:
-    experts = [read_adapter(_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
+    experts = [read_adapter(saved_expert(tmp_path / str(seed), seed, **PLAIN)) for seed in range(2)]
     whole, _ = adapter_soup(experts, [0.3, 0.7])
     soup, reports = adapter_soup(experts, [0.3, 0.7], rank=5)
     assert soup.config["r"] == soup.config["lora_alpha"] == 5
@@ -268,135 +217,3 @@ def test_folding_into_another_base() -> None:
     for name, shape in (("a.q.weight", (3, 5)), ("head.weight", (3,))):
         with pytest.raises(MergeError, match=name.removesuffix(".weight")):
             folded(name, torch.zeros(shape), [_small()], [1.0])
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"use_dora": True}, MergeError, "'use_dora'.*merge_and_unload"),
-        ({"megatron_config": {"params_dtype": "float32"}}, MergeError, "'megatron_config'.*merge_and_unload"),
-        ({"lora_bias": True}, MergeError, "'lora_bias'"),
-        ({"target_parameters": ["w"]}, MergeError, "'target_parameters'"),
-        ({"peft_type": "IA3"}, MergeError, "'IA3'"),
-        ({"init_lora_weights": "pissa_niter_4"}, MergeError, "'pissa_niter_4'.*path_initial_model_for_weight"),
-        ({"init_lora_weights": "olora"}, MergeError, "'olora'"),
-        ({"r": None}, WeightsError, "'r'"),
-        ({"r": True}, WeightsError, "'r'"),
-        ({"lora_alpha": "8"}, WeightsError, "'lora_alpha'"),
-        ({"lora_dropout": float("nan")}, WeightsError, "not a whole JSON object"),
-        ({"rank_pattern": {"(": 4}}, WeightsError, "rank_pattern is not a mapping of regular expressions to numbers"),
-        ({"rank_pattern": [4]}, WeightsError, "rank_pattern is not a mapping"),
-        ({"alpha_pattern": {"q_proj": "8"}}, WeightsError, "alpha_pattern is not a mapping"),
-        ({"target_modules": {"q_proj": 1}}, WeightsError, "target_modules is neither a name nor a list"),
-        ({"target_modules": ["v_proj"]}, WeightsError, r"adapts '.*q_proj', and .* says that it does not"),
-        ({"target_modules": None}, WeightsError, "says that it does not"),
-        ({"target_modules": "q_proj("}, WeightsError, "says that it does not"),
-        ({"init_lora_weights": "none"}, WeightsError, "init_lora_weights is 'none', which is none of"),
-        ({"task_type": "CAUSAL"}, WeightsError, "task_type is 'CAUSAL', which is none of"),
-        ({"corda_config": "x"}, WeightsError, "corda_config is not a mapping"),
-        ({"kasa_config": {}}, MergeError, "'kasa_config'"),
-        ({"lora_dropout": 2**70}, WeightsError, "lora_dropout is not a number from 0 to 1"),
-        ({"exclude_modules": [1]}, WeightsError, "exclude_modules is neither a name nor a list"),
-        ({"layers_to_transform": ["1"]}, WeightsError, "layers_to_transform is neither"),
-        ({"layers_pattern": "layers"}, WeightsError, "layers_pattern without layers_to_transform"),
-        ({"alpha_pattern": ""}, WeightsError, "alpha_pattern is not a mapping"),
-        ({"r": 8}, WeightsError, r"q_proj' has rank 8 by .*A is \(4, 32\)"),
-    ],
-)
-def test_refused_configurations(tmp_path: Path, change: dict[str, Any], error: type[Exception], message: str) -> None:
-    file = _expert(tmp_path, 0, **PLAIN) / "adapter_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    with pytest.raises(error, match=message) as caught:
-        read_adapter(tmp_path)
-    assert str(file) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("edit", "error", "message"),
-    [
-        (lambda tensors: tensors.pop(Q + "lora_B.weight"), WeightsError, "lacks .*q_proj.lora_B.weight"),
-        (lambda tensors: tensors.update({Q + "lora_magnitude_vector": torch.ones(1)}), MergeError, "magnitude_vector"),
-        (
-            lambda tensors: tensors.update({Q + "hada_w1_a": torch.ones(2, 2)}),
-            MergeError,
-            "hada_w1_a.*not part of plain",
-        ),
-        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(0)}), WeightsError, "q_proj.*shards"),
-        (lambda tensors: tensors.update({Q + "lora_B.weight": torch.ones(32, 4, 1)}), WeightsError, "q_proj.*shards"),
-        (lambda tensors: tensors.update({Q + "lora_A.weight": torch.ones(4, 32).long()}), MergeError, "not floating"),
-        (lambda tensors: tensors[Q + "lora_B.weight"].fill_(torch.nan), MergeError, "lora_B.* training diverged"),
-        (lambda tensors: tensors.update(bare=torch.ones(1)), WeightsError, "'bare'"),
-        (lambda tensors: [tensors.pop(key) for key in list(tensors)], WeightsError, "holds no LoRA update"),
-    ],
-)
-def test_refused_weights(
-    tmp_path: Path, edit: Callable[[dict[str, Tensor]], object], error: type[Exception], message: str
-) -> None:
-    file = _expert(tmp_path, 0, **PLAIN) / "adapter_model.safetensors"
-    tensors = load_file(file)
-    edit(tensors)
-    save_file(tensors, file)
-    with pytest.raises(error, match=message) as caught:
-        read_adapter(tmp_path)
-    assert str(file) in str(caught.value)
-
-
-def test_files_that_are_no_adapter(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no .*adapter_config\.json"):
-        read_adapter(tmp_path)
-    file = _expert(tmp_path, 0, **PLAIN) / "adapter_model.safetensors"
-    file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(WeightsError, match=r"adapter_model\.safetensors is not a whole"):
-        read_adapter(tmp_path)
-    file.unlink()
-    with pytest.raises(WeightsError, match=r"no adapter_model\.safetensors and no adapter_model\.bin in"):
-        read_adapter(tmp_path)
-    (tmp_path / "adapter_config.json").write_text('{"r": ')
-    with pytest.raises(WeightsError, match=r"adapter_config\.json is not a whole JSON"):
-        read_adapter(tmp_path)
-    (tmp_path / "adapter_config.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"is not a whole JSON object .no JSON object but a list"):
-        read_adapter(tmp_path)
-
-
-def _pickled(folder: Path) -> Path:
-    """The same adapter as PEFT wrote it until 2023."""
-    torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
-    (folder / "adapter_model.safetensors").unlink()
-    return folder
-
-
-def test_pickled_weights_of_older_versions(tmp_path: Path) -> None:
-    folder = _expert(tmp_path / "a", 0, **PLAIN)
-    wanted = read_adapter(folder)
-    adapter = read_adapter(_pickled(folder))
-    assert adapter.modules.keys() == wanted.modules.keys()
-    for module, item in adapter.modules.items():
-        assert torch.equal(item.A, wanted.modules[module].A)
-        assert torch.equal(item.B, wanted.modules[module].B)
-
-
-class Bomb:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (print, ("code ran",))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (pickle.dumps(Bomb()), "could run code"),
-        (pickle.dumps({}), "not a whole|could run code"),
-        (b"", "not a whole"),
-        (b"garbage", "not a whole|could run code"),
-    ],
-)
-def test_pickles_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str) -> None:
-    folder = _pickled(_expert(tmp_path / "a", 0, **PLAIN))
-    (folder / "adapter_model.bin").write_bytes(content)
-    with pytest.raises(WeightsError, match=rf"adapter_model\.bin .*({message})"):
-        read_adapter(folder)
-    for held in ({"a": Bomb()}, [torch.zeros(1)], {"a": 1}, {"a": torch.zeros(2).to_sparse()}):
-        torch.save(held, folder / "adapter_model.bin")
-        with pytest.raises(WeightsError, match=r"adapter_model\.bin ?(needs arbitrary|holds|: 'a' is sparse)"):
-            read_adapter(folder)
-    assert "code ran" not in capsys.readouterr().out
