@@ -9,7 +9,7 @@ from typing import Any
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Box, Item, Split
-from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
+from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of, with_room
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene, Thing
 from tasks.grounding.plain_pickle import read_plain_pickle
@@ -23,18 +23,24 @@ ROUNDING = 1.0
 class SceneBoxes(SceneData):
     """One phrase on each scene: a thing's name, with its place where another of the same name is there.
 
-    A scene's small, medium and large things are asked for equally often. The reference is the box as text.
+    A scene's small, medium and large things are asked for equally often. The reference is the box as text, with room on
+    each side: people who draw boxes differ in how much they leave.
 
     Args:
+        room: the most room on a side in references, as a share of the thing's width or height. Each side has a random
+            part of it.
         bins: integers that a box's edges are written with, from 0 to ``bins - 1``.
         **kwargs: as of SceneData.
 
     Raises:
-        ConfigError: fewer than two bins, or as of SceneData.
+        ConfigError: room below 0, fewer than two bins, or as of SceneData.
     """
 
-    def __init__(self, bins: int = 32, **kwargs: Any) -> None:
+    def __init__(self, room: float = 0.6, bins: int = 32, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not room >= 0:
+            raise ConfigError(f"room is {room}: it must be at least 0")
+        self.room = room
         self.bins = _checked(bins)
 
     def ask(self, picture: str, scene: Scene, random: Random) -> Item:
@@ -43,7 +49,8 @@ class SceneBoxes(SceneData):
             by_size.setdefault(size_of(scene.box(thing)), []).append(thing)
         thing = random.choice(by_size[random.choice(sorted(by_size))])
         box = scene.box(thing)
-        return Item(picture, (box_text(box, self.bins),), phrase(scene, thing), box)
+        drawn = with_room(box, *(random.uniform(0, self.room) for _ in box))
+        return Item(picture, (box_text(drawn, self.bins),), phrase(scene, thing), box)
 
 
 def phrase(scene: Scene, thing: Thing) -> str:

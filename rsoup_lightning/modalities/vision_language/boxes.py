@@ -67,6 +67,27 @@ def area(box: Box) -> float:
     return (right - left) * (bottom - top)
 
 
+def with_room(box: Box, *rooms: float) -> Box:
+    """A box with room around what it holds, as far as the picture goes.
+
+    >>> with_room((0.25, 0.5, 0.5, 1.0), 0.5, 0.5, 1.0, 0.5)
+    (0.125, 0.25, 0.75, 1.0)
+
+    Args:
+        box: fractions of the picture's width and height.
+        *rooms: left, above, right and below, as shares of the box's width or height.
+    """
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    before, above, after, below = rooms
+    return (
+        max(left - before * width, 0.0),
+        max(top - above * height, 0.0),
+        min(right + after * width, 1.0),
+        min(bottom + below * height, 1.0),
+    )
+
+
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes: 1 where they are equal, 0 where they share nothing or have no area.
 

