@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tasks.summarization.data import NewsArticles
-from tasks.summarization.rewards import Headline, Retold
+from tasks.summarization.rewards import Headline, Informative
 from tests.conftest import needs
 from tests.modalities.language.rewards.exchanges import answered
 
@@ -39,15 +40,25 @@ def test_saying_nothing_is_no_headline(headline: Headline) -> None:
     assert headline(answered(["", "the of and"])).tolist() == [0, 0]
 
 
-def test_to_tell_again_is_to_cover_without_copying() -> None:
+def test_a_word_more_than_usual_costs_a_headline_little_and_twelve_cost_it_all(headline: Headline) -> None:
+    words = ["Paris", "banks", "closed", "Friday", "trains", "late"] * 3  # nothing is invented
+    texts = [" ".join(words[:count]) for count in (3, 6, 9, 12, 18)]
+    style = torch.from_numpy(headline.classifier.log_odds(texts)).sigmoid()
+    got = headline(answered(texts, [ARTICLE] * len(texts))) / style
+    assert got.tolist() == pytest.approx([1, 1, 15 / 16, 3 / 4, 0])
+
+
+def test_to_inform_is_to_cover_an_article_without_copying_or_inventing() -> None:
     answers = {
-        "Trains late, banks closed in Paris.": 2 * 5 / (5 + 6),  # no run of three is the article's
-        "Late trains to Mars.": 2 * 2 / (3 + 6),  # invents one of three
-        "Paris closed on Friday; banks late.": 2 * 5 / (5 + 6) * 2 / 3,  # the first run of three is the article's
+        "Trains late, banks closed in Paris.": 5 / 6,  # no run of three is the article's
+        "Late trains, banks.": 3 / 6,  # says less
+        "Late trains to Mars.": 2 / 6 * 2 / 3,  # invents one of three
+        "Paris closed on Friday; banks late.": 5 / 6 * 2 / 3,  # the first run of three is the article's
         ARTICLE: 0,
+        "Trains late. Banks closed in Paris.": 0,  # two sentences
         "Trains late, banks closed in Paris": 0,  # no sentence
         "Late trains.": 0,  # too short to tell from a copy
         "": 0,
     }
-    got = Retold()(answered(list(answers), [ARTICLE] * len(answers))).tolist()
+    got = Informative()(answered(list(answers), [ARTICLE] * len(answers))).tolist()
     assert got == pytest.approx(list(answers.values()))
