@@ -14,13 +14,16 @@ from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextRewa
 from tasks.summarization.data import NewsArticles
 from tasks.text.cut import first_words
 
+CONTENT_WORDS = 4
+"""Of a headline, at least: seven of eight have as many. A bare name says nothing."""
 WORDS, REACH = 6, 12
 """Words of a headline, which nineteen of twenty do not exceed, and how many more bring it to nothing."""
 
 
 class Headline(TrainedClassifier):
     """Probability that words are a headline, and not the beginning of an article, times the share of the content words
-    that are the article's, times how short they are: no articles, no past tense, no "said", and nothing invented.
+    that are the article's, times how short they are: no articles, no past tense, no "said", and nothing invented. Fewer
+    content words than 4 have the share that they have of 4.
 
     Learnt from the headlines of the training split and the first words of their articles, as many as a headline has at
     most: what tells them apart is the style and not the length. Saying nothing is counted as no headline as often as
@@ -39,7 +42,7 @@ class Headline(TrainedClassifier):
         return headlines + others, [1] * len(headlines) + [0] * len(others)
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        kept = [_precision(exchange) * _short(exchange.answer) for exchange in exchanges]
+        kept = [_precision(exchange, CONTENT_WORDS) * _short(exchange.answer) for exchange in exchanges]
         return super().rate(exchanges).sigmoid() * torch.tensor(kept)
 
 
@@ -77,10 +80,10 @@ class Informative(TextReward):
         return [tuple(words[start : start + self.run]) for start in range(len(words) - self.run + 1)]
 
 
-def _precision(exchange: Exchange) -> float:
-    """The share of an answer's content words that its question has; 0 where there are none."""
+def _precision(exchange: Exchange, least: int = 1) -> float:
+    """The share of an answer's content words that its question has, as if it had at least so many."""
     said, meant = set(content_words(exchange.answer)), set(content_words(exchange.question))
-    return len(said & meant) / max(len(said), 1)
+    return len(said & meant) / max(len(said), least)
 
 
 def _short(answer: str) -> float:

@@ -42,10 +42,13 @@ def test_saying_nothing_is_no_headline(headline: Headline) -> None:
 
 def test_a_word_more_than_usual_costs_a_headline_little_and_twelve_cost_it_all(headline: Headline) -> None:
     words = ["Paris", "banks", "closed", "Friday", "trains", "late"] * 3  # nothing is invented
-    texts = [" ".join(words[:count]) for count in (3, 6, 9, 12, 18)]
-    style = torch.from_numpy(headline.classifier.log_odds(texts)).sigmoid()
-    got = headline(answered(texts, [ARTICLE] * len(texts))) / style
-    assert got.tolist() == pytest.approx([1, 1, 15 / 16, 3 / 4, 0])
+    texts = [" ".join(words[:count]) for count in (4, 6, 9, 12, 18)]
+    assert _beside_style(headline, texts) == pytest.approx([1, 1, 15 / 16, 3 / 4, 0])
+
+
+def test_a_bare_name_is_little_of_a_headline(headline: Headline) -> None:
+    texts = ["Paris", "Paris banks", "The Paris of the banks", "Paris banks closed, trains"]
+    assert _beside_style(headline, texts) == pytest.approx([1 / 4, 2 / 4, 2 / 4, 1])
 
 
 def test_to_inform_is_to_cover_an_article_without_copying_or_inventing() -> None:
@@ -62,3 +65,9 @@ def test_to_inform_is_to_cover_an_article_without_copying_or_inventing() -> None
     }
     got = Informative()(answered(list(answers), [ARTICLE] * len(answers))).tolist()
     assert got == pytest.approx(list(answers.values()))
+
+
+def _beside_style(headline: Headline, texts: list[str]) -> list[float]:
+    """What is paid beside the probability that the style is a headline's."""
+    style = torch.from_numpy(headline.classifier.log_odds(texts)).sigmoid()
+    return (headline(answered(texts, [ARTICLE] * len(texts))) / style).tolist()
