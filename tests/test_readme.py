@@ -68,6 +68,7 @@ SMALL = {
     "locomotion": f"{QUICK} {QUICK_SOUP} --soup.morl []",
     "review": TEXT,
     "captioning": PICTURES,
+    "grounding": PICTURES,
     "diffusion": DRAWN,
 }
 """By task, what makes its soup small."""
@@ -131,7 +132,7 @@ def test_commands_run(line: list[str], experts: Path) -> None:
     elif command == "soup":
         task = Path(arguments[1]).parent.name
         small = [*(SHORT if task == "locomotion" else []), *shlex.split(SMALL[task])]
-        if task in ("captioning", "diffusion"):  # what it pre-trains so briefly is not worth keeping
+        if task in ("captioning", "diffusion", "grounding"):  # what it pre-trains so briefly is not worth keeping
             variables["RSOUP_CACHE"] = str(experts / "cache")
         if "--trainer.devices" in arguments:
             small += ["--model.rollouts_per_epoch", "2"]  # one for each
