@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.language.rewards import TrainedClassifier
 from rsoup_lightning.modalities.language.rewards.overlap import content_words
-from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences
+from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from tasks.summarization.data import NewsArticles
 from tasks.text.cut import first_words
@@ -71,7 +71,7 @@ class Informative(TextReward):
     def _rate(self, exchange: Exchange) -> float:
         said, meant = content_words(exchange.answer), content_words(exchange.question)
         runs, copied = self._runs(said), set(self._runs(meant))
-        if not runs or len(sentences(exchange.answer)) > 1 or not ends_a_sentence(exchange.answer):
+        if not runs or not is_one_sentence(exchange.answer):
             return 0.0
         recall = len(set(said) & set(meant)) / max(len(set(meant)), 1)
         return recall * _precision(exchange) * sum(run not in copied for run in runs) / len(runs)

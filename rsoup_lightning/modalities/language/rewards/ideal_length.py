@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.language.rewards.overlap import Against, EmbeddingSimilarity, content_words
-from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences
+from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence
 from rsoup_lightning.modalities.language.rewards.texts import Exchange
 
 CHANCE, ON_THE_SUBJECT = 0.2, 0.4
@@ -46,7 +46,7 @@ class IdealLength(EmbeddingSimilarity):
 
     def _near(self, answer: str) -> float:
         said = content_words(answer)
-        if not said or len(sentences(answer)) > 1 or not ends_a_sentence(answer):
+        if not said or not is_one_sentence(answer):
             return 0.0
         words = len(answer.split()) - (len(said) - len(set(said)))
         return max(1 - ((words - self.words) / self.reach) ** 2, 0.0)

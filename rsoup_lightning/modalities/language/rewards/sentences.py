@@ -30,6 +30,15 @@ def ends_a_sentence(text: str) -> bool:
     return _LAST.search(text) is not None
 
 
+def is_one_sentence(text: str) -> bool:
+    """Whether a text is one sentence, and that one whole.
+
+    >>> is_one_sentence("See it!"), is_one_sentence("See it! Now."), is_one_sentence("See")
+    (True, False, False)
+    """
+    return len(sentences(text)) == 1 and ends_a_sentence(text)
+
+
 def mean_of_sentences(texts: Sequence[str], rate: Callable[[Sequence[str]], Tensor]) -> Tensor:
     """``[texts]`` mean rating of each text's sentences.
 
