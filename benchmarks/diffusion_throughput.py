@@ -27,7 +27,7 @@ from rsoup_lightning.modalities.diffusion.word_tokenizer import word_tokenizer
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
+from rsoup_lightning.run.trainer.trainer_settings import QUIET_TRAINER
 
 STEPS, ROUNDS = 3, 5
 COLOURS = ("red", "green", "blue", "white", "black", "yellow", "grey", "brown")

@@ -13,7 +13,7 @@ import torch
 from timing import Rounds, in_turns, report
 
 from rsoup_lightning.modalities.control.simulators import make_simulator
-from rsoup_lightning.run.callbacks import benchmark_soups
+from rsoup_lightning.run.trainer.callbacks import benchmark_soups
 from rsoup_lightning.simplex import grid
 from tasks.locomotion.module import LocomotionFineTuner
 

@@ -20,7 +20,7 @@ from timing import Rounds, all_in_turns, in_turns, report
 
 from rsoup_lightning.algorithms import PPO
 from rsoup_lightning.modalities.control.simulators import Backend, make_simulator
-from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
+from rsoup_lightning.run.trainer.trainer_settings import QUIET_TRAINER
 from tasks.locomotion.module import LocomotionFineTuner
 
 ENV, ENVS, HORIZON, ROLLOUTS, ROUNDS = "HalfCheetah-v5", 64, 64, 8, 7

@@ -37,7 +37,7 @@ def ours(case: Case) -> list[float]:
     from rsoup_lightning.modalities.language import LanguageFineTuner
     from rsoup_lightning.modalities.language.rewards import TextFunction
     from rsoup_lightning.modalities.lora import LoRA
-    from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
+    from rsoup_lightning.run.trainer.trainer_settings import QUIET_TRAINER
 
     class Ticks(L.Callback):
         def on_train_batch_end(self, *_: Any) -> None:

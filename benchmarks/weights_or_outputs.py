@@ -23,9 +23,9 @@ from rsoup_lightning import soup
 from rsoup_lightning.evaluation import Scores
 from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.front.intervals import TAILS, bootstrap_means
-from rsoup_lightning.run.callbacks import benchmark_soups
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.experiment import Experiment
-from rsoup_lightning.run.progress import RunProgress
+from rsoup_lightning.run.trainer.callbacks import benchmark_soups
 from rsoup_lightning.run.worker import Worker
 from rsoup_lightning.simplex import DRAWN, LINEAR, OUTPUTS, Coefficients, grid, one_hot, uniform
 

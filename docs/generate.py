@@ -23,7 +23,7 @@ from rsoup_lightning.__main__ import COMMANDS, LIGHTNING, main
 from rsoup_lightning.modalities.control.playing import Acting
 from rsoup_lightning.modalities.diffusion.playing import Drawing
 from rsoup_lightning.modalities.vision_language.playing import Describing
-from rsoup_lightning.run.recipe_parser import fine_tuner_class, recipe_parser
+from rsoup_lightning.run.recipes.recipe_parser import fine_tuner_class, recipe_parser
 from rsoup_lightning.serving.call_routes import call_routes
 from rsoup_lightning.serving.openapi import document
 from rsoup_lightning.serving.status_routes import status_routes

@@ -20,13 +20,13 @@ _EXPORTS = {
     "RewardFineTuner": "module",
     "Rollout": "rollout",
     "Soup": "playing.soup",
-    "SoupCallback": "run.callbacks",
+    "SoupCallback": "run.trainer.callbacks",
     "Task": "registry",
     "bench": "comparing.bench",
     "load": "playing.load",
     "merge": "merging.on_disk",
-    "pick": "run.pick",
-    "push": "run.push",
+    "pick": "run.finished.pick",
+    "push": "run.finished.push",
     "soup": "playing.train",
 }
 

@@ -24,7 +24,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, PolicyOutput
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.trainer_settings import QUIET_TRAINER
+from rsoup_lightning.run.trainer.trainer_settings import QUIET_TRAINER
 
 ROOT = Path(__file__).parent.parent
 

@@ -20,7 +20,7 @@ from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.validation import Validation
+from rsoup_lightning.run.trainer.validation import Validation
 from rsoup_lightning.simplex import grid
 from tests.conftest import PointFineTuner, PointPolicy, quiet_trainer
 from tests.modalities.diffusion import tiny as pictures

@@ -24,7 +24,7 @@ from rsoup_lightning.commands.pick import pick_command
 from rsoup_lightning.commands.soup import soup_command
 from rsoup_lightning.merging import linear, write_weights
 from rsoup_lightning.merging.policy_weights import read_experts
-from rsoup_lightning.run.callbacks import SoupCallback
+from rsoup_lightning.run.trainer.callbacks import SoupCallback
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.merging.corruptions import damage
 from tests.merging.test_corruption import copied

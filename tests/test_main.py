@@ -110,7 +110,7 @@ def test_home_folders_go_in_every_option(
     (tmp_path / "r.yaml").write_text(POINT_RECIPE)
     (tmp_path / "choices.json").write_text('[{"preferred": {"point": 0}, "other": {"point": 4}}]')
     callback = {
-        "class_path": "rsoup_lightning.run.callbacks.SoupCallback",
+        "class_path": "rsoup_lightning.run.trainer.callbacks.SoupCallback",
         "init_args": {
             "experts": {name: f"~/run/experts/{name}" for name in ("east", "north")},
             "grid": 3,

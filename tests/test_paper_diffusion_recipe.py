@@ -15,8 +15,8 @@ from torch import nn
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError, WeightsError
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import recipe_parser
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.diffusion import tiny
 from tests.modalities.diffusion.rewards import tiny as rewards

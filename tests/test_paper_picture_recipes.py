@@ -14,8 +14,8 @@ from PIL import Image
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import recipe_parser
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.vision_language.test_coca import POOLED, configuration, folder, tiny_coca
 from tests.running import front, rsoup

@@ -14,8 +14,8 @@ import yaml
 
 from rsoup_lightning import registry
 from rsoup_lightning.rewards import score
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import recipe_parser
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import recipe_parser
 from tests.conftest import ROOT
 from tests.modalities.language import tiny
 from tests.modalities.language.rewards.tiny import save

@@ -18,7 +18,7 @@ import pytest
 
 from rsoup_lightning.__main__ import COMMANDS
 from rsoup_lightning.comparing.suite import read_suite
-from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.folders.folder import RunFolder
 from tests.conftest import ROOT
 from tests.explorer.browsing import served
 from tests.merging.test_policy_weights import adapter

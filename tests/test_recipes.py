@@ -12,8 +12,8 @@ import yaml
 
 from rsoup_lightning import registry
 from rsoup_lightning.modalities.language.packaged_model import SMOLLM2
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import recipe_parser
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import recipe_parser
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from rsoup_lightning.comparing.bench import PAGE, bench, output_of
 from rsoup_lightning.comparing.tables import tables
+from rsoup_lightning.run.console.progress import on_stderr
+from rsoup_lightning.run.console.signals import heeding_sigterm
 from rsoup_lightning.run.launchers.launcher import LAUNCHERS
-from rsoup_lightning.run.parsing import parse
-from rsoup_lightning.run.progress import on_stderr
-from rsoup_lightning.run.signals import heeding_sigterm
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """Methods compared at equal cost: every method of a suite on every task under every seed, each an
 ordinary run of rsoup soup in RUN_DIR/TASK/METHOD/seed-SEED. Ends in tables, bench.json and bench.html. Run it again to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning.optional import need
-from rsoup_lightning.run.parsing import parse
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """A live page of runs in the browser: their fronts to hover and click, λ to move, and the policy there
 answers, draws or runs now. Nothing is asked of other machines. It ends with Ctrl+C."""

@@ -16,11 +16,11 @@ from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.merging.disk.io import load_checkpoint
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.run.parsing import check_seed, check_values, ours, parse
-from rsoup_lightning.run.progress import listening, on_stderr
-from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe_parser import RecipeParser, add_recipe_keys, fine_tuner_class
-from rsoup_lightning.run.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
+from rsoup_lightning.run.console.progress import listening, on_stderr
+from rsoup_lightning.run.console.quiet import quiet
+from rsoup_lightning.run.recipes.parsing import check_seed, check_values, ours, parse
+from rsoup_lightning.run.recipes.recipe_parser import RecipeParser, add_recipe_keys, fine_tuner_class
+from rsoup_lightning.run.trainer.trainer_settings import IN_MODEL, check_interval, of_lightning, refuse
 
 OF_LIGHTNING = ("last", "best", "hpc", "registry")
 """What ``--ckpt_path`` takes beside paths."""

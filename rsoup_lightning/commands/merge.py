@@ -17,7 +17,7 @@ from rich.table import Table
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.methods import METHODS, settings
 from rsoup_lightning.merging.on_disk import merge, merge_adapters, merge_models
-from rsoup_lightning.run.parsing import parse
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """Merge experts without training: their weights, interpolated.
 

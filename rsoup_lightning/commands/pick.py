@@ -5,8 +5,8 @@ from __future__ import annotations
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning.files import user_path
-from rsoup_lightning.run.parsing import parse
-from rsoup_lightning.run.pick import pick
+from rsoup_lightning.run.finished.pick import pick
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """The policy for a preference, without training: finds the λ of highest utility on a run's front and
 merges its experts there. Utility is the μ-weighted sum of the rewards, each scaled so that 0 is the worst expert's

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jsonargparse import ArgumentParser
 
-from rsoup_lightning.run.parsing import parse
-from rsoup_lightning.run.push import push
+from rsoup_lightning.run.finished.push import push
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """Publishes a run, or what rsoup pick wrote, as a model on the hub of Hugging Face: the weights of its
 experts, its front, and a card with the front as a picture, λ, rewards, training data and cost, and the licence of the

@@ -8,7 +8,7 @@ from typing import Any
 
 from rsoup_lightning import registry
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.run.parsing import recipe_content, recipe_text
+from rsoup_lightning.run.recipes.parsing import recipe_content, recipe_text
 
 CONFIG_FLAGS = ("-c", "--config")
 FLAGS = (*CONFIG_FLAGS, "--task")

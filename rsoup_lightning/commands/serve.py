@@ -21,9 +21,9 @@ from rsoup_lightning.optional import need
 from rsoup_lightning.playing.load import load
 from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
-from rsoup_lightning.run.parsing import parse
-from rsoup_lightning.run.progress import listening, on_stderr
-from rsoup_lightning.run.quiet import quiet
+from rsoup_lightning.run.console.progress import listening, on_stderr
+from rsoup_lightning.run.console.quiet import quiet
+from rsoup_lightning.run.recipes.parsing import parse
 from rsoup_lightning.serving.call_engine import CallEngine
 from rsoup_lightning.serving.engine import Engine
 from rsoup_lightning.serving.limits import Limits

@@ -8,13 +8,13 @@ from rsoup_lightning.commands.recipe_command import help_of_any_task, read_line
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.report.view import cautions
+from rsoup_lightning.run.console.progress import listening, on_stderr
+from rsoup_lightning.run.console.quiet import quiet
+from rsoup_lightning.run.console.signals import heeding_sigterm
 from rsoup_lightning.run.launchers.launch import launch_of
-from rsoup_lightning.run.parsing import check_seeds, parse
-from rsoup_lightning.run.progress import listening, on_stderr
-from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import fine_tuner_class, recipe_parser, run_name
-from rsoup_lightning.run.signals import heeding_sigterm
+from rsoup_lightning.run.recipes.parsing import check_seeds, parse
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 

@@ -14,9 +14,9 @@ from jsonargparse import ArgumentParser
 
 from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.run.lifeline import hang_on
-from rsoup_lightning.run.parsing import parse
-from rsoup_lightning.run.quiet import quiet
+from rsoup_lightning.run.console.lifeline import hang_on
+from rsoup_lightning.run.console.quiet import quiet
+from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """Computes one stage of a run that rsoup soup has begun, from the run folder alone: init, normalisation,
 experts/NAME, baselines/METHOD/INDEX, or a block of the sweep, as sweep/000; of a run of several seeds, as
@@ -39,7 +39,7 @@ def stage_command(arguments: list[str]) -> int:
         return _list(run)
     if options.stage == "-":
         return _serve(run)
-    from rsoup_lightning.run.progress import RunProgress
+    from rsoup_lightning.run.console.progress import RunProgress
     from rsoup_lightning.run.worker import Worker
 
     with quiet(), RunProgress(options.stage, 0) as progress, closing(Worker(run, progress)) as worker:
@@ -68,7 +68,7 @@ def _parser() -> ArgumentParser:
 
 def _list(run: Path) -> int:
     """Print every stage, and whether it is finished."""
-    from rsoup_lightning.run.progress import RunProgress
+    from rsoup_lightning.run.console.progress import RunProgress
     from rsoup_lightning.run.worker import Worker
 
     with quiet(), RunProgress("stages", 0) as progress:
@@ -87,8 +87,8 @@ def _serve(run: Path) -> int:
     """Compute what standard input names, for a driver."""
     names: SimpleQueue[str] = SimpleQueue()
     Thread(target=_listen, args=(names,), daemon=True).start()
+    from rsoup_lightning.run.console.progress import listening
     from rsoup_lightning.run.launchers.messages import Messages
-    from rsoup_lightning.run.progress import listening
     from rsoup_lightning.run.worker import Worker
 
     messages = Messages.on_stdout()

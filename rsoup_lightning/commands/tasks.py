@@ -7,7 +7,7 @@ import json
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning import registry
-from rsoup_lightning.run.parsing import parse
+from rsoup_lightning.run.recipes.parsing import parse
 
 
 def tasks_command(arguments: list[str]) -> int:

@@ -13,11 +13,11 @@ from rsoup_lightning.comparing.record import Bench, CellResult
 from rsoup_lightning.comparing.suite import Suite, read_suite
 from rsoup_lightning.errors import RSoupError, RunFolderError, StageError, UnknownNameError
 from rsoup_lightning.files import read_json, user_path, write_json
+from rsoup_lightning.run.console.progress import listening, on_stderr
+from rsoup_lightning.run.console.quiet import quiet
+from rsoup_lightning.run.folders.lock import only_process
 from rsoup_lightning.run.launchers.launch import Launch, launch_of
 from rsoup_lightning.run.launchers.launcher import LauncherName
-from rsoup_lightning.run.lock import only_process
-from rsoup_lightning.run.progress import listening, on_stderr
-from rsoup_lightning.run.quiet import quiet
 
 PAGE = "bench.html"
 

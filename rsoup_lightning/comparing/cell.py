@@ -13,7 +13,7 @@ from rsoup_lightning.comparing.suite import Box
 from rsoup_lightning.front.geometry import normalised_hypervolume
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.launchers.launch import Launch
-from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rsoup_lightning.comparing.run_cell import RunCell, trainings
 from rsoup_lightning.comparing.suite import Box, Suite, SuiteMethod, SuiteTask
 from rsoup_lightning.errors import ConfigError, RSoupError
 from rsoup_lightning.playing.train import resolve
-from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe import Recipe
 
 Maker = Callable[[int, Path], Cell]
 SHARE = 5  # a variant is tried for one of so many parts of its epochs, as in "Bone Soups" (Xie et al. 2025)

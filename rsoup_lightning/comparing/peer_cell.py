@@ -18,9 +18,9 @@ from rsoup_lightning.evaluation import evaluate
 from rsoup_lightning.files import read_json, write_json
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
-from rsoup_lightning.run.claim import claim
+from rsoup_lightning.run.folders.claim import claim
 from rsoup_lightning.run.launchers.launch import Launch
-from rsoup_lightning.run.memory import count_memory_anew, most_memory
+from rsoup_lightning.run.trainer.memory import count_memory_anew, most_memory
 from rsoup_lightning.simplex import grid
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.comparing.suite import Box, Suite
 from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.files import read_json, write_json
-from rsoup_lightning.run.parsing import ours
+from rsoup_lightning.run.recipes.parsing import ours
 
 SCHEMA = 2
 """Of bench.json."""

@@ -15,12 +15,12 @@ from rsoup_lightning.files import atomic_output, read_json, write_json
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.run.claim import claim
-from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.folders.claim import claim
+from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.stages import FRONT, plan
 from rsoup_lightning.run.launchers.launch import Launch
-from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe import Recipe
 from rsoup_lightning.run.soup import run_soup
-from rsoup_lightning.run.stages import FRONT, plan
 
 OF_TRAININGS = ("experts", "init_preference", "init_epochs", "normalise", "validate_every", "keep")
 """What of soup's settings trainings depend on."""

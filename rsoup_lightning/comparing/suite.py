@@ -13,9 +13,9 @@ from rsoup_lightning.comparing.peer import Peer
 from rsoup_lightning.comparing.published import Published
 from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.run.hinting import HintingParser
-from rsoup_lightning.run.parsing import SECTIONS, check_seeds, ours, read_recipe
-from rsoup_lightning.run.recipe_parser import built
+from rsoup_lightning.run.recipes.hinting import HintingParser
+from rsoup_lightning.run.recipes.parsing import SECTIONS, check_seeds, ours, read_recipe
+from rsoup_lightning.run.recipes.recipe_parser import built
 
 Box = dict[str, tuple[float, float]]
 """Of each reward, the score that counts as 0 and the one that counts as 1."""

@@ -32,7 +32,7 @@ class Stage:
 
     With ``conditioning`` it trains experts together, and its weights are those of all of them.
     With ``epochs_before`` it goes on, with other rollouts, where a training of so many epochs ended. With a
-    ``reference_rate`` the reference of its KL penalty follows it (``run/moving_reference.py``).
+    ``reference_rate`` the reference of its KL penalty follows it (``run/trainer/moving_reference.py``).
     """
 
     name: str

@@ -12,7 +12,7 @@ from rsoup_lightning import registry
 from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.rewards import Reward, per_row, score
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.parsing import ours, read_recipe
+from rsoup_lightning.run.recipes.parsing import ours, read_recipe
 
 
 class Judge:

@@ -20,11 +20,11 @@ from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.playing.soup import Soup
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.experts import experts_folder
-from rsoup_lightning.run.method_of_run import merge_of
-from rsoup_lightning.run.parsing import read_recipe
-from rsoup_lightning.run.pick import RECIPE
-from rsoup_lightning.run.recipe_parser import built
+from rsoup_lightning.run.finished.experts import experts_folder
+from rsoup_lightning.run.finished.method_of_run import merge_of
+from rsoup_lightning.run.finished.pick import RECIPE
+from rsoup_lightning.run.recipes.parsing import read_recipe
+from rsoup_lightning.run.recipes.recipe_parser import built
 from rsoup_lightning.simplex import LINEAR
 
 Make = Callable[[], RewardFineTuner]

@@ -8,7 +8,7 @@ from pathlib import Path
 from rsoup_lightning import registry
 from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.playing.judging import reward_settings
-from rsoup_lightning.run.parsing import read_recipe
+from rsoup_lightning.run.recipes.parsing import read_recipe
 
 
 def task_meaning(task: str) -> str:

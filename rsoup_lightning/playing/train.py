@@ -14,13 +14,13 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.own_metrics import OwnMetric
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.registry import find_recipe
+from rsoup_lightning.run.console.progress import listening, on_stderr
+from rsoup_lightning.run.console.quiet import quiet
 from rsoup_lightning.run.launchers.launch import launch_of
 from rsoup_lightning.run.launchers.launcher import LauncherName
-from rsoup_lightning.run.parsing import check_seeds, ours, read_recipe
-from rsoup_lightning.run.progress import listening, on_stderr
-from rsoup_lightning.run.quiet import quiet
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.recipe_parser import NOT_OF_RECIPES, fine_tuner_class, recipe_parser, run_name
+from rsoup_lightning.run.recipes.parsing import check_seeds, ours, read_recipe
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe_parser import NOT_OF_RECIPES, fine_tuner_class, recipe_parser, run_name
 from rsoup_lightning.run.soup import run_soup
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from rsoup_lightning.errors import RSoupError, StageError
+from rsoup_lightning.run.folders.stages import Graph
 from rsoup_lightning.run.launchers.launcher import Launcher
-from rsoup_lightning.run.stages import Graph
 
 RETRIES = 2
 """How often a stage is begun again whose worker died."""

@@ -13,10 +13,10 @@ from rsoup_lightning.front.results import Point, front_record
 from rsoup_lightning.methods.method import Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.shown import worth_filming, write_shown
-from rsoup_lightning.run.folder import RunFolder
-from rsoup_lightning.run.progress import StageProgress
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import BASELINES, FRONT, NORMALISATION, SWEEP, Graph, Plan, graph
+from rsoup_lightning.run.console.progress import StageProgress
+from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.stages import BASELINES, FRONT, NORMALISATION, SWEEP, Graph, Plan, graph
+from rsoup_lightning.run.recipes.recipe import Recipe
 from rsoup_lightning.run.sweep import RunSweep
 from rsoup_lightning.run.training import Training
 

@@ -15,15 +15,15 @@ from rsoup_lightning.front.seeds import combine_seeds
 from rsoup_lightning.merging import read_weights
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.report.page import write_report
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.driver import drive
 from rsoup_lightning.run.experiment import Experiment
-from rsoup_lightning.run.folder import RunFolder, environment_record, opened
+from rsoup_lightning.run.folders.folder import RunFolder, environment_record, opened
+from rsoup_lightning.run.folders.lineage import check_lineage
+from rsoup_lightning.run.folders.stages import FRONT, Graph, Plan, has_weights, plan
 from rsoup_lightning.run.launchers.here import Here
 from rsoup_lightning.run.launchers.launch import Launch
-from rsoup_lightning.run.lineage import check_lineage
-from rsoup_lightning.run.progress import RunProgress
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import FRONT, Graph, Plan, has_weights, plan
+from rsoup_lightning.run.recipes.recipe import Recipe
 from rsoup_lightning.run.team import Team
 
 

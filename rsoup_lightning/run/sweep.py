@@ -25,11 +25,11 @@ from rsoup_lightning.methods.method import INIT, Stage
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy, Weights
 from rsoup_lightning.report.shown import as_json
-from rsoup_lightning.run.callbacks import as_numpy, benchmark_soups, soup_point, souped
-from rsoup_lightning.run.folder import RunFolder
-from rsoup_lightning.run.lineage import check_lineage
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import SWEEP, Plan
+from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.lineage import check_lineage
+from rsoup_lightning.run.folders.stages import SWEEP, Plan
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.trainer.callbacks import as_numpy, benchmark_soups, soup_point, souped
 from rsoup_lightning.simplex import Coefficients, one_hot
 
 

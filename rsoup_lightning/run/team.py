@@ -14,11 +14,11 @@ import torch
 from torch.distributed import TCPStore
 
 from rsoup_lightning.errors import StageError, WorkerDiedError
+from rsoup_lightning.run.console.progress import StageProgress
 from rsoup_lightning.run.experiment import Experiment
-from rsoup_lightning.run.folder import WORKERS
+from rsoup_lightning.run.folders.folder import WORKERS
 from rsoup_lightning.run.launchers.local import GRACE, Process, core_shares
 from rsoup_lightning.run.launchers.messages import pass_on
-from rsoup_lightning.run.progress import StageProgress
 from rsoup_lightning.threads import core_numbers
 
 LOOPBACK = {"MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0", "TORCHELASTIC_USE_AGENT_STORE": "True"}

@@ -17,18 +17,18 @@ from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.methods.method import INIT, Derived, Stage
 from rsoup_lightning.module import RewardFineTuner
-from rsoup_lightning.run.folder import RunFolder
-from rsoup_lightning.run.lineage import hashes
-from rsoup_lightning.run.logs import Place, close
-from rsoup_lightning.run.memory import count_memory_anew, most_memory
-from rsoup_lightning.run.moving_reference import MovingReference
-from rsoup_lightning.run.progress import ProgressCallback, StageProgress
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.signals import OwnSignals
-from rsoup_lightning.run.stage_checkpoint import BeforeOthers, StageCheckpoint
-from rsoup_lightning.run.stages import NORMALISATION
-from rsoup_lightning.run.trainer_settings import of_lightning
-from rsoup_lightning.run.validation import Validation
+from rsoup_lightning.run.console.progress import ProgressCallback, StageProgress
+from rsoup_lightning.run.console.signals import OwnSignals
+from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.lineage import hashes
+from rsoup_lightning.run.folders.stages import NORMALISATION
+from rsoup_lightning.run.recipes.recipe import Recipe
+from rsoup_lightning.run.trainer.logs import Place, close
+from rsoup_lightning.run.trainer.memory import count_memory_anew, most_memory
+from rsoup_lightning.run.trainer.moving_reference import MovingReference
+from rsoup_lightning.run.trainer.stage_checkpoint import BeforeOthers, StageCheckpoint
+from rsoup_lightning.run.trainer.trainer_settings import of_lightning
+from rsoup_lightning.run.trainer.validation import Validation
 
 
 class Training:

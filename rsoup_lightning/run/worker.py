@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from rsoup_lightning.errors import RSoupError, RunFolderError, WorkerDiedError
+from rsoup_lightning.run.console.progress import StageProgress
 from rsoup_lightning.run.experiment import Experiment
-from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.stages import plan
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import StageProgress
-from rsoup_lightning.run.recipe import Recipe
-from rsoup_lightning.run.stages import plan
+from rsoup_lightning.run.recipes.recipe import Recipe
 from rsoup_lightning.run.team import Team
 
 

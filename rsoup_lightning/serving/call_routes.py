@@ -20,7 +20,7 @@ from rsoup_lightning.modalities.control.playing import Acting
 from rsoup_lightning.modalities.diffusion.playing import Drawing
 from rsoup_lightning.modalities.running_calls import CallRequest
 from rsoup_lightning.modalities.vision_language.playing import Describing
-from rsoup_lightning.run.parsing import LARGEST_SEED
+from rsoup_lightning.run.recipes.parsing import LARGEST_SEED
 from rsoup_lightning.serving.call_engine import CallEngine
 from rsoup_lightning.serving.call_schemas import ActRequest, DescribeRequest, DrawRequest
 from rsoup_lightning.serving.desk import Desk

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from PIL import Image, UnidentifiedImageError
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from rsoup_lightning.run.parsing import LARGEST_SEED
+from rsoup_lightning.run.recipes.parsing import LARGEST_SEED
 from rsoup_lightning.serving.schemas import PENALTIES, ChatRequest, Neutral, SoupFields, Strict
 
 PIXELS = 1 << 24

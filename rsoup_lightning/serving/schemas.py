@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from rsoup_lightning.errors import UnknownNameError
-from rsoup_lightning.run.parsing import LARGEST_SEED
+from rsoup_lightning.run.recipes.parsing import LARGEST_SEED
 from rsoup_lightning.serving.bodies import parse_body
 from rsoup_lightning.serving.errors import RequestError
 

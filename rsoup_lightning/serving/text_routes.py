@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.text_row import TextRequest
-from rsoup_lightning.run.parsing import LARGEST_SEED
+from rsoup_lightning.run.recipes.parsing import LARGEST_SEED
 from rsoup_lightning.serving.desk import Desk
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.events import DONE, EventStream, event

@@ -11,7 +11,7 @@ import yaml
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.commands.recipe_command import read_line
-from rsoup_lightning.run.recipe_parser import fine_tuner_class, recipe_parser
+from rsoup_lightning.run.recipes.recipe_parser import fine_tuner_class, recipe_parser
 from tests.running import POINT_RECIPE
 
 RECIPE: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.run.soup import run_soup
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 
 
 def test_a_run_is_listed_and_computed_by_stages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from rsoup_lightning.comparing.run_cell import RunCell
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.front.geometry import hypervolume
 from rsoup_lightning.merging.disk.io import FILE_NAME
-from rsoup_lightning.run.claim import claim
+from rsoup_lightning.run.folders.claim import claim
 from tests.comparing.suites import POINT_SUITE, run_cells
 from tests.running import front
 

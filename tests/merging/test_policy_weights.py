@@ -17,7 +17,7 @@ from rsoup_lightning.merging.policy_weights import read_experts
 from rsoup_lightning.modalities.language import LanguageFineTuner
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from rsoup_lightning.modalities.lora import LoRA
-from rsoup_lightning.run.callbacks import SoupCallback, souped
+from rsoup_lightning.run.trainer.callbacks import SoupCallback, souped
 from tests.conftest import PointPolicy, quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, saved
 

@@ -31,7 +31,7 @@ model:
   eval_episodes: 2
   env_options: {max_episode_steps: 20}
   algorithm: {class_path: PPO, init_args: {epochs: 2, minibatch_size: 64}}
-trainer: {accelerator: cpu, max_epochs: 2, callbacks: [{class_path: tests.run.test_logs.Killed}]}
+trainer: {accelerator: cpu, max_epochs: 2, callbacks: [{class_path: tests.run.trainer.test_logs.Killed}]}
 soup: {experts: [risky, cautious], init_epochs: 1, grid: 3, films: false, method: {class_path: Conditioned}}
 """
 

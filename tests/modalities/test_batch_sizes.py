@@ -20,7 +20,7 @@ from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.callbacks import benchmark_soups
+from rsoup_lightning.run.trainer.callbacks import benchmark_soups
 from tasks.locomotion.rewards import VelocityLessEffort
 from tests.modalities.diffusion.tiny import Bright
 from tests.modalities.diffusion.tiny import policy as diffusion_policy

@@ -10,8 +10,8 @@ import pytest
 from rsoup_lightning.errors import FrontError, StageError
 from rsoup_lightning.methods.method import Stage
 from rsoup_lightning.run.driver import RETRIES, drive
+from rsoup_lightning.run.folders.stages import graph
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.stages import graph
 
 TRAININGS = [Stage("init", {}, 1, None), *(Stage(f"experts/{name}", {}, 1) for name in "abcdefgh")]
 BLOCKS = [f"sweep/{number:03d}" for number in range(3)]

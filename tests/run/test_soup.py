@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.run.soup import run_soup
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 
 
 def test_seeds_have_folders_of_their_own_and_one_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,12 +13,12 @@ from torchmetrics import MeanMetric
 
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.methods import RewardedSoup
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.experiment import Experiment
-from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.sweep import RunSweep
 from rsoup_lightning.run.worker import Worker
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 
 
 @pytest.fixture

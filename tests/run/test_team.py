@@ -15,14 +15,14 @@ import pytest
 from rsoup_lightning.__main__ import main
 from rsoup_lightning.errors import ConfigError, StageError, WorkerDiedError
 from rsoup_lightning.files import read_json
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.team import Team
 from rsoup_lightning.run.worker import Worker
 from tests.conftest import PointFineTuner
 from tests.run.launchers.test_local import gone, posing
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 from tests.running import POINT_RECIPE, Command, environment
 
 OPTIONS = ["--trainer.devices", "2", "--soup.experts", "[east]", "--soup.morl", "[]", "--soup.grid", "1"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import RunFolderError
-from rsoup_lightning.run.progress import RunProgress
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.worker import Worker
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 
 from rsoup_lightning.errors import RunFolderError, StageError, UnknownNameError
 from rsoup_lightning.merging import read_weights
-from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.console.progress import RunProgress
+from rsoup_lightning.run.folders.folder import RunFolder
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.worker import Worker
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_what_must_come_before_a_stage_is_named(run: Path) -> None:
 
 
 def test_a_stage_that_somebody_computes_is_left_to_them(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rsoup_lightning.run.folder.PATIENCE", 0.0)
+    monkeypatch.setattr("rsoup_lightning.run.folders.folder.PATIENCE", 0.0)
     with RunFolder(run / "seed-3").only_worker("experts/east"):
         assert "is in use by process" in Worker(run, RunProgress("", 0)).attempt("seed-3/experts/east").error
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from rsoup_lightning.errors import ConfigError, check_at_least_one
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers.launcher import Launcher, LauncherName
-from rsoup_lightning.run.progress import RunProgress
 
 
 @dataclass(frozen=True)

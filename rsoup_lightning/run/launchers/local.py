@@ -18,10 +18,10 @@ from threading import Thread
 
 import torch
 
-from rsoup_lightning.run.folder import WORKERS
+from rsoup_lightning.run.console.progress import RunProgress
+from rsoup_lightning.run.folders.folder import WORKERS
 from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import hear
-from rsoup_lightning.run.progress import RunProgress
 from rsoup_lightning.threads import core_numbers
 
 GRACE = 5.0

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from rsoup_lightning.run.console.progress import RunProgress, StageBar, StageProgress
 from rsoup_lightning.run.launchers.launcher import Ended
-from rsoup_lightning.run.progress import RunProgress, StageBar, StageProgress
 
 LOOK_EVERY = 1.0
 """Seconds from one look into files to the next."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rsoup_lightning.optional import need
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import LOOK_EVERY, Watch
 from rsoup_lightning.run.launchers.task import StageTask
-from rsoup_lightning.run.progress import RunProgress
 
 
 class Ray(Launcher):

@@ -12,10 +12,10 @@ from typing import Any
 
 from rsoup_lightning.errors import ConfigError, UnknownNameError, check_at_least_one
 from rsoup_lightning.optional import need
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers.launcher import Ended, Launcher
 from rsoup_lightning.run.launchers.messages import LOOK_EVERY, Watch
 from rsoup_lightning.run.launchers.task import StageTask
-from rsoup_lightning.run.progress import RunProgress
 
 ASK_EVERY = 10.0  # seconds; of SLURM, which serves many
 DEFAULTS = {"time": 60, "max_num_timeout": 3, "stderr_to_stdout": True}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.run.folder import WORKERS
+from rsoup_lightning.run.folders.folder import WORKERS
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.messages import Messages
 
@@ -48,8 +48,8 @@ class StageTask:
     def __call__(self) -> Ended:
         os.chdir(self.folder)
         sys.path += [place for place in self.path if place not in sys.path]
-        from rsoup_lightning.run.progress import listening
-        from rsoup_lightning.run.quiet import quiet
+        from rsoup_lightning.run.console.progress import listening
+        from rsoup_lightning.run.console.quiet import quiet
         from rsoup_lightning.run.worker import Worker
 
         with self.log.open("a", encoding="utf-8") as stream, quiet():

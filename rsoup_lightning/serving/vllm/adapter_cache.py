@@ -13,7 +13,7 @@ from threading import Lock
 from weakref import WeakValueDictionary, finalize
 
 from rsoup_lightning.errors import ConfigError, OutputError
-from rsoup_lightning.run.lock import NO_LOCKS
+from rsoup_lightning.run.folders.lock import NO_LOCKS
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from rsoup_lightning.files import sha256, user_path
 from rsoup_lightning.merging.adapters.adapter import check_adapters, read_adapter
 from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME
 from rsoup_lightning.merging.on_disk import merge
-from rsoup_lightning.run.experts import trained_experts
+from rsoup_lightning.run.finished.experts import trained_experts
 from rsoup_lightning.serving.model_names import AT, coefficients_in, model_name
 from rsoup_lightning.serving.vllm.adapter_cache import AdapterCache, Held
 from rsoup_lightning.serving.vllm.lattice import on_lattice

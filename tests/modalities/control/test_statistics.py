@@ -38,7 +38,7 @@ DRIFT = '''
     from torch.utils.data import DataLoader
 
     from rsoup_lightning.algorithms import PPO
-    from rsoup_lightning.run.stage_checkpoint import StageCheckpoint
+    from rsoup_lightning.run.trainer.stage_checkpoint import StageCheckpoint
     from rsoup_lightning.environment import Environment
     from rsoup_lightning.modalities.control import GaussianMLP
     from rsoup_lightning.kl_penalty import KLPenalty

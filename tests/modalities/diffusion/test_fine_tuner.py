@@ -20,7 +20,7 @@ from rsoup_lightning.merging import read_weights
 from rsoup_lightning.modalities.diffusion import DiffusionFineTuner
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.callbacks import benchmark_soups
+from rsoup_lightning.run.trainer.callbacks import benchmark_soups
 from tests.conftest import quiet_trainer
 from tests.modalities.diffusion.tiny import Bright, Colours, Random
 from tests.running import front, rsoup

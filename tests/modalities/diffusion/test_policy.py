@@ -22,7 +22,7 @@ from rsoup_lightning.modalities.diffusion import DiffusionPolicy, PromptEnvironm
 from rsoup_lightning.modalities.diffusion.policy import ATTENTION
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.callbacks import swapped_in
+from rsoup_lightning.run.trainer.callbacks import swapped_in
 from tests.modalities.diffusion.tiny import Colours, Random, parts, policy, stirred
 
 LORA = {"lora": LoRA(rank=2)}

@@ -30,7 +30,7 @@ from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.sampling import gumbel
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.validation import Validation
+from rsoup_lightning.run.trainer.validation import Validation
 from tests.conftest import quiet_trainer
 from tests.modalities.language.tiny import Letters, Sentences, llama, recipe, saved
 from tests.running import environment, front, rsoup

@@ -10,7 +10,7 @@ from rsoup_lightning.losses import kl_per_step
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.vision_language.policy import ROWS_AT_A_TIME, VisionLanguagePolicy
 from rsoup_lightning.rollout import Rollout
-from rsoup_lightning.run.callbacks import swapped_in
+from rsoup_lightning.run.trainer.callbacks import swapped_in
 from tests.modalities.vision_language.tiny import Squares, captioner, environment, pictures, policy, stirred
 
 DATA = Squares()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rsoup_lightning.run.folder import RunFolder
+from rsoup_lightning.run.folders.folder import RunFolder
 from rsoup_lightning.run.launchers.task import StageTask
-from rsoup_lightning.run.recipe import Recipe
+from rsoup_lightning.run.recipes.recipe import Recipe
 from rsoup_lightning.run.soup import run_soup
-from tests.run.test_recipe import resolved
+from tests.run.recipes.test_recipe import resolved
 from tests.running import POINT_RECIPE, rsoup
 
 SOUP = ("soup", "-c", "point.yaml", "--soup.normalise", "2", "--seed_everything", "3")

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers import local
 from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.local import Local, core_shares, visible_gpus
-from rsoup_lightning.run.progress import RunProgress
 from tests.run.launchers.conftest import SOUP, same
 from tests.running import Command, environment, rsoup
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.messages import Messages, Watch
-from rsoup_lightning.run.progress import RunProgress
 
 PRINTS = """
 import os

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.run.console.progress import RunProgress
 from rsoup_lightning.run.launchers import slurm
 from rsoup_lightning.run.launchers.launch import launch_of
 from rsoup_lightning.run.launchers.launcher import Ended
 from rsoup_lightning.run.launchers.slurm import Slurm, checked
-from rsoup_lightning.run.progress import RunProgress
-from rsoup_lightning.run.recipe_parser import recipe_parser
+from rsoup_lightning.run.recipes.recipe_parser import recipe_parser
 from tests.conftest import ROOT, PointFineTuner
 from tests.run.launchers.conftest import EXPERT, Unfinished
 from tests.run.launchers.fake_slurm import installed, queued

@@ -11,8 +11,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from rsoup_lightning.__main__ import main
-from rsoup_lightning.run.folder import WORKERS
-from rsoup_lightning.run.lock import LOCK
+from rsoup_lightning.run.folders.folder import WORKERS
+from rsoup_lightning.run.folders.lock import LOCK
 
 
 def run(folder: Path, arguments: list[str]) -> int:

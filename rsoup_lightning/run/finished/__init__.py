@@ -1,0 +1,1 @@
+"""What a finished run is made into: one policy, a folder on the hub."""

@@ -1,0 +1,1 @@
+"""Run folders: whose they are, which stages are done, of which files and weights."""

@@ -1,0 +1,1 @@
+"""What users write: recipes and command lines, parsed, checked and explained."""
