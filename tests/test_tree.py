@@ -56,7 +56,7 @@ def _does_something(file: Path) -> bool:
 
 
 def test_every_module_that_does_something_has_its_test_file() -> None:
-    """``rsoup_lightning/run/folders/folder.py`` has ``tests/run/folders/test_folder.py``, ``tasks/`` has ``tests/tasks/``."""
+    """``rsoup_lightning/run/folders/folder.py`` has its tests in ``tests/run/folders/test_folder.py``."""
     missing = []
     for package, mirror in (("rsoup_lightning", "tests"), ("tasks", "tests/tasks")):
         for file in sorted((ROOT / package).rglob("*.py")):

@@ -15,8 +15,8 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 
 from rsoup_lightning.explorer.access import HostGate, TokenGate
-from rsoup_lightning.explorer.elements import box, button, tag
 from rsoup_lightning.explorer.home import home
+from rsoup_lightning.explorer.parts.elements import box, button, tag
 from rsoup_lightning.explorer.run_page import run_page
 from rsoup_lightning.explorer.shelf import Shelf
 from rsoup_lightning.report.page import WORDS

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from rsoup_lightning.explorer.elements import box, tag
+from rsoup_lightning.explorer.parts.elements import box, tag
 from rsoup_lightning.explorer.shelf import Run, Shelf
 from rsoup_lightning.explorer.thumbnail import thumbnail
 from rsoup_lightning.playing.meanings import task_meaning

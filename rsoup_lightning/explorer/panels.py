@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from nicegui import ui
 
 from rsoup_lightning.errors import RSoupError
-from rsoup_lightning.explorer import mixing
-from rsoup_lightning.explorer.elements import Status, box, section, set_text, tag
-from rsoup_lightning.explorer.field import Field
-from rsoup_lightning.explorer.mixing import Mix
-from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.choosing import mixing
+from rsoup_lightning.explorer.choosing.mixing import Mix
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.kinds.showing import CHOSEN, LEFT, RIGHT, Showing
+from rsoup_lightning.explorer.parts.elements import Status, box, section, set_text, tag
+from rsoup_lightning.explorer.parts.field import Field
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import CHOSEN, LEFT, RIGHT, Showing
 from rsoup_lightning.explorer.strip import Strip
 from rsoup_lightning.playing.soup import Soup
 

@@ -12,12 +12,12 @@ from typing import Any
 from nicegui import ui
 
 from rsoup_lightning.errors import RSoupError
-from rsoup_lightning.explorer import mixing
-from rsoup_lightning.explorer.elements import Status, box, button, command, set_text, tag
+from rsoup_lightning.explorer.choosing import mixing
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.kinds.showing import Showing
 from rsoup_lightning.explorer.panels import Panel
-from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.parts.elements import Status, box, button, command, set_text, tag
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.front.chosen import Chosen
 from rsoup_lightning.front.record import Record
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from nicegui import ui
 
-from rsoup_lightning.explorer.elements import box, section, tag
-from rsoup_lightning.explorer.front_view import ExpectedView, FrontView
+from rsoup_lightning.explorer.choosing.front_view import ExpectedView, FrontView
+from rsoup_lightning.explorer.choosing.mixer import Mixer
+from rsoup_lightning.explorer.choosing.selection import Selection
 from rsoup_lightning.explorer.home import facts
-from rsoup_lightning.explorer.mixer import Mixer
+from rsoup_lightning.explorer.kinds.showings import is_served, showing_of
 from rsoup_lightning.explorer.panels import Panels
+from rsoup_lightning.explorer.parts.elements import box, section, tag
 from rsoup_lightning.explorer.preferring import Preferring
-from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showings import is_served, showing_of
 from rsoup_lightning.explorer.take import Take
 from rsoup_lightning.playing.meanings import reward_meanings, task_meaning
 from rsoup_lightning.playing.run_front import RunFront

@@ -8,12 +8,12 @@ from functools import partial
 
 from nicegui import ui
 
-from rsoup_lightning.explorer import mixing
-from rsoup_lightning.explorer.elements import Status, box, tag
-from rsoup_lightning.explorer.mixing import Mix
-from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.choosing import mixing
+from rsoup_lightning.explorer.choosing.mixing import Mix
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.kinds.showing import Screen, Showing
+from rsoup_lightning.explorer.parts.elements import Status, box, tag
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import Screen, Showing
 
 STOPS = 7  # an odd number has the middle
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nicegui import ui
 
-from rsoup_lightning.explorer.elements import box, command, set_text, tag
-from rsoup_lightning.explorer.mixing import Mix
-from rsoup_lightning.explorer.selection import Selection
+from rsoup_lightning.explorer.choosing.mixing import Mix
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.parts.elements import box, command, set_text, tag
 from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.simplex import LINEAR
 

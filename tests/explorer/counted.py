@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rsoup_lightning.__main__ import console
-from rsoup_lightning.explorer.mixing import Mix, in_words
-from rsoup_lightning.explorer.text import TextShowing
+from rsoup_lightning.explorer.choosing.mixing import Mix, in_words
+from rsoup_lightning.explorer.kinds.text import TextShowing
 from rsoup_lightning.modalities.language.pieces import TextPiece
 
 PIECE = 0.08  # seconds

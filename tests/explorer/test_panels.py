@@ -16,12 +16,12 @@ from nicegui import Client
 from nicegui.page import page
 
 from rsoup_lightning import load
-from rsoup_lightning.explorer.mixing import Mix, in_words
+from rsoup_lightning.explorer.choosing.mixing import Mix, in_words
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.kinds.showing import Showing
 from rsoup_lightning.explorer.owner import Owner
 from rsoup_lightning.explorer.panels import Panel, Panels
-from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import Showing
 from tests.explorer.counted import FILE
 
 

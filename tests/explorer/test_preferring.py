@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("nicegui")
 
 from rsoup_lightning import Front
-from rsoup_lightning.explorer.mixing import of_address
+from rsoup_lightning.explorer.choosing.mixing import of_address
 from rsoup_lightning.explorer.preferring import compared_pairs
 from tests.explorer.browsing import Watched, needs_browser
 from tests.report.demo import demo_record

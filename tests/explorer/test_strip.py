@@ -15,11 +15,11 @@ pytest.importorskip("nicegui")
 from nicegui import Client
 from nicegui.page import page
 
-from rsoup_lightning.explorer.mixing import Mix, alone
+from rsoup_lightning.explorer.choosing.mixing import Mix, alone
+from rsoup_lightning.explorer.choosing.selection import Selection
+from rsoup_lightning.explorer.kinds.showing import Showing
 from rsoup_lightning.explorer.owner import Owner
-from rsoup_lightning.explorer.selection import Selection
 from rsoup_lightning.explorer.shelf import Run
-from rsoup_lightning.explorer.showing import Showing
 from rsoup_lightning.explorer.strip import STOPS, Strip
 from tests.explorer.test_panels import Seen, until
 

@@ -1,0 +1,1 @@
+"""Episodes that are played now: filmed, or drawn as lines."""

@@ -1,0 +1,1 @@
+"""What each modality brings to the page: its questions, and a place for what plays."""

@@ -1,0 +1,1 @@
+"""The plain elements that every page is made of."""
