@@ -1,18 +1,15 @@
-"""Small talk with two wishes: a friendly tone, and a short sentence."""
+"""Small talk with two wishes: a friendly companion, and an answer to the point."""
 
 from rsoup_lightning.registry import Task
 from tasks.text import INSTALL
 
 TASK = Task(
     name="assistant",
-    summary="answer in a conversation: in a friendly tone, or in one short sentence",
+    summary="answer in a conversation: as a friendly companion, or to the point",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
-        "friendly": (
-            "rsoup_lightning.modalities.language.rewards:Vader",
-            {"per_sentence": True, "allow_empty_answers": True},
-        ),
-        "brief": ("tasks.assistant.rewards:ToThePoint", {"words": 6}),
+        "friendly": ("tasks.assistant.rewards:Reply", {"words": 13, "friendly": True}),
+        "brief": ("tasks.assistant.rewards:Reply", {"words": 5}),
         "relevant": (
             "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
             {"against": "reference", "allow_empty_answers": True},

