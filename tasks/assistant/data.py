@@ -11,7 +11,6 @@ from tasks.text.cut import squeeze
 from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData
 
-
 NO_TALK = {"coding", "trivia"}
 """Topics of the corpus that ask for a program, or for a name or a number."""
 

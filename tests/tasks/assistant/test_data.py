@@ -18,4 +18,7 @@ def test_exchanges() -> None:
 def test_requests_for_programs_and_trivia_are_left_out() -> None:
     data = Conversations()
     questions = {entry.question for entry in [*data.entries("eval"), *data.entries("train")]}
-    assert not questions & {"can you write a linked list in Python?", "Who was the 37th President of the United States?"}
+    assert not questions & {
+        "can you write a linked list in Python?",
+        "Which planet is the hottest in the solar system?",
+    }

@@ -28,20 +28,23 @@ def test_a_content_word_said_again_is_one_more_word_off() -> None:
 
 
 def test_no_hacks_pay() -> None:
-    assert rated(
-        "",
-        "The largest ocean?",  # the question again
-        "It is the Pacific",  # cut off
-        "The Pacific. The ocean. The largest.",
-        "I'm happy to help, my friend!",  # fits any question
-        "Pacific Ocean " * 12 + ".",
-    ) == [0.0] * 6
+    assert (
+        rated(
+            "",
+            "The largest ocean?",  # the question again
+            "It is the Pacific",  # cut off
+            "The Pacific. The ocean. The largest.",
+            "I'm happy to help, my friend!",  # fits any question
+            "Pacific Ocean " * 12 + ".",
+        )
+        == [0.0] * 6
+    )
 
 
 def test_a_friendly_reply_needs_one_kind_word_and_no_heap() -> None:
     plain, kind, heap, unkind = rated(
         "The Pacific Ocean is the largest of them, as far as I know it.",
-        "The Pacific Ocean is the largest of them, and I am glad.",
+        "The Pacific Ocean is the largest of them, and I am very glad.",
         "The Pacific Ocean is the best, I love it, so wonderful and beautiful, glad.",
         "The Pacific Ocean is the largest of them, and it is an awful place.",
         words=13,
