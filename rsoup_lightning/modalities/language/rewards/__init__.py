@@ -3,7 +3,6 @@
 from rsoup_lightning.modalities.language.rewards.classifiers import SequenceClassifier
 from rsoup_lightning.modalities.language.rewards.function import TextFunction
 from rsoup_lightning.modalities.language.rewards.ideal_length import IdealLength
-from rsoup_lightning.modalities.language.rewards.near_length import NearLength
 from rsoup_lightning.modalities.language.rewards.overlap import ContentOverlap, EmbeddingSimilarity, Rouge
 from rsoup_lightning.modalities.language.rewards.trained import TrainedClassifier
 from rsoup_lightning.modalities.language.rewards.vader import Vader
@@ -15,7 +14,6 @@ __all__ = [
     "EmbeddingSimilarity",
     "Fluency",
     "IdealLength",
-    "NearLength",
     "Rouge",
     "SequenceClassifier",
     "TextFunction",
