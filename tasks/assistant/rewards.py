@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,8 @@ SENTENCES = 2
 KIND = 0.4
 """VADER's compound from which a tone is wholly friendly: one kind word, such as "glad" or "good", is enough, and a heap
 of them brings no more."""
+
+_CONTRACTED = re.compile(r"(?:\b(?:ca|wo))?n['’]t\b|['’]\w+")
 
 
 class Reply(TextReward):
@@ -57,7 +60,8 @@ class Reply(TextReward):
         return rated * torch.tensor([self._near(exchange) for exchange in exchanges])
 
     def _near(self, exchange: Exchange) -> float:
-        said, answer = content_words(exchange.answer), exchange.answer
+        answer = exchange.answer
+        said = content_words(_CONTRACTED.sub("", answer))  # "I'll" is no content word
         if not set(said) - set(content_words(exchange.question)):
             return 0.0
         if len(sentences(answer)) > SENTENCES or not ends_a_sentence(answer):

@@ -32,12 +32,13 @@ def test_no_hacks_pay() -> None:
         rated(
             "",
             "The largest ocean?",  # the question again
+            "I'll be, I don't, I can't, I've the largest ocean!",
             "It is the Pacific",  # cut off
             "The Pacific. The ocean. The largest.",
             "I'm happy to help, my friend!",  # fits any question
             "Pacific Ocean " * 12 + ".",
         )
-        == [0.0] * 6
+        == [0.0] * 7
     )
 
 
