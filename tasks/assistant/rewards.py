@@ -26,12 +26,12 @@ _CONTRACTED = re.compile(r"(?:\b(?:ca|wo))?n['’]t\b|['’]\w+")
 
 class Reply(TextReward):
     """How near one or two whole sentences are to an ideal number of words, times how far they are on the subject, from
-    0 to 1; and times how friendly they are, where that is wanted.
+    0 to 1; and times how friendly they are, from a half to 1, where that is wanted.
 
     The first is 1 - ((words off) / reach)², where each content word said again is one more word off, so that padding
     costs whether a reply is too short or too long. The second grows from 0 to 1 between cosines of 0.2 and 0.4 to the
     question or to the reference, whichever is closer: stock phrases have about 0.1. The third is VADER's compound,
-    which counts in full from 0.4 on. Nothing is paid for what is cut off, for three sentences, or for a reply whose
+    which counts in full from 0.4 on, and by half without any. Nothing is paid for what is cut off, for three sentences, or for a reply whose
     content words are all the question's.
 
     Args:
@@ -44,7 +44,7 @@ class Reply(TextReward):
             installed.
     """
 
-    def __init__(self, words: int = 5, reach: int = 14, friendly: bool = False) -> None:
+    def __init__(self, words: int = 4, reach: int = 12, friendly: bool = False) -> None:
         super().__init__("{question}\n{answer}\n{reference}", allow_empty_answers=True)
         check_at_least_one(words=words, reach=reach)
         content_words("")  # refused here, not at the first rollout
@@ -56,7 +56,7 @@ class Reply(TextReward):
         closest = torch.stack([close.rate(exchanges) for close in self._close]).amax(0)
         rated = ((closest - CHANCE) / (ON_THE_SUBJECT - CHANCE)).clamp(0, 1)
         if self._tone:
-            rated = rated * (self._tone.rate(exchanges) / KIND).clamp(0, 1)
+            rated = rated * (1 + (self._tone.rate(exchanges) / KIND).clamp(0, 1)) / 2
         return rated * torch.tensor([self._near(exchange) for exchange in exchanges])
 
     def _near(self, exchange: Exchange) -> float:
