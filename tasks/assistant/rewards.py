@@ -31,8 +31,8 @@ class Reply(TextReward):
     The first is 1 - ((words off) / reach)², where each content word said again is one more word off, so that padding
     costs whether a reply is too short or too long. The second grows from 0 to 1 between cosines of 0.2 and 0.4 to the
     question or to the reference, whichever is closer: stock phrases have about 0.1. The third is VADER's compound,
-    which counts in full from 0.4 on, and by half without any. Nothing is paid for what is cut off, for three sentences, or for a reply whose
-    content words are all the question's.
+    which counts in full from 0.4 on, and by half without any. Nothing is paid for what is cut off, for three sentences,
+    or for a reply whose content words are all the question's.
 
     Args:
         words: the ideal.
