@@ -100,7 +100,7 @@ class RunFolder:
         return self.path / "stages" / f"{name}.json"
 
     def stage(self, name: str) -> dict[str, Any]:
-        """What was recorded of a finished stage that ends with weights: see :func:`run.stages.is_record`.
+        """What was recorded of a finished stage that ends with weights: see :func:`run.folders.stages.is_record`.
 
         Raises:
             RunFolderError: it is not finished, or its record is damaged.
