@@ -1,16 +1,17 @@
-"""Movie reviews: continue one so that readers of one kind or another find it positive."""
+"""Movie reviews: continue one as a viewer who liked the film, or as a critic."""
 
 from rsoup_lightning.registry import Task
 from tasks.text import INSTALL
 
 TASK = Task(
     name="review",
-    summary="continue a movie review: positive to two kinds of readers, or brief",
+    summary="continue a movie review: as a viewer who liked the film, as a critic, or in brief",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
+        "liking": "tasks.review.rewards:Liking",
+        "critic": "tasks.review.rewards:Critic",
         "imdb": "tasks.review.rewards:ImdbSentiment",
         "rotten_tomatoes": "tasks.review.rewards:RottenTomatoesSentiment",
-        "critic": "tasks.review.rewards:CriticStyle",
         "vader": "rsoup_lightning.modalities.language.rewards:Vader",
         "brevity": "rsoup_lightning.modalities.language.rewards:Brevity",
     },

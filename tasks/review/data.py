@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.data import Entry
-from tasks.text.cut import first_words, squeeze
+from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence
+from tasks.text.cut import first_sentences, first_words, squeeze
 from tasks.text.packaged import package_folder
 from tasks.text.split import SplitData
 
 Corpus = Literal["imdb", "rotten_tomatoes", "both"]
 
+FEWEST_WORDS = 4
+"""Of whole sentences that say something: "OK." does not."""
 _CONTROLS = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
 """Dashes and quotes of Windows that the corpus holds as control characters."""
 
@@ -25,23 +28,31 @@ class ReviewBeginnings(SplitData):
     Args:
         corpus: which reviews.
         words: number of words of a beginning; reviews with no more words are left out.
+        whole: end with a sentence instead: a beginning is as many whole sentences as have no more words, and four at
+            least. Reviews that begin otherwise are left out.
         **sizes: as of SplitData.
 
     Raises:
         ConfigError: a size below one.
     """
 
-    def __init__(self, corpus: Corpus = "imdb", words: int = 6, **sizes: Any) -> None:
+    def __init__(self, corpus: Corpus = "imdb", words: int = 6, whole: bool = False, **sizes: Any) -> None:
         super().__init__(**sizes)
         check_at_least_one(words=words)
         self.corpus = corpus
         self.words = words
+        self.whole = whole
 
     def load(self) -> Iterator[Entry]:
         for text, _ in _reviews(self.corpus):
-            beginning = first_words(text, self.words)
-            if len(beginning) < len(text) and beginning.count(" ") == self.words - 1:
+            beginning = first_sentences(text, self.words) if self.whole else first_words(text, self.words)
+            if len(beginning) < len(text) and self._fits(beginning):
                 yield Entry(beginning)
+
+    def _fits(self, beginning: str) -> bool:
+        if self.whole:
+            return ends_a_sentence(beginning) and len(beginning.split()) >= FEWEST_WORDS
+        return beginning.count(" ") == self.words - 1
 
 
 def labelled_reviews(corpus: Corpus) -> tuple[list[str], list[int]]:

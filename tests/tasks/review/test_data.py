@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence
 from tasks.review.data import ReviewBeginnings, labelled_reviews
 from tests.conftest import needs
 
@@ -15,6 +16,14 @@ def test_beginnings_have_that_many_words_and_no_markup() -> None:
     assert len(entries) > 15_000
     assert {len(entry.question.split()) for entry in entries} == {4}
     assert not [entry for entry in entries if "<br" in entry.question]
+
+
+def test_beginnings_of_whole_sentences() -> None:
+    data = ReviewBeginnings(words=12, whole=True, eval_size=50)
+    questions = [entry.question for entry in (*data.entries("eval"), *data.entries("train"))]
+    assert len(questions) > 7_000
+    assert {len(question.split()) for question in questions} == set(range(4, 13))
+    assert all(map(ends_a_sentence, questions))
 
 
 def test_a_corpus_is_part_of_both() -> None:
