@@ -66,7 +66,7 @@ DRAWN = (
 )
 SMALL = {
     "locomotion": f"{QUICK} {QUICK_SOUP} --soup.morl []",
-    "review": TEXT.replace("max_new_tokens 4", "max_new_tokens 16"),  # fewer are no sentence, and earn nothing
+    "review": TEXT.replace("max_new_tokens 4", "max_new_tokens 16") + " --soup.init_epochs 1",  # fewer are no sentence
     "captioning": PICTURES,
     "grounding": PICTURES,
     "diffusion": DRAWN,
