@@ -8,8 +8,8 @@ TASK = Task(
     summary="answer in a conversation: as a friendly companion, or to the point",
     fine_tuner="rsoup_lightning.modalities.language:LanguageFineTuner",
     rewards={
-        "friendly": ("tasks.assistant.rewards:Reply", {"words": 15, "friendly": True}),
-        "brief": ("tasks.assistant.rewards:Reply", {"words": 4}),
+        "friendly": ("tasks.assistant.rewards:IdealReply", {"words": 15, "friendly": True}),
+        "brief": ("tasks.assistant.rewards:IdealReply", {"words": 4}),
         "relevant": (
             "rsoup_lightning.modalities.language.rewards:EmbeddingSimilarity",
             {"against": "reference", "allow_empty_answers": True},

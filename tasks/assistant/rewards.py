@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, Vader
-from rsoup_lightning.modalities.language.rewards.ideal_length import CHANCE, ON_THE_SUBJECT
+from rsoup_lightning.modalities.language.rewards.ideal_length import on_the_subject
 from rsoup_lightning.modalities.language.rewards.overlap import content_words
 from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
@@ -24,7 +24,7 @@ of them brings no more."""
 _CONTRACTED = re.compile(r"(?:\b(?:ca|wo))?n['’]t\b|['’]\w+")
 
 
-class Reply(TextReward):
+class IdealReply(TextReward):
     """How near one or two whole sentences are to an ideal number of words, times how far they are on the subject, from
     0 to 1; and times how friendly they are, from a half to 1, where that is wanted.
 
@@ -54,7 +54,7 @@ class Reply(TextReward):
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
         closest = torch.stack([close.rate(exchanges) for close in self._close]).amax(0)
-        rated = ((closest - CHANCE) / (ON_THE_SUBJECT - CHANCE)).clamp(0, 1)
+        rated = on_the_subject(closest)
         if self._tone:
             rated = rated * (1 + (self._tone.rate(exchanges) / KIND).clamp(0, 1)) / 2
         return rated * torch.tensor([self._near(exchange) for exchange in exchanges])

