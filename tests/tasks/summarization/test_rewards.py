@@ -36,12 +36,17 @@ def test_a_headline_is_paid_for_what_is_not_invented(headline: Headline) -> None
     assert none == 0
 
 
+def test_a_headline_is_not_paid_for_what_it_says_again(headline: Headline) -> None:
+    texts = ["Paris banks closed, trains late", "Paris banks closed, banks closed"]
+    assert _beside_style(headline, texts) == pytest.approx([1, 3 / 5])
+
+
 def test_saying_nothing_is_no_headline(headline: Headline) -> None:
     assert headline(answered(["", "the of and"])).tolist() == [0, 0]
 
 
 def test_a_word_more_than_usual_costs_a_headline_little_and_twelve_cost_it_all(headline: Headline) -> None:
-    words = ["Paris", "banks", "closed", "Friday", "trains", "late"] * 3  # nothing is invented
+    words = ["Paris", "banks", "closed", "Friday", "trains", "late", *["the"] * 12]  # nothing is invented or said again
     texts = [" ".join(words[:count]) for count in (4, 6, 9, 12, 18)]
     assert _beside_style(headline, texts) == pytest.approx([1, 1, 15 / 16, 3 / 4, 0])
 
@@ -56,6 +61,7 @@ def test_to_inform_is_to_cover_an_article_without_copying_or_inventing() -> None
         "Trains late, banks closed in Paris.": 5 / 6,  # no run of three is the article's
         "Late trains, banks.": 3 / 6,  # says less
         "Late trains to Mars.": 2 / 6 * 2 / 3,  # invents one of three
+        "Late trains and late banks.": 3 / 6 * 3 / 4,  # says one of four again
         "Paris closed on Friday; banks late.": 5 / 6 * 2 / 3,  # the first run of three is the article's
         ARTICLE: 0,
         "Trains late. Banks closed in Paris.": 0,  # two sentences
