@@ -36,6 +36,7 @@ BRIEFLY = {
         "base.init_args.pretraining.batch_size=4",
         "data.init_args.train_size=600",
         "data.init_args.eval_size=2",
+        "data.init_args.dev_size=2",
     ],
     "SmallPipeline": [
         "base.init_args.autoencoding.steps=1",
