@@ -22,8 +22,8 @@ WORDS, REACH = 6, 12
 
 class Headline(TrainedClassifier):
     """Probability that words are a headline, and not the beginning of an article, times the share of the content words
-    that are the article's, times how short they are: no articles, no past tense, no "said", and nothing invented or said
-    again. Fewer content words than 4 have the share that they have of 4.
+    that are the article's, times how short they are: no articles, no past tense, no "said", and nothing invented or
+    said again. Fewer content words than 4 have the share that they have of 4.
 
     Learnt from the headlines of the training split and the first words of their articles, as many as a headline has at
     most: what tells them apart is the style and not the length. Saying nothing is counted as no headline as often as
@@ -82,7 +82,8 @@ class Informative(TextReward):
 
 
 def _precision(exchange: Exchange, least: int = 1) -> float:
-    """The share of an answer's content words that its question has, each the first time, as if it had at least so many."""
+    """The share of an answer's content words that its question has, as if it had at least so many; said again, a word
+    counts as one that the question lacks."""
     said, meant = content_words(exchange.answer), content_words(exchange.question)
     return len(set(said) & set(meant)) / max(len(said), least)
 
