@@ -151,7 +151,7 @@ HURRY = """async () => {
         await new Promise((next) => setTimeout(next, 45));
     }
 }"""
-ENDED = "() => [...document.querySelectorAll('.answer')].every((each) => each.dataset.ended === 'true')"
+ENDED = "() => document.querySelectorAll('.answer[data-ended=true]').length === 3"
 
 
 @needs_browser
