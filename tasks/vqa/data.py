@@ -60,8 +60,10 @@ class SceneQuestions(SceneData):
 
     def picture(self, name: str) -> Image:
         clear = super().picture(name)
+        if not self.noise:
+            return clear
         random = Random(f"{self.seed}/{name}/noise")
-        return with_noise(clear, random.uniform(0, self.noise), random.getrandbits(64)) if self.noise else clear
+        return with_noise(clear, random.uniform(0, self.noise), random.getrandbits(64))
 
     def ask(self, picture: str, scene: Scene, random: Random) -> Item:
         kinds: list[Callable[[Scene, Random], Asked | None]] = [_place, _count, _colour, _where, _largest]
