@@ -20,9 +20,7 @@ def test_a_hand_is_faster_than_the_server(shown: str, visit: Callable[..., Watch
 def test_it_follows_what_is_chosen_elsewhere(shown: str, visit: Callable[..., Watched]) -> None:
     page = visit(shown).open("/run/of_4")
     first, second = page.get_by_role("slider").all()[:2]
-    first.focus()
-    page.keyboard.press("End")
+    first.press("End")
     page.wait_for_function("() => document.querySelectorAll('input[type=range]')[1].value === '0'")
-    second.focus()
-    page.keyboard.press("End")
+    second.press("End")
     page.wait_for_function("() => document.querySelectorAll('input[type=range]')[0].value === '0'")

@@ -64,8 +64,7 @@ def test_three_episodes_are_played_and_follow_lambda(acting: str, visit: Callabl
         """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x)"""
     )
     assert all(theatres.nth(number).locator("canvas").first.evaluate(inked) for number in range(3))
-    page.get_by_role("slider", name="λ, from risky to cautious").focus()
-    page.keyboard.press("End")
+    page.get_by_role("slider", name="λ, from risky to cautious").press("End")
     page.get_by_text("risky 0 · cautious 1").nth(1).wait_for()  # the chosen one is the second expert now
     page.wait_for_function(ENDED)
     page.get_by_role("button", name="Pause").click()

@@ -37,8 +37,7 @@ def test_answers_are_those_of_the_soup_and_follow_lambda(
     assert page.locator(".answer").first.locator("mark").count() == 0
     page.wait_for_function(SCORED)
     assert page.locator(".panel table").first.locator("td").first.text_content() == "early"
-    page.get_by_role("slider", name="λ, from early to late").focus()
-    page.keyboard.press("End")
+    page.get_by_role("slider", name="λ, from early to late").press("End")
     page.wait_for_url("**at=early:0,late:1**")
     page.wait_for_function("() => document.querySelectorAll('.panel')[1].textContent.includes('late 1')")
     answers = _answers(page)
