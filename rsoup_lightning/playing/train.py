@@ -105,10 +105,10 @@ def _content(recipe: Any) -> tuple[dict[str, Any], str, Path]:
 
 
 def _put(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key."""
+    """Set a dotted key, to a copy of the value: a longer key may change it further, and the value is the caller's."""
     *sections, last = key.split(".")
     for section in sections:
         content = content.setdefault(section, {})
         if not isinstance(content, dict):
             raise ConfigError(f"overrides: {key}: the recipe's {section} is no mapping")
-    content[last] = value
+    content[last] = deepcopy(value)
