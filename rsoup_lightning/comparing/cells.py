@@ -120,6 +120,11 @@ def _fitting(task: str, method: str, whole: Sequence[Recipe], tried: Sequence[Re
                 f"it needs {needed(least)} epochs at least, and may have {allowed}: raise methods.{method}.cost, "
                 f"or trainer.max_epochs of tasks.{task}"
             )
+        if any(_shortened(recipe, fitting) == fitting for recipe in tried):
+            raise ConfigError(
+                f"its candidates would be tried for as many epochs per expert as are left for the best, {fitting}: "
+                f"raise methods.{method}.cost, or trainer.max_epochs of tasks.{task}, or choose without candidates"
+            )
     except RSoupError as error:
         raise ConfigError(f"methods.{method} cannot train on {task}: {error}") from None
     return fitting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -65,7 +66,8 @@ class PeerCell(Cell):
     def config(self) -> dict[str, Any]:
         """What claims the folder."""
         kind = type(self.peer)
-        peer = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": asdict(self.peer)}  # type: ignore[call-overload]
+        settings = json.loads(json.dumps(asdict(self.peer)))  # type: ignore[call-overload]  # tuples are lists in a file
+        peer = {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": settings}
         return {
             **self.recipe.resolved(seed_everything=self.seed),
             "peer": peer,

@@ -64,8 +64,8 @@ class SuiteMethod:
 
     Args:
         overrides: keys of recipes to values: what makes a recipe use this method.
-        candidates: variants, by name, each of further overrides. Each is tried for a fifth of the epochs; that with the
-            highest hypervolume on the development split is run. All of it together is what ``cost`` allows.
+        candidates: variants, by name, each of further overrides. Each is tried for a fifth of the epochs, or one; that
+            with the highest hypervolume on the development split is run. All of it together is what ``cost`` allows.
         cost: how many times the training of a soup's experts it is allowed.
         peer: of another library, by class_path and init_args. It has no init, but may take as many steps as that, too.
         seconds: the time that a peer may take instead of those steps.
@@ -85,7 +85,8 @@ class Suite:
     Args:
         tasks: by name.
         methods: by name.
-        seeds: of everything random; all methods of a task begin at the same init under the same seed.
+        seeds: of everything random; methods of ours begin at the same init of a task under the same seed, unless they
+            override it.
         reference: the method that others are compared with; null takes the first.
     """
 
@@ -173,6 +174,8 @@ def _check(suite: Suite, path: Path) -> None:
             _check_candidates(f"methods.{name}", method)
         if any("trainer.max_epochs" in each for each in (method.overrides, *method.candidates.values())):
             raise ConfigError(f"methods.{name}: remove trainer.max_epochs: it follows from the task's, and from cost")
+        if "soup.split" in method.overrides:
+            raise ConfigError(f"methods.{name}: remove soup.split: all methods are scored on the task's")
 
 
 def _check_seconds(name: str, method: SuiteMethod) -> None:
@@ -201,5 +204,6 @@ def _check_overrides(name: str, overrides: Mapping[Any, Any]) -> None:
     for key in overrides:
         if not isinstance(key, str) or key in SECTIONS:
             raise ConfigError(f"{name}.overrides: {key} is no key of a recipe's section: write trainer.max_epochs")
-        if key in OF_THE_SUITE:
-            raise ConfigError(f"{name}: remove {key}: {OF_THE_SUITE[key]}")
+        for own, why in OF_THE_SUITE.items():
+            if f"{key}.".startswith(f"{own}."):
+                raise ConfigError(f"{name}: remove {key}: {why}")

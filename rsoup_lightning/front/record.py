@@ -33,10 +33,16 @@ def read_front(run: Path) -> Record:
     """
     if (run / "front.json").is_file():
         return read_record(run / "front.json")
+    if (run / "peer.json").is_file():
+        raise RunFolderError(
+            f"{run} is the training of a peer, which has no front of ours: its scores are in peer.json"
+        )
     if (run / "config.yaml").is_file():
         raise RunFolderError(f"the run in {run} is not finished: give its rsoup soup command again")
-    near = get_close_matches(run.name, [file.parent.name for file in run.parent.glob("*/front.json")], n=1)
-    cure = f"did you mean {run.with_name(near[0])}?" if near else "give the folder of a run of rsoup soup"
+    chosen = [file.parent for file in run.glob("chosen/*/front.json")]  # of a suite's method with candidates
+    names = get_close_matches(run.name, [file.parent.name for file in run.parent.glob("*/front.json")], n=1)
+    near = [*chosen, *map(run.with_name, names)]
+    cure = f"did you mean {near[0]}?" if near else "give the folder of a run of rsoup soup"
     raise RunFolderError(f"{run} is not a run: {cure}")
 
 

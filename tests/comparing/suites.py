@@ -49,10 +49,12 @@ class MadePeer(Peer):
     Args:
         reach: how far along the way to the goals they are.
         flaw: what goes wrong in training.
+        layers: a setting that YAML has no kind for: a tuple.
     """
 
     reach: float = 0.5
     flaw: str = ""
+    layers: tuple[int, int] = (1, 2)
 
     def check(self, module: RewardFineTuner, rewards: Sequence[str]) -> None:
         if self.reach > 1:

@@ -11,7 +11,8 @@ from rsoup_lightning.comparing.choosing_cell import ChoosingCell
 from rsoup_lightning.comparing.record import Bench
 from rsoup_lightning.comparing.suite import read_suite
 from rsoup_lightning.comparing.tables import tables
-from rsoup_lightning.errors import ConfigError, RSoupError
+from rsoup_lightning.errors import ConfigError, RSoupError, RSoupWarning
+from rsoup_lightning.front.record import read_front
 from tests.comparing.suites import POINT_SUITE, write_suite
 from tests.running import front
 
@@ -46,6 +47,8 @@ def test_the_best_of_short_runs_on_the_development_split_is_run_and_all_is_paid_
     (alone,) = cell.whole["moving"].run(None, [])
     assert replace(found, chosen=None).points == alone.points and found.hypervolume == alone.hypervolume
     assert cell.finished and cell.run(None, []) == [found]
+    with pytest.raises(RSoupError, match=r"seed-0 is not a run: did you mean .*chosen/moving"):
+        read_front(cell.path)
     table, _ = tables(Bench.of("bones", content, [soup, found]))
     assert [row[0] for row in table.rows] == ["soup", "bones (moving)"]
 
@@ -71,3 +74,24 @@ def test_a_cost_that_does_not_pay_for_the_choice_is_refused(tmp_path: Path) -> N
     content = suite(tmp_path, candidates=BONES, cost=0.35)
     with pytest.raises(ConfigError, match=r"methods.bones cannot train on point: it needs 8 epochs .* may have 7"):
         cells_of(content, tmp_path, tmp_path / "out")
+
+
+def test_a_try_as_long_as_the_run_is_refused(tmp_path: Path) -> None:
+    content = suite(tmp_path, candidates=BONES, cost=0.4)  # 3 tries of 2 epochs and one run of 2
+    with pytest.raises(ConfigError, match="tried for as many epochs per expert as are left for the best, 1:"):
+        cells_of(content, tmp_path, tmp_path / "out")
+
+
+def test_where_several_did_as_well_the_first_is_run_and_that_is_said(tmp_path: Path) -> None:
+    alike = {name: {"soup.method": BONES["moving"]["soup.method"]} for name in ("one", "other")}
+    _, cell = cells_of(suite(tmp_path, candidates=alike), tmp_path, tmp_path / "out")
+    with pytest.warns(RSoupWarning, match=r"bones on point, seed 0: .* other did as well as one \("):
+        assert [each.chosen for each in cell.run(None, [])] == ["one"]
+
+
+def test_what_one_candidate_overrides_is_not_the_next_ones(tmp_path: Path) -> None:
+    kind = {"soup.method": {"class_path": "BoneSoup", "init_args": {}}}
+    candidates = {"given": {"soup.method.init_args.beta": 0.6}, "plain": {}}
+    _, cell = cells_of(suite(tmp_path, overrides=kind, candidates=candidates), tmp_path, tmp_path / "out")
+    assert isinstance(cell, ChoosingCell)
+    assert [run.recipe.settings.method.beta for run in cell.whole.values()] == [0.6, 0.7]

@@ -8,8 +8,9 @@ import pytest
 
 from rsoup_lightning import bench
 from rsoup_lightning.comparing.tables import tables
-from rsoup_lightning.errors import ConfigError, StageError
+from rsoup_lightning.errors import ConfigError, RunFolderError, StageError
 from rsoup_lightning.front.geometry import hypervolume
+from rsoup_lightning.front.record import read_front
 from tests.comparing.suites import MADE_PEER, write_suite
 from tests.conftest import PointFineTuner
 
@@ -50,6 +51,8 @@ def test_what_has_ended_is_read_and_what_was_killed_begins_anew(tmp_path: Path) 
     (tmp_path / "again" / "point" / "made" / "seed-0" / "peer.log").unlink()
     assert bench(suite(tmp_path), tmp_path / "again") == first
     assert not (tmp_path / "again" / "point" / "made" / "seed-0" / "peer.log").exists()
+    with pytest.raises(RunFolderError, match="seed-0 is the training of a peer, which has no front of ours"):
+        read_front(tmp_path / "again" / "point" / "made" / "seed-0")
 
 
 def test_a_peer_that_fails_keeps_no_other_from_its_end(tmp_path: Path) -> None:

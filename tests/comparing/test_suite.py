@@ -52,6 +52,14 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
         ({"methods": {}}, "methods of the suite .* is empty"),
         ({"methods": {"soup": {"overrides": {"trainer.max_epochs": 3}}}}, "methods.soup: remove trainer.max_epochs"),
         ({"methods": {"soup": {"overrides": {"soup.morl": []}}}}, "methods.soup: remove soup.morl: make MORL a method"),
+        (
+            {"methods": {"soup": {"overrides": {"soup.reference_point.east": 0}}}},
+            "remove soup.reference_point.east: the",
+        ),
+        (
+            {"methods": {"soup": {"overrides": {"soup.split": "dev"}}}},
+            "methods.soup: remove soup.split: all methods are",
+        ),
         ({"tasks": {"point": {"recipe": "point.yaml"}}}, "required: tasks.point.box"),
         (
             {"tasks": {"point": {**TASK, "box": {"east": [0, -2]}}}},
