@@ -32,7 +32,7 @@ from rsoup_lightning.comparing.peers.reward_vector import (
     registered,
 )
 from rsoup_lightning.errors import ConfigError, UnknownNameError
-from rsoup_lightning.modalities.control.player import OBSERVATION_LIMIT, Player
+from rsoup_lightning.modalities.control.player import Player
 from rsoup_lightning.modalities.control.policy import StackedPolicy
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.optional import need
@@ -78,15 +78,24 @@ class MORLBaselines(Peer):
         def counted(**_: Any) -> RewardVectorEnv:
             return RewardVectorEnv(environment, rewards, next(copies), meter.tick)
 
-        floors = np.array([*assignment.floors.values()])
-        beside = RewardVectorEnv(environment, rewards, assignment.seed, meter.check)
+        kind, beside = self._class(), RewardVectorEnv(environment, rewards, assignment.seed, meter.check)
+        given = {"seed": assignment.seed, "device": assignment.device, "log": False, **self.settings}
+        floors = self.reference_point(np.array([*assignment.floors.values()]), beside.limit)
         with registered(counted) as env_id:
-            given = {"seed": assignment.seed, "device": assignment.device, "log": False, **self.settings}
-            agent = self.construct(self._class(), env_id, floors, given)
+            agent = self.construct(kind, env_id, floors, given)
             with suppress(BudgetSpentError), _one_episode_an_evaluation():
                 agent.train(**self.training(agent, beside, floors, meter.limit or ENDLESS))
         policies = self.players(agent, assignment.preferences)
         return Trained([StackedPolicy(play, 1, torch.device("cpu")) for play in policies], meter.steps)
+
+    def reference_point(self, floors: NDArray[Any], steps: int) -> NDArray[Any]:
+        """What it compares its evaluations with, ``[R]``. Default: the box's corner, as it is for its log alone.
+
+        Args:
+            floors: ``[R]`` that corner, of returns of whole episodes.
+            steps: of an episode at most.
+        """
+        return floors
 
     def construct(self, kind: type, env_id: str, floors: NDArray[Any], given: dict[str, Any]) -> Any:
         """Its agent, of the class ``kind``, in the environment ``env_id``. Default: it takes that environment."""
@@ -122,7 +131,7 @@ class CAPQL(MORLBaselines):
         def act(preference: Tensor, observations: Tensor) -> Tensor:
             return agent.policy.get_action(observations, preference.expand(len(observations), -1))
 
-        return [_player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
+        return [player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
 
 
 @dataclass(frozen=True)
@@ -140,15 +149,15 @@ class GPILS(MORLBaselines):
         def act(preference: Tensor, observations: Tensor) -> Tensor:  # its policy improvement takes one row at a time
             return torch.stack([agent.eval(row, preference, torch_action=True) for row in observations])
 
-        return [_player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
+        return [player(agent, partial(act, _vector(agent, preference))) for preference in preferences]
 
 
 @dataclass(frozen=True)
 class MORLD(MORLBaselines):
     """MORL/D (Felten, Talbi & Danoy, 2024): a population of SACs, one per μ, that may share what they learn.
 
-    Its archive of evaluated policies steers nothing, so that its evaluation episodes are one step long; the population
-    is what it offers.
+    Its archive of evaluated policies steers nothing unless it adapts its weights, so that its evaluation episodes are
+    one step long; the population is what it offers.
     """
 
     module = "morld.morld"
@@ -160,40 +169,14 @@ class MORLD(MORLBaselines):
 
     def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
         own = super().training(agent, beside, floors, steps)
-        short = gymnasium.wrappers.TimeLimit(beside, 1)
-        return {**own, "eval_env": short, "num_eval_episodes_for_front": 1, "checkpoints": False}
+        seen = beside if agent.weight_adaptation_method else gymnasium.wrappers.TimeLimit(beside, 1)
+        return {**own, "eval_env": seen, "num_eval_episodes_for_front": 1, "checkpoints": False}
 
     def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
         def act(policy: Any, observations: Tensor) -> Tensor:
             return policy.wrapped.actor.get_action(observations)[2]  # the mean
 
-        return [_player(agent, partial(act, policy)) for policy in agent.population]
-
-
-@dataclass(frozen=True)
-class PGMORL(MORLBaselines):
-    """PGMORL (Xu et al., ICML 2020): a population of PPOs, each for a while at the μ that promises most.
-
-    It trains on observations that are normalised, and is evaluated on observations that are normalised alike. It offers
-    its archive and what it is training.
-    """
-
-    module = "pgmorl.pgmorl"
-    name = "PGMORL"
-
-    def construct(self, kind: type, env_id: str, floors: NDArray[Any], given: dict[str, Any]) -> Any:
-        return kind(env_id, origin=floors, **given)
-
-    def training(self, agent: Any, beside: RewardVectorEnv, floors: NDArray[Any], steps: int) -> dict[str, Any]:
-        space = beside.observation_space
-        seen = gymnasium.wrappers.TransformObservation(beside, lambda raw: _normalised(agent, raw), space)
-        return {"total_timesteps": steps, "eval_env": seen, "ref_point": floors}
-
-    def players(self, agent: Any, preferences: Sequence[Sequence[float]]) -> list[Player]:
-        def act(one: Any, observations: Tensor) -> Tensor:
-            return one.networks.actor_mean(_normalised(agent, observations))
-
-        return [_player(agent, partial(act, one)) for one in (*agent.archive.individuals, *agent.agents)]
+        return [player(agent, partial(act, policy)) for policy in agent.population]
 
 
 @contextmanager
@@ -208,20 +191,8 @@ def _one_episode_an_evaluation() -> Iterator[None]:
         kind.policy_eval = usual
 
 
-def _normalised(agent: Any, observations: Any) -> Any:
-    """``[..., O]`` as its copies of the environment normalise what they see, by their mean statistics."""
-    each = [env.get_wrapper_attr("obs_rms") for env in agent.env.envs]
-    mean = np.mean([moments.mean for moments in each], 0)
-    variance = np.mean([moments.var + (moments.mean - mean) ** 2 for moments in each], 0)
-    scale = 1 / np.sqrt(variance + 1e-8)
-    if isinstance(observations, Tensor):
-        mean, scale = (torch.as_tensor(array, dtype=observations.dtype) for array in (mean, scale))
-        mean, scale = mean.to(observations.device), scale.to(observations.device)
-    return ((observations - mean) * scale).clip(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
-
-
-def _player(agent: Any, act: Callable[[Tensor], Tensor]) -> Player:
-    """What acts on tensors, acting on arrays."""
+def player(agent: Any, act: Callable[[Tensor], Tensor]) -> Player:
+    """What acts on tensors ``[N, O]`` on the agent's device, acting on arrays."""
 
     @torch.no_grad()
     def play(observations: NDArray[Any]) -> NDArray[Any]:

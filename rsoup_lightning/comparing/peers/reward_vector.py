@@ -99,6 +99,11 @@ class RewardVectorEnv(gymnasium.Env[NDArray[Any], NDArray[Any]]):
         self.reward_dim = len(rewards)
         self._seen = np.zeros(environment.observation_size)
 
+    @property
+    def limit(self) -> int:
+        """The most steps of an episode."""
+        return int(self._env.spec.max_episode_steps)  # type: ignore[union-attr,arg-type]  # one of ours always has it
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[Any], Any]:
         first, self._seed = self._seed, None  # type: ignore[assignment]
         observation, info = self._env.reset(seed=first if seed is None else seed, options=options)
@@ -135,6 +140,16 @@ def check_simulator(environment: Any) -> SimulatorEnvironment:
     if not isinstance(environment.actions, NumberActions):
         raise ConfigError(f"these peers of morl-baselines take actions that are numbers: {environment.env_id} has none")
     return environment
+
+
+def discounted(returns: NDArray[Any], discount: float, steps: int) -> NDArray[Any]:
+    """Discounted returns ``[R]`` of what earns ``returns`` evenly over so many steps.
+
+    >>> discounted(np.array([-1000.0]), 0.99, 1000).round(1)
+    array([-100.])
+    """
+    weights = float(steps) if discount == 1 else (1 - discount**steps) / (1 - discount)
+    return returns * weights / steps
 
 
 @contextmanager

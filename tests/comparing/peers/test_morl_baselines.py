@@ -22,6 +22,17 @@ PEERS: dict[str, tuple[MORLBaselines, int]] = {
     "CAPQL": (CAPQL(SMALL), 3),
     "GPILS": (GPILS(SMALL), 3),
     "MORLD": (MORLD({"exchange_every": 64, "pop_size": 2, "policy_args": {**SMALL, "learning_starts": 60}}), 2),
+    "MORLD, adapting": (
+        MORLD(
+            {
+                "exchange_every": 64,
+                "pop_size": 2,
+                "weight_adaptation_method": "PSA",
+                "policy_args": {**SMALL, "learning_starts": 60},
+            }
+        ),
+        2,
+    ),
     "PGMORL": (PGMORL({**SHORT, "num_minibatches": 2, "num_weight_candidates": 1}), 6),
 }
 """Each with how many policies it offers, at least, of three μ."""
