@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import inf
 from types import ModuleType
 
 SHOWN = 12  # names: an error that knows more of them lists those that are near
@@ -114,6 +115,17 @@ def check_at_least_one(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise ConfigError(f"{name} is {number}: it must be at least 1")
+
+
+def check_positive(**numbers: float) -> None:
+    """Require that numbers are above 0 and finite.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, number in numbers.items():
+        if not 0 < number < inf:
+            raise ConfigError(f"{name} is {number}: it must be above 0, and finite")
 
 
 class PictureError(RSoupError):

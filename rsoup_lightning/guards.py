@@ -26,8 +26,8 @@ class Guard:
     Args:
         at_least: a number in the reward's unit; a share of init's mean, as "0.8 of init"; or init's mean less
             something, as "init - 0.5".
-        rate: by how much the multiplier rises with each rollout whose mean is a standard deviation (init's, where it is
-            measured; else 1) below the limit.
+        rate: by how much a rollout lifts the multiplier for good whose mean is a standard deviation (init's, where it
+            is measured; else 1) below the limit. While it is below, it adds as much as ten such rollouts do.
     """
 
     at_least: float | str
@@ -70,11 +70,12 @@ class Guard:
 class Guards(nn.Module):
     """Holds rewards above their limits while others are maximised.
 
-    Each guard has a multiplier m, which rises while the mean of training rollouts is below its limit, and falls, not
-    below 0, while it is above. What is maximised is (Σ μ r + Σ m g) / (1 + Σ m), all rewards on the standardised scale:
-    the Lagrangian of constrained reward maximisation (Moskovitz et al. 2024), whose weights stay a convex combination,
-    so that gradients keep their size. Multipliers move by damped, projected steps (Stooke et al. 2020) and not in a
-    bounded parametrisation: that of a guard which does not bind is exactly 0, and changes nothing.
+    Each guard has a multiplier m. It adds up how far the mean of training rollouts was below its limit, less how far it
+    was above, not below 0, and answers at once to how far it is. What is maximised is (Σ μ r + Σ m g) / (1 + Σ m), all
+    rewards on the standardised scale: the Lagrangian of constrained reward maximisation (Moskovitz et al. 2024), whose
+    weights stay a convex combination, so that gradients keep their size. Multipliers move by damped, projected steps
+    (Stooke et al. 2020) and not in a bounded parametrisation: that of a guard which does not bind is exactly 0, and
+    changes nothing.
 
     Args:
         guards: reward name to its limit.

@@ -28,6 +28,8 @@ class KLPenalty(nn.Module):
         super().__init__()
         if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
             raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
+        if target is not None and not coefficient:
+            raise ConfigError(f"a KL target of {target} moves no coefficient of 0: give one to begin at, such as 0.05")
         self.coefficient = coefficient
         self.target = target
         self.horizon = horizon

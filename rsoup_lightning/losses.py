@@ -5,6 +5,7 @@ Notation: B rows, T steps, K completions per prompt. ``mask [B, T]`` is true whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -203,7 +204,9 @@ def kl_per_step(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
 
 
 def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizon: float, completions: int) -> float:
-    """The next coefficient of an adaptive KL penalty (Ziegler et al. 2019, section 2.2).
+    """The next coefficient of an adaptive KL penalty (Ziegler et al. 2019, section 2.2), in its logarithm.
+
+    To first order their 1 + error; more completions than the horizon leave it above 0.
 
     Args:
         coefficient: β now.
@@ -213,7 +216,7 @@ def adapt_kl_coefficient(coefficient: float, kl: float, *, target: float, horizo
         completions: how many since the last change.
     """
     error = max(-0.2, min(0.2, kl / target - 1))
-    return coefficient * (1 + error * completions / horizon)
+    return coefficient * math.exp(error * completions / horizon)
 
 
 def adapt_multipliers(integrals: Tensor, missing: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:

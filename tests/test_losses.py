@@ -168,8 +168,11 @@ def test_kl_estimate_is_unbiased() -> None:
 def test_kl_coefficient_follows_the_target() -> None:
     arguments = {"target": 6.0, "horizon": 100.0, "completions": 10}
     assert losses.adapt_kl_coefficient(0.2, 6.0, **arguments) == pytest.approx(0.2)
-    assert losses.adapt_kl_coefficient(0.2, 60.0, **arguments) == pytest.approx(0.2 * 1.02)
-    assert losses.adapt_kl_coefficient(0.2, 0.0, **arguments) == pytest.approx(0.2 * 0.98)
+    assert losses.adapt_kl_coefficient(0.2, 60.0, **arguments) == pytest.approx(0.2 * 1.02, rel=1e-3)
+    assert losses.adapt_kl_coefficient(0.2, 0.0, **arguments) == pytest.approx(0.2 * 0.98, rel=1e-3)
+    over_horizon = [losses.adapt_kl_coefficient(0.2, kl, **{**arguments, "completions": 100}) for kl in (60.0, 0.0)]
+    assert over_horizon == pytest.approx([0.2 * math.exp(0.2), 0.2 * math.exp(-0.2)])
+    assert 0 < losses.adapt_kl_coefficient(0.2, 0.0, **{**arguments, "completions": 1000}) < 0.05
 
 
 def test_whiten_and_masked_mean_ignore_what_does_not_count() -> None:

@@ -48,6 +48,12 @@ def test_not_finite_where_nothing_counts_is_no_error() -> None:
     assert score({"a": Fixed(values)}, ROLLOUT, moment="evaluation")["a"].isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.int64, torch.bool])
+def test_rewards_that_are_no_float32_are_brought_to_it(dtype: torch.dtype) -> None:
+    got = score({"a": Fixed(torch.tensor([1, 0]).to(dtype))}, ROLLOUT, moment="evaluation")["a"]
+    assert got.dtype == torch.float32 and got.tolist() == [1, 0]
+
+
 def test_wrong_shape() -> None:
     with pytest.raises(RewardError, match=r"'a' returned shape \(3,\)"):
         score({"a": Fixed(torch.zeros(3))}, ROLLOUT, moment="evaluation")

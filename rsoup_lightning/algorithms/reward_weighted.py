@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.algorithms.algorithm import Algorithm, on_all_steps
-from rsoup_lightning.errors import ConfigError, check_at_least_one
+from rsoup_lightning.errors import ConfigError, check_at_least_one, check_positive
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.processes import together
 from rsoup_lightning.rollout import Rollout
@@ -36,6 +36,7 @@ class RewardWeightedRegression(Algorithm):
     ) -> None:
         super().__init__(epochs, minibatch_size)
         check_at_least_one(completions=completions)
+        check_positive(temperature=temperature)
         if not 0 < keep <= 1:
             raise ConfigError(f"keep is {keep}: it must be above 0 and at most 1")
         self.temperature = temperature

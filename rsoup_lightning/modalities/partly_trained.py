@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -77,6 +78,17 @@ def _give(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) 
     for name, value in values.items():
         parameters[name].data = value
     torch.clear_autocast_cache()  # under mixed precision it holds the parameters' other values, rounded
+
+
+def without_dropout(model: nn.Module) -> None:
+    """Have a pre-trained model drop nothing, also in training mode: a policy is re-scored as it sampled.
+
+    Called before an adapter is added, whose own dropout is asked for.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, float) and ("drop" in name or (name == "p" and isinstance(module, _DropoutNd))):
+                setattr(module, name, 0.0)
 
 
 @contextmanager

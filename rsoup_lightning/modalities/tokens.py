@@ -44,7 +44,8 @@ class Brevity(Reward):
 class Fluency(Reward):
     """The mean log-probability of the tokens under the reference policy, in nats; 0 for a row without any.
 
-    A mean and not a sum, which would pay for brevity.
+    A mean and not a sum, which would pay for brevity. The reference is what a training began at, which may be a trained
+    init, and in a sweep the model as it was built.
     """
 
     guard = True

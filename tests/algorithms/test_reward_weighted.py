@@ -42,6 +42,12 @@ def test_rewards_that_are_all_the_same_weigh_the_same(point: PointFineTuner, com
         assert lesson["advantages"].squeeze(1).tolist() == [1.0] * len(rollout)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf")])
+def test_the_temperature_is_above_0(temperature: float) -> None:
+    with pytest.raises(ConfigError, match="temperature is"):
+        algorithms.RewardWeightedRegression(temperature=temperature)
+
+
 @pytest.mark.parametrize("keep", [0.0, 1.5])
 def test_the_share_that_is_kept_is_one(keep: float) -> None:
     with pytest.raises(ConfigError, match="keep is"):

@@ -225,7 +225,7 @@ class TextEnvironment(DataEnvironment):
         """
         room = math.inf if self.context is None else self.context - limit
         written = self.asking.written(entry)
-        if written.strip() and len(written) < room:  # a token has one character at least
+        if written.strip() and len(written.encode("utf-8", "surrogatepass")) < room:  # a token has a byte at least
             return
         length = len(self.asking.tokens(written))
         if not length:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsoup_lightning.conditioning import COEFFICIENTS
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_positive
 from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.language.reading import completion_logits
 from rsoup_lightning.modalities.lora import (
@@ -29,7 +29,7 @@ from rsoup_lightning.modalities.lora import (
     learning,
     with_adapter,
 )
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, in_evaluation
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, in_evaluation, without_dropout
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.sharding import shard
 from rsoup_lightning.modalities.tokens import token_log_probs
@@ -71,10 +71,15 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
         lora: what to train of it; None trains all of it.
         critic: whether to learn values, a linear map of the last layer's output.
         temperature: of the softmax that tokens are sampled from.
+
+    Raises:
+        ConfigError: a temperature that is not above 0, or targets that the model does not have.
     """
 
     def __init__(self, model: Any, lora: LoRA | None = None, critic: bool = False, temperature: float = 1.0) -> None:
         super().__init__()
+        check_positive(temperature=temperature)
+        without_dropout(model)
         self.temperature = temperature
         self.lora = lora
         self.model = (model if lora is None else with_adapter(model, lora)).train()  # playing() makes it sample

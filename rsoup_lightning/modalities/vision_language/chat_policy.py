@@ -17,10 +17,10 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_positive
 from rsoup_lightning.modalities.data import PictureData
 from rsoup_lightning.modalities.lora import LoRA, LoRASoups, with_adapter
-from rsoup_lightning.modalities.partly_trained import in_evaluation
+from rsoup_lightning.modalities.partly_trained import in_evaluation, without_dropout
 from rsoup_lightning.modalities.vision_language.chat import Chatter, Seen
 from rsoup_lightning.modalities.vision_language.decoding import Follow
 from rsoup_lightning.modalities.vision_language.policy import CaptioningPolicy, TrainedCaptioner
@@ -57,6 +57,8 @@ class ChatPolicy(TrainedCaptioner):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
+        check_positive(temperature=temperature)
+        without_dropout(chatter.model)
         self.vocabulary, self.temperature, self.lora = chatter.vocabulary, temperature, lora
         self._chatter = chatter
         self._kept = lru_cache(PICTURES_IN_MEMORY)(lambda number: chatter.look(data.picture(names[number])))

@@ -14,6 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from rsoup_lightning.errors import check_positive
 from rsoup_lightning.modalities.ensemble import Ensemble, as_points
 from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
@@ -86,6 +87,7 @@ class VisionLanguagePolicy(TrainedCaptioner):
         self, captioner: Captioner, pictures: Pictures, train_encoder: bool = False, temperature: float = 1.0
     ) -> None:
         super().__init__()
+        check_positive(temperature=temperature)
         self.model = captioner.model
         self.vocabulary = captioner.vocabulary
         self.temperature = temperature

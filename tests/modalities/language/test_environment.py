@@ -107,6 +107,8 @@ def test_a_prompt_longer_than_the_context_is_named() -> None:
     with pytest.raises(ConfigError, match=r"train entry 1 has 32 tokens, and the model reads 40 .* 10 .*longlong"):
         made(short, long, max_new_tokens=10, context=40).begin(0)
     made(short, long, max_new_tokens=8, context=40).begin(0)
+    with pytest.raises(ConfigError, match=r"train entry 1 has 40 tokens"):  # four of each character
+        made(short, Entry("🥘" * 10), max_new_tokens=8, context=40).begin(0)
 
 
 def test_prompts_that_cannot_be_read_are_named_before_the_first_rollout() -> None:

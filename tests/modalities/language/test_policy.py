@@ -16,7 +16,7 @@ from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
-from tests.modalities.language.tiny import Sentences, llama, saved, tokenizer
+from tests.modalities.language.tiny import Sentences, gpt2, llama, saved, tokenizer
 
 
 def environment(**changes: Any) -> TextEnvironment:
@@ -49,6 +49,26 @@ def test_re_scoring_gives_the_log_probs_of_sampling() -> None:
     assert torch.allclose(output.log_probs[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-4)
     assert output.values is not None and output.values.shape == rollout.mask.shape
     assert made.values(rollout).shape == (len(rollout), rollout.mask.shape[1] + 1)
+
+
+@pytest.mark.parametrize("lora", [LoRA(rank=2), None])
+def test_a_base_with_dropout_is_re_scored_as_it_sampled(lora: LoRA | None) -> None:
+    made = LanguagePolicy(gpt2(), lora)  # whose configuration has a dropout of 0.1
+    rollout = rolled(made)
+    torch.testing.assert_close(
+        made(rollout).log_probs[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-4, rtol=0
+    )
+
+
+def test_the_dropout_of_an_adapter_is_kept() -> None:
+    made = LanguagePolicy(gpt2(), LoRA(rank=2, dropout=0.5))
+    assert {module.p for module in made.modules() if isinstance(module, torch.nn.Dropout)} == {0.0, 0.5}
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_the_temperature_is_above_0(temperature: float) -> None:
+    with pytest.raises(ConfigError, match=f"temperature is {temperature}: it must be above 0"):
+        policy(temperature=temperature)
 
 
 def test_rows_in_another_order_score_the_same() -> None:
