@@ -41,9 +41,7 @@ def score(rewards: Mapping[str, Reward], rollout: Rollout, *, moment: str) -> di
     scores = {}
     for name, reward in rewards.items():
         values = reward(rollout)
-        values = values.to(
-            torch.promote_types(values.dtype, torch.float32)
-        )  # counts, and what was computed in bfloat16
+        values = values.to(torch.promote_types(values.dtype, torch.float32))  # counts, and bfloat16
         if values.shape not in (rollout.mask.shape, rollout.mask.shape[:1]):
             raise RewardError(
                 f"reward {name!r} returned shape {tuple(values.shape)}: "

@@ -15,8 +15,8 @@ from rsoup_lightning.run.launchers.launcher import LAUNCHERS
 from rsoup_lightning.run.recipes.parsing import parse
 
 DESCRIPTION = """Methods compared at equal cost: every method of a suite on every task under every seed, in
-RUN_DIR/TASK/METHOD/seed-SEED: one of ours as an ordinary run of rsoup soup. Ends in
-tables, bench.json and bench.html. Run it again to resume."""
+RUN_DIR/TASK/METHOD/seed-SEED: one of ours as an ordinary run of rsoup soup. Ends in tables, bench.json and bench.html.
+Run it again to resume."""
 
 WIDTH = 120  # columns of tables that no terminal shows
 
