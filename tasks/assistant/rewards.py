@@ -12,7 +12,7 @@ from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.language.rewards import EmbeddingSimilarity, Vader
 from rsoup_lightning.modalities.language.rewards.ideal_length import on_the_subject
 from rsoup_lightning.modalities.language.rewards.overlap import content_words
-from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences
+from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence, sentences, words
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 
 SENTENCES = 2
@@ -66,5 +66,5 @@ class IdealReply(TextReward):
             return 0.0
         if len(sentences(answer)) > SENTENCES or not ends_a_sentence(answer):
             return 0.0
-        off = abs(len(answer.split()) - self.words) + len(said) - len(set(said))
+        off = abs(len(words(answer)) - self.words) + len(said) - len(set(said))
         return max(1 - (off / self.reach) ** 2, 0.0)

@@ -48,7 +48,7 @@ class Critic(TrainedClassifier):
     A sentence is paid 1 - ((enough - log-odds) / reach)², and 1 from there on: what is plain need not be shouted. That
     is multiplied by how much it says: the share of its content words that were not said before, where fewer than four
     count as four, as the shortest and the most repetitive sentences would pay most. Nothing is paid for what is cut
-    off, or for several sentences.
+    off, for several sentences, or for one without any word of the corpora.
 
     Args:
         enough: log-odds from which a sentence is paid in full, in nats.
@@ -77,7 +77,15 @@ class Critic(TrainedClassifier):
         return [text for pair in pairs for text in pair], [1, 0] * len(pairs)
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
-        return _plain(super().rate(exchanges), self.enough, self.reach) * _says(exchanges)
+        return _plain(super().rate(exchanges), self.enough, self.reach) * self._says(exchanges)
+
+    def _says(self, exchanges: Sequence[Exchange]) -> Tensor:
+        """The share of the content words of one whole sentence that are new, as if there were at least four; 0 where no
+        word is known, as what says nothing to the classifier has the log-odds of its intercept."""
+        known = self.classifier.knows([exchange.answer for exchange in exchanges])
+        said = [content_words(exchange.answer) if is_one_sentence(exchange.answer) else [] for exchange in exchanges]
+        shares = torch.tensor([len(set(words)) / max(len(words), CONTENT_WORDS) for words in said])
+        return shares * torch.from_numpy(known)
 
 
 class Liking(Critic):
@@ -101,18 +109,12 @@ class Liking(Critic):
 
     def rate(self, exchanges: Sequence[Exchange]) -> Tensor:
         viewer = _plain(-TrainedClassifier.rate(self, exchanges), self.enough, self.reach)
-        return viewer * _plain(self.sentiment.rate(exchanges), self.liked, self.reach) * _says(exchanges)
+        return viewer * _plain(self.sentiment.rate(exchanges), self.liked, self.reach) * self._says(exchanges)
 
 
 def _plain(log_odds: Tensor, enough: float, reach: float) -> Tensor:
     """1 for log-odds that are enough, 0 for what is out of reach."""
     return 1 - ((enough - log_odds) / reach).clamp(0, 1) ** 2
-
-
-def _says(exchanges: Sequence[Exchange]) -> Tensor:
-    """The share of the content words of one whole sentence that are new, as if there were at least four."""
-    said = [content_words(exchange.answer) if is_one_sentence(exchange.answer) else [] for exchange in exchanges]
-    return torch.tensor([len(set(words)) / max(len(words), CONTENT_WORDS) for words in said])
 
 
 def _hash(text: str) -> bytes:

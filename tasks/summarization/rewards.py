@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.language.rewards import TrainedClassifier
 from rsoup_lightning.modalities.language.rewards.overlap import content_words
-from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence
+from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence, words
 from rsoup_lightning.modalities.language.rewards.texts import Exchange, TextReward
 from tasks.summarization.data import NewsArticles
 from tasks.text.cut import first_words
@@ -90,4 +90,4 @@ def _precision(exchange: Exchange, least: int = 1) -> float:
 
 def _short(answer: str) -> float:
     """1 for as many words as a headline has, 0 for many more."""
-    return max(1 - (max(len(answer.split()) - WORDS, 0) / REACH) ** 2, 0.0)
+    return max(1 - (max(len(words(answer)) - WORDS, 0) / REACH) ** 2, 0.0)

@@ -63,6 +63,7 @@ def test_liking_is_a_viewers_who_liked_the_film() -> None:
         ("", 0.0),
         ("A warm, lively and clever comedy of", 0.0),
         ("A warm, lively comedy. A clever one.", 0.0),
+        ("Zqx wvb kjf plm.", 0.0),  # words that the corpora do not have
     ],
 )
 def test_a_sentence_is_whole_and_says_something_new(answer: str, paid: float) -> None:

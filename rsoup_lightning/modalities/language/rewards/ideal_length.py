@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.modalities.language.rewards.overlap import Against, EmbeddingSimilarity, content_words
-from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence
+from rsoup_lightning.modalities.language.rewards.sentences import is_one_sentence, words
 from rsoup_lightning.modalities.language.rewards.texts import Exchange
 
 CHANCE, ON_THE_SUBJECT = 0.2, 0.4
@@ -33,8 +33,8 @@ class IdealLength(EmbeddingSimilarity):
     """How near one whole sentence is to an ideal number of words, times how far it is on the subject, from 0 to 1.
 
     The first is 1 - ((words - ideal) / reach)², the usual utility of somebody who wants one point of a scale: halfway
-    between two ideals, an answer may be worth more than half to both. A content word said again is no word: padding
-    brings no answer to its ideal. The second grows from 0 to 1 between two cosines, 0.2 and 0.4. Nothing is paid for
+    between two ideals, an answer may be worth more than half to both. A content word said again is no word, and lone
+    punctuation is none. The second grows from 0 to 1 between two cosines, 0.2 and 0.4. Nothing is paid for
     what is cut off, for several sentences, or for one without content words.
 
     Args:
@@ -60,5 +60,5 @@ class IdealLength(EmbeddingSimilarity):
         said = content_words(answer)
         if not said or not is_one_sentence(answer):
             return 0.0
-        words = len(answer.split()) - (len(said) - len(set(said)))
-        return max(1 - ((words - self.words) / self.reach) ** 2, 0.0)
+        length = len(words(answer)) - (len(said) - len(set(said)))
+        return max(1 - ((length - self.words) / self.reach) ** 2, 0.0)

@@ -9,16 +9,26 @@ import torch
 from torch import Tensor
 
 _LAST = re.compile(r"""[.!?…]["'”’)\]*]*\s*$""")
-_END = re.compile(r"(?<=[.!?…])\s+")
+_QUOTED = r"""[.!?…]["'”’)\]*]+(?=\s+["'“‘(\[*]*[A-ZÀ-Þ])"""  # He said "Stop!" and left: one sentence
+_END = re.compile(rf"([.!?…](?=\s)|{_QUOTED})\s+|[^\S\n]*\n\s*")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text; an empty text is one sentence.
+    """The sentences of a text, which end at a line's end, too; an empty text is one sentence.
 
     >>> sentences("A fine film. See it!  Now")
     ['A fine film.', 'See it!', 'Now']
     """
-    return _END.split(text.strip())
+    return _END.sub(lambda end: f"{end[1] or ''}\n", text.strip()).split("\n")
+
+
+def words(text: str) -> list[str]:
+    """What stands between spaces and has a letter or a digit: lone punctuation makes no text longer.
+
+    >>> words("Fine - so fine ...")
+    ['Fine', 'so', 'fine']
+    """
+    return [word for word in text.split() if any(map(str.isalnum, word))]
 
 
 def ends_a_sentence(text: str) -> bool:

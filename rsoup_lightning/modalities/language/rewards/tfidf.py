@@ -44,6 +44,10 @@ class TfidfClassifier:
         """``[texts]`` log-odds of the positive class."""
         return self._vectorizer.transform(texts) @ self.coefficients + self.intercept
 
+    def knows(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """``[texts]`` whether a text has a word that it knows: without one, its log-odds are the intercept."""
+        return np.asarray(self._vectorizer.transform(texts).getnnz(axis=1) > 0)
+
     @cached_property
     def _vectorizer(self) -> Any:
         text = _sklearn("feature_extraction.text")
