@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rsoup_lightning.comparing.cell import Cell
@@ -48,22 +48,17 @@ class ChoosingCell(Cell):
         for name, cell in self.tried.items():
             before = [self.tried[each] for each in tried]
             tried[name] = next(each for each in cell.run(launch, [*others, *before]) if each.task == self.task)
-        chosen, *as_good = _best({name: result.hypervolume for name, result in tried.items()})
+        highest = max(result.hypervolume for result in tried.values())
+        chosen, *as_good = [name for name, result in tried.items() if result.hypervolume == highest]
         if as_good:
             warnings.warn(
                 f"{self.method} on {self.task}, seed {self.seed}: on the development split {', '.join(as_good)} "
-                f"did as well as {chosen} ({tried[chosen].hypervolume:.3f}), which is run, as it comes first",
+                f"did as well as {chosen} ({highest:.3f}), which is run, as it comes first",
                 RSoupWarning,
                 stacklevel=2,
             )
         found = self.whole[chosen].run(launch, [*others, *self.tried.values()])
         return [_with(each, chosen, [*tried.values()]) for each in found]
-
-
-def _best(volumes: Mapping[str, float]) -> list[str]:
-    """The names of the highest."""
-    highest = max(volumes.values())
-    return [name for name, volume in volumes.items() if volume == highest]
 
 
 def _with(found: CellResult, chosen: str, tried: Sequence[CellResult]) -> CellResult:
