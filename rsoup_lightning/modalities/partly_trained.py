@@ -1,9 +1,9 @@
-"""Policies that train part of a pre-trained model, and recall where that part began."""
+"""Policies that train part of a pre-trained model, and recall that model and where the training began."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +12,25 @@ from torch.nn.modules.dropout import _DropoutNd
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
 
+BASE_LOG_PROBS = "base_log_probs"
+"""The signal ``[B, T]`` of rollouts that have been scored by the base."""
+
 
 class PartlyTrainedPolicy(Policy):
-    """Its weights are the parameters that need a gradient. Its reference is itself, with those of the start.
+    """Its weights are the parameters that need a gradient. Its reference is itself with those of the start, and its
+    base itself with those that it was built with.
 
     Subclasses call :meth:`remember` once they have said which parameters are trained.
     """
 
     _trained: frozenset[str] = frozenset()
-    _start: Mapping[str, Tensor] = {}
+    _base: Mapping[str, Tensor] = {}
+    _start: Mapping[str, Tensor] = {}  # the base's own where they are equal: one pass then serves for both
 
     def remember(self) -> None:
-        """Take the parameters that need a gradient as what is trained, and their values as the start."""
+        """Take the parameters that need a gradient as what is trained, and their values as the base and the start."""
         self._trained = frozenset(name for name, parameter in self.named_parameters() if parameter.requires_grad)
-        self.freeze_reference()
+        self._base = self._start = _copied(self.weights())
 
     def weights(self) -> Weights:
         return {name: tensor for name, tensor in self.state_dict().items() if name in self._trained}
@@ -35,23 +40,40 @@ class PartlyTrainedPolicy(Policy):
         self.freeze_reference()
 
     def freeze_reference(self) -> None:
-        self._start = {name: tensor.detach().clone() for name, tensor in self.weights().items()}
+        own = self.weights()
+        at_base = all(torch.equal(own[name], tensor) for name, tensor in self._base.items())
+        self._start = self._base if at_base else _copied(own)
 
     def reference_weights(self) -> Weights:
+        if self._start is self._base:  # which is not to be changed
+            self._start = _copied(self._base)
         return self._start
 
     @torch.no_grad()
     def reference_log_probs(self, rollout: Rollout) -> Tensor:
         """As of :class:`Policy`; the policy as it was built or began until another reference is frozen."""
-        if "reference_log_probs" in rollout:
-            return rollout["reference_log_probs"]
+        if self._start is self._base:
+            return rollout[BASE_LOG_PROBS] if BASE_LOG_PROBS in rollout else self.base_log_probs(rollout)
         with self.at_start():
             return self.scored(rollout).log_probs
 
-    @contextmanager
-    def at_start(self) -> Iterator[None]:
+    @torch.no_grad()
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        """``[B, T]`` log-probabilities of the steps under the model as it was built, without gradient.
+
+        Wherever a training began: in a run, that may be a trained init or an earlier round's soup.
+        """
+        with self.holding(self._base):
+            return self.scored(rollout).log_probs
+
+    def at_start(self) -> AbstractContextManager[None]:
         """The policy with the weights of its reference, inside the block."""
-        with with_values(dict(self.named_parameters()), self._start):
+        return self.holding(self._start)
+
+    @contextmanager
+    def holding(self, weights: Weights) -> Iterator[None]:
+        """The policy with these weights inside the block, and with its own again after it."""
+        with with_values(dict(self.named_parameters()), weights):
             yield
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
@@ -59,8 +81,14 @@ class PartlyTrainedPolicy(Policy):
         return self(rollout)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Policy:
-        self._start = {name: fn(tensor) for name, tensor in self._start.items()}
+        at_base = self._start is self._base
+        self._base = {name: fn(tensor) for name, tensor in self._base.items()}
+        self._start = self._base if at_base else {name: fn(tensor) for name, tensor in self._start.items()}
         return super()._apply(fn, recurse)
+
+
+def _copied(weights: Weights) -> Weights:
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, RewardError
+from rsoup_lightning.modalities.partly_trained import BASE_LOG_PROBS
 from rsoup_lightning.rewards import Reward
 from rsoup_lightning.rollout import Rollout
 
@@ -42,18 +43,18 @@ class Brevity(Reward):
 
 
 class Fluency(Reward):
-    """The mean log-probability of the tokens under the reference policy, in nats; 0 for a row without any.
+    """The mean log-probability of the tokens under the pre-trained model, in nats; 0 for a row without any.
 
-    A mean and not a sum, which would pay for brevity. The reference is what a training began at, which may be a trained
-    init, and in a sweep the model as it was built.
+    A mean and not a sum, which would pay for brevity. Under the model as it was built, wherever a training began: so a
+    guard holds to the limit that the report judges by.
     """
 
     guard = True
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        if "reference_log_probs" not in rollout:
+        if BASE_LOG_PROBS not in rollout:
             raise RewardError(
-                "Fluency needs 'reference_log_probs' [B, T] of each rollout, which this environment does not give"
+                f"Fluency needs {BASE_LOG_PROBS!r} [B, T] of each rollout, which this environment does not give"
             )
-        counted = torch.where(rollout.mask, rollout["reference_log_probs"].float(), 0)
+        counted = torch.where(rollout.mask, rollout[BASE_LOG_PROBS].float(), 0)
         return counted.sum(1) / rollout.mask.sum(1).clamp(min=1)

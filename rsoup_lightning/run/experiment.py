@@ -49,9 +49,8 @@ class Experiment:
         self.progress = progress
         self.folder = folder
         self.module = module
-        built = {name: tensor.clone() for name, tensor in module.policy.weights().items()}
         self.training = Training(recipe, plan.rewards, seed, name, folder, progress, module)
-        self.sweep = RunSweep(recipe, plan, folder, module, built)
+        self.sweep = RunSweep(recipe, plan, folder, module)
 
     @property
     def graph(self) -> Graph:

@@ -44,7 +44,6 @@ class RunSweep:
         plan: what is trained; all of it must be finished before a block is played.
         folder: of the run.
         module: its one model.
-        built: the weights that its policy was built with.
     """
 
     def __init__(
@@ -53,13 +52,11 @@ class RunSweep:
         plan: Plan,
         folder: RunFolder,
         module: RewardFineTuner,
-        built: Weights,
     ) -> None:
         self.recipe = recipe
         self.plan = plan
         self.folder = folder
         self.module = module
-        self._built = built
 
     @cached_property
     def blocks(self) -> list[str]:
@@ -77,7 +74,6 @@ class RunSweep:
         check_lineage(self.folder, self.plan.stages)  # soups need one start
         number, settings = self.blocks.index(block), self.recipe.settings
         self.module.to(self.recipe.device)
-        self.module.policy.start_from(self._built)  # what fluency compares with is the model as it was built
         batches = self._batches() if len(self.blocks) == 1 else [*islice(self._batches(), number, number + 1)]
         scores = benchmark_soups(
             self.module,

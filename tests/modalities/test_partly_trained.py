@@ -1,4 +1,4 @@
-"""Policies that train a part of a model: their weights, and where that part began."""
+"""Policies that train a part of a model: their weights, what that part was built as, and where it began."""
 
 from __future__ import annotations
 
@@ -44,9 +44,38 @@ def test_the_reference_is_where_it_began() -> None:
     assert reference(moved(policy, 0.0)).tolist() == [9.0, 10.0]
 
 
+def base(policy: Sum) -> Tensor:
+    return policy.base_log_probs(ROLLOUT).flatten()
+
+
+def test_the_base_is_what_was_built_wherever_training_begins() -> None:
+    policy = Sum()
+    policy.start_from({"place": torch.tensor(7.0)})
+    moved(policy, 5.0).freeze_reference()
+    assert base(moved(policy, 0.0)).tolist() == [4.0, 5.0] and policy.place.item() == 0.0
+    assert reference(policy).tolist() == [7.0, 8.0]
+
+
+def test_one_pass_serves_base_and_reference_where_they_are_equal() -> None:
+    policy, seen = moved(Sum(), 5.0), torch.full((2, 1), 3.0)
+    scored = ROLLOUT.with_signals(base_log_probs=seen)
+    assert policy.reference_log_probs(scored) is seen
+    moved(policy, 2.0).freeze_reference()  # at what it was built with, again
+    assert policy.reference_log_probs(scored) is seen
+    moved(policy, 5.0).freeze_reference()
+    assert policy.reference_log_probs(scored).flatten().tolist() == [7.0, 8.0]
+
+
+def test_a_reference_that_moves_leaves_the_base() -> None:
+    policy = Sum()
+    policy.reference_weights()["place"].copy_(torch.tensor(9.0))
+    assert base(policy).tolist() == [4.0, 5.0] and reference(policy).tolist() == [11.0, 12.0]
+
+
 def test_the_reference_follows_the_policy_to_its_type() -> None:
     policy = moved(Sum(), 5.0).double()
-    assert reference(policy).dtype == torch.float64 and reference(policy).tolist() == [4.0, 5.0]
+    assert reference(policy).dtype == base(policy).dtype == torch.float64
+    assert reference(policy).tolist() == base(policy).tolist() == [4.0, 5.0]
 
 
 def test_values_come_back_whatever_happens() -> None:

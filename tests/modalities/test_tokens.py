@@ -25,12 +25,12 @@ def test_brevity_below_a_length_pays_no_more() -> None:
 
 def test_fluency_is_the_mean_over_counted_tokens() -> None:
     log_probs = torch.tensor([[-1.0, -3.0, float("nan")], [-1.0, -2.0, -6.0], [-7.0, -7.0, -7.0]])
-    rollout = Rollout(torch.zeros(3, 3), MASK, signals={"reference_log_probs": log_probs})
+    rollout = Rollout(torch.zeros(3, 3), MASK, signals={"base_log_probs": log_probs})
     assert Fluency()(rollout).tolist() == [-2.0, -3.0, 0.0]
 
 
 def test_fluency_needs_the_reference() -> None:
-    with pytest.raises(RewardError, match="Fluency needs 'reference_log_probs'"):
+    with pytest.raises(RewardError, match="Fluency needs 'base_log_probs'"):
         Fluency()(Rollout(torch.zeros(3, 3), MASK))
 
 

@@ -53,7 +53,7 @@ def test_a_damaged_block_is_named(experiment: Experiment, tmp_path: Path, kind: 
 
 def test_a_metric_of_all_outputs_has_one_block(experiment: Experiment) -> None:
     recipe = replace(experiment.recipe, metrics={"mean": MeanMetric()})
-    parts: Any = (experiment.plan, experiment.folder, experiment.module, {})
+    parts: Any = (experiment.plan, experiment.folder, experiment.module)
     assert RunSweep(recipe, *parts).blocks == ["sweep/000"]
     assert RunSweep(
         replace(recipe, metrics={"each": lambda prompts, outputs: torch.zeros(len(outputs))}), *parts

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class TextEnvironment(DataEnvironment):
     """Prompts to complete. Rollouts carry
 
-    - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
+    - per step: ``tokens [B, T]``, and as a signal ``base_log_probs [B, T]`` under the pre-trained model;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's
       number; where an engine samples, per step also ``importance [B, T]``, what each token counts by;
     - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
@@ -129,14 +129,15 @@ class TextEnvironment(DataEnvironment):
         for entry in entries:
             self._check(entry, "that was given", limit)
         prompts = self.asking.prompts(entries)
-        return self._said(self._complete(policy, prompts, None, noise, limit))
+        return self._said(self._complete(_writing(policy), prompts, None, noise, limit))
 
     def _play(self, policy: Policy, split: Split, numbers: Tensor, copies: int, noise: Noise | None) -> Rollout:
         """Complete the entries ``numbers [N]``, each ``copies`` times, next to each other."""
+        writing = _writing(policy)
         entries, prompts, index = self._asked(split, numbers, copies)
-        completions = self._complete(policy, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
+        completions = self._complete(writing, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
         rollout = self._rollout(entries, prompts, index, completions, numbers)
-        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+        return rollout.with_signals(base_log_probs=writing.base_log_probs(rollout))
 
     def _elsewhere(self, sampler: Sampler, policy: Policy, numbers: Tensor, copies: int) -> Rollout:
         """The same of training entries, sampled by an engine."""
@@ -147,7 +148,7 @@ class TextEnvironment(DataEnvironment):
         completions = sampler.sample(policy, prompts, index.to(device), limit=self.max_new_tokens, ends=ends)
         rollout = self._rollout(entries, prompts, index, completions, numbers)
         rollout = scored_by_policy(rollout, policy, sampler.most_importance)
-        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+        return rollout.with_signals(base_log_probs=policy.base_log_probs(rollout))
 
     def _asked(self, split: Split, numbers: Tensor, copies: int) -> tuple[Sequence[Entry], PromptTokens, Tensor]:
         """The entries ``numbers [N]`` and their prompts, and which of them each of N × copies rows is of."""
@@ -155,11 +156,9 @@ class TextEnvironment(DataEnvironment):
         return entries, self.asking.prompts(entries), torch.arange(len(entries)).repeat_interleave(copies)
 
     def _complete(
-        self, policy: Policy, prompts: PromptTokens, copies: Tensor | None, noise: Noise | None, limit: int
+        self, policy: TextPolicy, prompts: PromptTokens, copies: Tensor | None, noise: Noise | None, limit: int
     ) -> Completions:
         """Sample completions, see :func:`sample_completions`."""
-        if not isinstance(policy, TextPolicy):
-            raise ConfigError(f"prompts need a language policy, not {type(policy).__name__}")
         with policy.playing() as model:
             device = next(model.parameters()).device
             return sample_completions(
@@ -241,3 +240,9 @@ class TextEnvironment(DataEnvironment):
         if len(tokens) != 1:
             raise ConfigError(f"the stop text {text!r} is {len(tokens)} tokens, and must be one: choose a shorter text")
         return int(tokens[0])
+
+
+def _writing(policy: Policy) -> TextPolicy:
+    if not isinstance(policy, TextPolicy):
+        raise ConfigError(f"prompts need a language policy, not {type(policy).__name__}")
+    return policy

@@ -53,6 +53,10 @@ class TextPolicy(Policy):
     def playing(self) -> Any:
         """Context in which the model given is in evaluation mode, every row under its member's weights."""
 
+    @abstractmethod
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        """``[B, T]`` log-probabilities of the tokens under the pre-trained model, without gradient."""
+
     @property
     def groups(self) -> int | None:
         """In how many groups the same weights read prompts; None where each is to be read whole."""
@@ -161,13 +165,13 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
             yield self.model
 
     @contextmanager
-    def at_start(self) -> Iterator[None]:
-        # A fresh adapter adds nothing: without it the base alone is the reference, for less work.
-        if self.lora is not None and not any(w.any() for name, w in self._start.items() if "lora_B" in name):
+    def holding(self, weights: Weights) -> Iterator[None]:
+        # A fresh adapter adds nothing: without it the base alone is the same, for less work.
+        if self.lora is not None and not any(w.any() for name, w in weights.items() if "lora_B" in name):
             with self.model.disable_adapter():
                 yield
         else:
-            with super().at_start():
+            with super().holding(weights):
                 yield
 
     def scored(self, rollout: Rollout) -> PolicyOutput:
@@ -193,8 +197,8 @@ class SoupedLanguagePolicy(SoupedPolicy, TextPolicy):
         self.temperature = policy.temperature
         self._policy = (policy,)  # in a tuple, so that it is no submodule
 
-    def reference_log_probs(self, rollout: Rollout) -> Tensor:
-        return self._policy[0].reference_log_probs(rollout)
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        return self._policy[0].base_log_probs(rollout)
 
     @contextmanager
     def playing(self) -> Iterator[Any]:

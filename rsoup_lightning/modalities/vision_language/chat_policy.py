@@ -163,8 +163,8 @@ class SoupedChatPolicy(CaptioningPolicy):
     def follow_new(self, pictures: Sequence[Image]) -> Follow:
         return self._mixed(len(pictures), self._policy.follow_new(pictures))
 
-    def reference_log_probs(self, rollout: Rollout) -> Tensor:
-        return self._policy.reference_log_probs(rollout)
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        return self._policy.base_log_probs(rollout)
 
     def _mixed(self, count: int, follow: Follow) -> Follow:
         points = self._points.repeat_interleave(rows_per_point(count, self.members), dim=0)

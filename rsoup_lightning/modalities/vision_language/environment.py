@@ -32,7 +32,7 @@ from rsoup_lightning.rollout import Rollout
 class PictureEnvironment(DataEnvironment):
     """Pictures to caption, to answer questions on, or to find things in. Rollouts carry
 
-    - per step: ``tokens [B, T]``, and as a signal ``reference_log_probs [B, T]`` of the reference policy;
+    - per step: ``tokens [B, T]``, and as a signal ``base_log_probs [B, T]`` under the pre-trained model;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, ``picture [B]`` and ``id [B]``,
       the picture's and the item's number, and ``box [B, 4]`` where every item has one;
     - as texts: ``question`` and ``prompt``, the same, ``answer``, ``references`` and their ``styles`` (a tuple each)
@@ -134,7 +134,7 @@ class PictureEnvironment(DataEnvironment):
         answers = self._answer(policy, policy.follow(pictures), prompts, greedy, beams)
         rollout = self._rollout(items, numbers, prompts, pictures, answers)
         rollout = replace(rollout, log_probs=policy(rollout).log_probs * answers.mask)
-        return rollout.with_signals(reference_log_probs=policy.reference_log_probs(rollout))
+        return rollout.with_signals(base_log_probs=policy.base_log_probs(rollout))
 
     def _answer(
         self, policy: CaptioningPolicy, follow: Follow, prompts: PromptTokens, greedy: bool, beams: int

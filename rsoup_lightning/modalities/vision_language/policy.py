@@ -49,6 +49,10 @@ class CaptioningPolicy(Policy):
     def follow_new(self, pictures: Sequence[Image]) -> Follow:
         """What goes on writing in sight of B pictures that are none of the data's."""
 
+    @abstractmethod
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        """``[B, T]`` log-probabilities of the tokens under the pre-trained model, without gradient."""
+
     def forward(self, rollout: Rollout) -> PolicyOutput:
         steps = max(int(rollout.mask.any(0).sum()), 1)  # columns that only pad cost as much as others
         tokens = rollout["tokens"][:, :steps]
@@ -134,8 +138,8 @@ class EnsembleCaptioningPolicy(CaptioningPolicy):
     def follow_new(self, pictures: Sequence[Image]) -> Follow:
         return self._mixed(len(pictures), lambda: self._policy.follow_new(pictures))
 
-    def reference_log_probs(self, rollout: Rollout) -> Tensor:
-        return self._policy.reference_log_probs(rollout)
+    def base_log_probs(self, rollout: Rollout) -> Tensor:
+        return self._policy.base_log_probs(rollout)
 
     def _mixed(self, count: int, look: Callable[[], Follow]) -> Follow:
         """What goes on writing in sight of ``count`` pictures, at which each expert looks for itself."""

@@ -61,7 +61,7 @@ def test_tokens_count_by_the_ratio_of_likelihoods_up_to_a_limit(
     assert torch.allclose(rollout["importance"][MASK], torch.tensor(expected), atol=1e-4)
     assert sampler.before is not None and torch.allclose(rollout.log_probs, sampler.before, atol=1e-4)
     assert rollout["tokens"].equal(TOKENS) and rollout.mask.equal(MASK)
-    assert rollout["reference_log_probs"][MASK].sub(rollout.log_probs[MASK]).abs().max() < 1e-4  # of a fresh adapter
+    assert rollout["base_log_probs"][MASK].sub(rollout.log_probs[MASK]).abs().max() < 1e-4  # of a fresh adapter
 
 
 @pytest.mark.parametrize("off", [0.6, -0.6, float("nan")])

@@ -93,7 +93,7 @@ def test_the_reference_is_the_start_after_training_moved_the_weights(train_encod
     with swapped_in(made, start):
         expected = plain(made, rollout, table=not train_encoder)
     reference = made.reference_log_probs(rollout)
-    assert torch.equal(reference, rollout["reference_log_probs"])
+    assert torch.equal(reference, rollout["base_log_probs"])
     assert torch.allclose(reference * rollout.mask, expected, atol=1e-4)
     assert (kl_per_step(rollout.log_probs, reference) * rollout.mask).sum(1).mean() > 0.1
     for name, tensor in made.weights().items():
@@ -105,22 +105,21 @@ def test_many_rows_are_compared_to_the_reference_in_parts() -> None:
     rollout = rolled(made, completions=ROWS_AT_A_TIME // 6 + 4)
     assert len(rollout) > ROWS_AT_A_TIME
     few = rollout.rows(torch.arange(250, 262))
-    del few.signals["reference_log_probs"]
-    again = made.reference_log_probs(few)
-    assert torch.allclose(again[few.mask], rollout["reference_log_probs"][250:262][few.mask], atol=1e-5)
+    again = made.base_log_probs(few)
+    assert torch.allclose(again[few.mask], rollout["base_log_probs"][250:262][few.mask], atol=1e-5)
 
 
 def test_a_start_is_the_reference_until_another_is_frozen() -> None:
     made, other = policy(DATA), dict(stirred(policy(DATA), 3).weights())
     made.start_from(other)
     rollout = rolled(made)
-    assert torch.allclose(rollout["reference_log_probs"][rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
+    assert torch.allclose(made.reference_log_probs(rollout)[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
     stirred(made, 4)
     rollout = rolled(made)
-    gap = (rollout["reference_log_probs"] - rollout.log_probs)[rollout.mask].abs().max()
+    gap = (made.reference_log_probs(rollout) - rollout.log_probs)[rollout.mask].abs().max()
     made.freeze_reference()
     rollout = rolled(made)
-    assert torch.allclose(rollout["reference_log_probs"][rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
+    assert torch.allclose(made.reference_log_probs(rollout)[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-5)
     assert gap > 0.1
 
 
@@ -149,7 +148,7 @@ def test_one_hot_soups_reproduce_their_experts_bit_for_bit() -> None:
         for one, other in (pair, evaluated):
             assert torch.equal(one["tokens"], other["tokens"])
             assert torch.equal(one.log_probs, other.log_probs)
-            assert torch.equal(one["reference_log_probs"], other["reference_log_probs"])
+            assert torch.equal(one["base_log_probs"], other["base_log_probs"])
         answers.append(pair[0].texts["answer"])
     assert answers[0] != answers[1]
 
