@@ -152,6 +152,15 @@ class Method(ABC):
         """
         return [Stage(f"experts/{name}", preference, epochs) for name, preference in self.experts(rewards).items()]
 
+    def each_from_init(self, rewards: Sequence[str]) -> bool:
+        """Whether each expert is one training from init, as those of :class:`MORL` are.
+
+        Args:
+            rewards: as of :meth:`experts`.
+        """
+        plain = {stage.name: stage for stage in Method.stages(self, rewards, self.least_epochs)}
+        return {stage.name: stage for stage in self.stages(rewards, self.least_epochs)} == plain
+
     def merged(self, experts: Sequence[Weights], coefficients: Coefficients, origin: Weights | None = None) -> Weights:
         """The weights at λ; an expert alone is that expert.
 

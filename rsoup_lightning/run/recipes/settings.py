@@ -63,7 +63,7 @@ def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[
 
     Raises:
         UnknownNameError: a reward that the model does not have.
-        ConfigError: no expert, a doubled one, a method that does not fit, or a front that cannot be.
+        ConfigError: no expert, a doubled one, a method that does not fit them or soup.morl, or a front that cannot be.
         CoefficientError: a preference off the simplex.
     """
     experts = settings.experts or objectives
@@ -77,6 +77,12 @@ def check_settings(settings: SoupSettings, rewards: list[str], objectives: list[
     check_preference(settings.init_preference or {experts[0]: 1.0}, rewards)
     for preference in settings.morl:
         check_preference(preference, experts)
+    if settings.morl and not settings.method.each_from_init(experts):
+        raise ConfigError(
+            "soup.morl takes experts for trainings from init at one-hot μ, and those of "
+            f"{type(settings.method).__name__} are none: leave soup.morl empty, and compare the two as methods of a "
+            "suite (rsoup bench)"
+        )
     if min(settings.init_epochs, settings.normalise, settings.validate_every) < 0:
         raise ConfigError("soup.init_epochs, soup.normalise and soup.validate_every must not be negative")
     if settings.keep == "best" and not settings.validate_every:

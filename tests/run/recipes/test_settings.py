@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import CoefficientError, ConfigError, UnknownNameError
+from rsoup_lightning.methods import WARP, BoneSoup, Conditioned, IteratedSoup, Method
 from rsoup_lightning.run.recipes.settings import SoupSettings, check_settings
 
 
@@ -27,3 +28,16 @@ def test_experts_default_to_all_rewards() -> None:
 def test_impossible_settings(settings: SoupSettings, error: type[Exception]) -> None:
     with pytest.raises(error):
         check_settings(settings, ["east", "north"], ["east", "north"])
+
+
+@pytest.mark.parametrize("method", [IteratedSoup(), WARP(), Conditioned()], ids=lambda method: type(method).__name__)
+def test_morl_beside_experts_that_are_none_of_its_trainings_is_refused(method: Method) -> None:
+    settings = SoupSettings(method=method, morl=[{"east": 0.5, "north": 0.5}])
+    with pytest.raises(ConfigError, match=f"those of {type(method).__name__} are none: leave soup.morl empty"):
+        check_settings(settings, ["east", "north"], ["east", "north"])
+
+
+@pytest.mark.parametrize("method", [IteratedSoup(rounds=1), BoneSoup()], ids=["one round", "backbones"])
+def test_morl_beside_experts_that_each_begin_at_init_is_welcome(method: Method) -> None:
+    settings = SoupSettings(method=method, morl=[{"east": 0.5, "north": 0.5}])
+    assert check_settings(settings, ["east", "north"], ["east", "north"]) == ["east", "north"]
