@@ -31,6 +31,8 @@ soup:
   grid: 5
   morl: [{east: 0.5, north: 0.5}]
 """
+WITHOUT_MORL = ["--soup.morl", "[]"]
+"""For methods whose experts are none of MORL's trainings."""
 IMPORTED = [
     *(f"rsoup_lightning.commands.{name}" for name in ("bench", "fit", "serve", "soup")),
     *(f"rsoup_lightning.modalities.{name}" for name in ("diffusion", "language", "vision_language")),

@@ -19,7 +19,7 @@ from rsoup_lightning.methods import Conditioned
 from rsoup_lightning.methods.method import Derived, Stage
 from tests.conftest import Near, PointFineTuner, PointPolicy
 from tests.modalities.language.tiny import recipe, saved
-from tests.running import POINT_RECIPE, rsoup
+from tests.running import POINT_RECIPE, WITHOUT_MORL, rsoup
 
 CHEETAH = """
 task: locomotion
@@ -67,7 +67,7 @@ def test_killed_and_resumed_it_ends_with_the_same_experts(tmp_path: Path) -> Non
 @pytest.mark.parametrize("advantages", ["sum", "each"])
 def test_adapters_are_trained_together_from_the_command(advantages: str, tmp_path: Path) -> None:
     file, run = str(recipe(tmp_path, saved(tmp_path / "base"), "grpo")), tmp_path / "run"
-    method = ["--soup.method", "Conditioned", "--soup.method.points", "2", "--soup.method.advantages", advantages]
+    method = ["--soup.method", "Conditioned", "--soup.method.points", "2", *WITHOUT_MORL]
     arguments = [
         "soup",
         "-c",
@@ -75,6 +75,8 @@ def test_adapters_are_trained_together_from_the_command(advantages: str, tmp_pat
         "--run_dir",
         str(run),
         *method,
+        "--soup.method.advantages",
+        advantages,
         "--soup.validate_every",
         "2",
         "--soup.keep",
@@ -105,7 +107,7 @@ def test_what_cannot_be_is_said_before_anything_is_trained(
     content = yaml.safe_load(POINT_RECIPE)
     options = dict(changes)
     content["model"] |= {"algorithm": options.pop("algorithm")} if "algorithm" in options else {}
-    content["soup"]["method"] = {"class_path": "Conditioned", "init_args": options}
+    content["soup"] |= {"method": {"class_path": "Conditioned", "init_args": options}, "morl": []}
     assert reason in refused("soup", "--run_dir", "run", recipe=content)
 
 

@@ -19,7 +19,7 @@ from rsoup_lightning.modalities.control import GaussianMLP
 from rsoup_lightning.playing.load import load
 from tests.conftest import PointFineTuner
 from tests.playing.conftest import CHEETAH
-from tests.running import POINT_RECIPE
+from tests.running import POINT_RECIPE, WITHOUT_MORL
 
 THREE = ["--soup.method.preferences", "3"]
 
@@ -29,7 +29,7 @@ THREE = ["--soup.method.preferences", "3"]
     [
         (["RewardedSoup"], {"east": (1, 0), "north": (0, 1)}, 5),
         (["BoneSoup", "--soup.method.beta", "0.75"], {"east": (0.75, 0.25), "north": (0.25, 0.75)}, 5),
-        (["IteratedSoup"], {"east": (1, 0), "north": (0, 1)}, 5),
+        (["IteratedSoup", *WITHOUT_MORL], {"east": (1, 0), "north": (0, 1)}, 5),
         (["Anchors", *THREE], {"north": (0, 1), "0.5-0.5": (0.5, 0.5), "east": (1, 0)}, 5),
         (["MORL", *THREE], {"north": (0, 1), "0.5-0.5": (0.5, 0.5), "east": (1, 0)}, 3),
     ],
@@ -77,7 +77,7 @@ def _slerp(start: Tensor, first: Tensor, second: Tensor, share: float) -> Tensor
     ("method", "origin"),
     [
         (["RewardedSoup", "--soup.method.merge", "slerp"], "init"),
-        (["WARP", "--model.kl.coefficient", "0.05"], "rounds/0/start"),
+        (["WARP", "--model.kl.coefficient", "0.05", *WITHOUT_MORL], "rounds/0/start"),
     ],
     ids=["RewardedSoup", "WARP"],
 )
@@ -114,9 +114,9 @@ def test_another_merge_method_from_the_command_to_the_policy_of_a_preference(
 @pytest.mark.parametrize(
     ("method", "stage"),
     [
-        (["IteratedSoup"], "rounds/0/east"),
-        (["WARP", "--model.kl.coefficient", "0.05", "--soup.normalise", "1"], "init"),
-        (["Conditioned", "--soup.method.points", "1"], "together"),
+        (["IteratedSoup", *WITHOUT_MORL], "rounds/0/east"),
+        (["WARP", "--model.kl.coefficient", "0.05", "--soup.normalise", "1", *WITHOUT_MORL], "init"),
+        (["Conditioned", "--soup.method.points", "1", *WITHOUT_MORL], "together"),
     ],
     ids=["IteratedSoup", "WARP", "Conditioned"],
 )
@@ -136,6 +136,7 @@ def test_a_merge_method_is_refused_before_anything_is_trained(refused: Callable[
     assert "unknown merge method 'slrp': did you mean 'slerp'" in refused(
         "soup", "--soup.method.merge", "slrp", recipe=point
     )
+    point["soup"]["morl"] = []
     assert "set model.kl.coefficient" in refused("soup", "--soup.method", "WARP", recipe=point)
 
 

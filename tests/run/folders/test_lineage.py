@@ -13,6 +13,7 @@ from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.soup import run_soup
 from rsoup_lightning.run.sweep import RunSweep
 from tests.run.recipes.test_recipe import resolved
+from tests.running import WITHOUT_MORL
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ from tests.run.recipes.test_recipe import resolved
 )
 def test_a_source_that_has_changed_is_noticed_at_once(changed: str, to: str, made: str, tmp_path: Path) -> None:
     settings = ("--soup.init_epochs", "0", "--trainer.max_epochs", "2", "--soup.grid", "3")
-    recipe, run = resolved(tmp_path, *settings, "--soup.method", "IteratedSoup"), tmp_path / "run"
+    recipe, run = resolved(tmp_path, *settings, "--soup.method", "IteratedSoup", *WITHOUT_MORL), tmp_path / "run"
     run_soup(recipe, run, [3])
     recorded = read_json(run / "stages" / "rounds/0/start.json", "")
     assert recorded["sources"] == {name: sha256(run / name / FILE_NAME) for name in ("rounds/0/east", "rounds/0/north")}
@@ -41,7 +42,7 @@ def test_a_source_that_has_changed_is_noticed_at_once(changed: str, to: str, mad
 
 def test_weights_that_are_made_anew_are_evaluated_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ("--soup.init_epochs", "0", "--trainer.max_epochs", "2", "--soup.grid", "3")
-    recipe, run = resolved(tmp_path, *settings, "--soup.method", "IteratedSoup"), tmp_path / "run"
+    recipe, run = resolved(tmp_path, *settings, "--soup.method", "IteratedSoup", *WITHOUT_MORL), tmp_path / "run"
     run_soup(recipe, run, [3])
     before, played = (run / "front.json").read_bytes(), list[str]()
     (run / "stages/rounds/0/start.json").unlink()
