@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Training:
         self._prepare(stage)
         with conditioned(self.module, stage.conditioning) if stage.conditioning else nullcontext():
             checkpoint = StageCheckpoint(self.folder.path / stage.name / "last.ckpt")
-            validation = Validation(self.recipe.settings.validate_every)
+            validation = Validation(self.recipe.settings.validate_every, self._init_scores(stage))
             self._fit(stage, checkpoint, validation)
             if self.recipe.leads:
                 self._keep(stage, checkpoint, validation)
@@ -165,6 +165,20 @@ class Training:
         weights = str(self.folder.path / stage.start / FILE_NAME) if stage.start else None
         guarded, before = stage.start is not None, stage.epochs_before
         self.module.prepare(stage.preference, normalisation, weights, guarded=guarded, epochs_before=before)
+
+    def _init_scores(self, stage: Stage) -> dict[str, float] | None:
+        """Init's on the development split, as a training of the first round recorded them; None where it is to do so.
+
+        Raises:
+            RunFolderError: its record is damaged.
+        """
+        if stage.start in (None, INIT) or not self.recipe.settings.validate_every:
+            return None
+        sources: Collection[str] = stage.sources
+        while INIT not in sources:  # what it begins at is made of trainings, and the first of these began at init
+            record = self.folder.stage(next(iter(sources)))
+            sources = record["sources"]
+        return record["validation"][0]["scores"]  # type: ignore[no-any-return]
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:
         """Train the stage, from its checkpoint if there is one; a stage of no epochs is the policy it starts from."""

@@ -20,15 +20,17 @@ class Validation(L.Callback):
     """Evaluates the policy on the development split, before the training and after every so many epochs and the last.
 
     What is best has the highest μ-weighted reward, on the standardised scale, of those that hold all guards; where none
-    does, it is the one whose worst guard lacks the least, in standard deviations. Limits that are measured from init
-    are measured from the policy before the training. All of it is part of a checkpoint.
+    does, it is the one whose worst guard lacks the least, in standard deviations. Its history is part of a checkpoint.
 
     Args:
         every: epochs between two evaluations.
+        init: reward to init's mean on the development split, from which limits are measured. Default: that of the
+            policy before the training.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, init: Mapping[str, float] | None = None) -> None:
         self.every = every
+        self.init = init
         self.history: list[dict[str, Any]] = []
         self.best = 0
         """Index in ``history``."""
@@ -55,7 +57,7 @@ class Validation(L.Callback):
             (scored,) = evaluate(module.environment, module.rewards, policy, batches)
         means = {name: values.mean(0, keepdim=True) for name, values in scored.rewards.items()}
         scores = {name: float(mean) for name, mean in means.items()}
-        init = self.history[0]["scores"] if self.history else scores
+        init = self.init or (self.history[0]["scores"] if self.history else scores)
         one = torch.ones(1, 1, dtype=torch.bool)
         objective = scalarise(standardise(means, module.normalisation), module.preference, one)
         self.history.append(

@@ -170,3 +170,26 @@ def test_settings_that_cannot_be(refused: Callable[..., str]) -> None:
     recipe = yaml.safe_load(POINT_RECIPE)
     assert "soup.keep is best: set soup.validate_every" in refused("soup", "--soup.keep", "best", recipe=recipe)
     assert "must not be negative" in refused("soup", "--soup.validate_every", "-1", recipe=recipe)
+
+
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_limits_are_measured_from_init_in_every_round(recipe: Callable[..., Path], rounds: int) -> None:
+    options = [
+        "--soup.method.rounds",
+        str(rounds),
+        "--model.guards.north.rate",
+        "1e-6",
+        "--soup.experts",
+        "[east,north]",
+    ]
+    run = recipe("run", "--soup.method", "IteratedSoup", *options)
+    first, last = (
+        json.loads((run / f"stages/{name}/east.json").read_text())["validation"] for name in ("rounds/0", "experts")
+    )
+    limit = first[0]["scores"]["north"] - 0.3
+    spread = json.loads((run / "init/normalisation.json").read_text())["north"][1]
+    assert first[0]["scores"] != last[0]["scores"]
+    for entry in [*first, *last]:
+        lack = (limit - entry["scores"]["north"]) / spread
+        assert entry["broken"] == (pytest.approx({"north": lack}, rel=1e-4) if lack > 0 else {})
+    assert last[-1]["broken"]
