@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -206,7 +207,7 @@ def reward_statistics(
         environment: plays them.
         rewards: what to measure.
         policy: whose.
-        rollouts: how many.
+        rollouts: how many, of one epoch after another.
         completions: per prompt.
         seed: of the prompts and the sampling.
         constant: rewards that may be the same for all rollouts; they keep their unit, as if it were their spread.
@@ -215,9 +216,8 @@ def reward_statistics(
         RewardError: another reward that is the same for all of them, and so has no scale.
     """
     torch.manual_seed(seed)
-    environment.begin(seed)
     played: list[dict[str, Tensor]] = []
-    for batch in islice(environment.train_batches(), rollouts):
+    for batch in islice(_epochs(environment, seed), rollouts):
         rollout = environment.rollout(policy, batch, completions=completions)
         played.append(score(rewards, rollout, moment="the measurement of init's rewards"))
     statistics = {}
@@ -230,3 +230,10 @@ def reward_statistics(
             )
         statistics[name] = (values.double().mean().item(), 1.0 if alike else values.double().std().item())
     return statistics
+
+
+def _epochs(environment: Environment, seed: int) -> Iterator[Any]:
+    """Training batches of one epoch after another, the first of which begins at ``seed``."""
+    for epoch in count():
+        environment.begin(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]) if epoch else seed)
+        yield from environment.train_batches()

@@ -135,13 +135,16 @@ class RewardFineTuner(EnvironmentModule):
             with self._alone():
                 logs = self._backward(minibatch)
             processes.average_gradients(self.policy.parameters())
-            nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             optimizer.step()
         self.policy.observe(rollout)
         if kl is not None:
             self.log_dict(self.kl.adapt(kl))
         logs |= self.guards.adapt(scores)
         self._log(rollout, scores, logs)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # Here and not before the step: a loss scaled for 16 bits has its gradient unscaled in between.
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
 
     def _rollout(self, batch: Any, completions: int = 1, **how: Any) -> Rollout:
         how["completions"] = completions

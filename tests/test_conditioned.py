@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,8 +18,12 @@ from rsoup_lightning.kl_penalty import KLPenalty
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control import CategoricalMLP, GaussianMLP, SimulatorEnvironment
 from rsoup_lightning.modalities.diffusion import PromptEnvironment
+from rsoup_lightning.modalities.diffusion.policy import DiffusionPolicy
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.lora import LoRA
+from rsoup_lightning.modalities.vision_language.chat import ChatModel
+from rsoup_lightning.modalities.vision_language.chat_policy import ChatPolicy
+from rsoup_lightning.modalities.vision_language.environment import PictureEnvironment, picture_names
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.trainer.validation import Validation
@@ -27,6 +33,7 @@ from tests.modalities.diffusion import tiny as pictures
 from tests.modalities.language.test_policy import environment as texts
 from tests.modalities.language.tiny import llama
 from tests.modalities.vision_language import tiny as captioners
+from tests.modalities.vision_language.chatting import saved_chat
 
 GOALS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 POINT = Conditioning(("east", "north"), points=1)
@@ -128,11 +135,22 @@ def drawing() -> tuple[PromptEnvironment, Policy]:
     return made, pictures.policy(1, lora=LoRA(rank=2, targets=["to_q", "to_v"]))
 
 
+def chatting() -> tuple[PictureEnvironment, Policy]:
+    with TemporaryDirectory() as folder:
+        chatter = ChatModel(saved_chat("SmolVLM", Path(folder)), precision="float32").load()
+    data = captioners.Squares()
+    policy = ChatPolicy(chatter, data, picture_names(data), LoRA(rank=2))
+    made = PictureEnvironment(data, policy.vocabulary, context=512, batch_size=6, max_new_tokens=6, beams=1)
+    made.begin(0)
+    return made, policy
+
+
 KINDS = {
     "gaussian": gaussian,
     "categorical": categorical,
     "text": lambda: (texts(batch_size=6), LanguagePolicy(llama(), LoRA(rank=2))),
     "pictures": drawing,
+    "chat": chatting,
 }
 
 
@@ -195,7 +213,7 @@ def _whole_weights_by_hand(policy: Policy, made: ConditionedPolicy, rollout: Rol
 
 def _adapters_by_hand(policy: Any, made: ConditionedPolicy, rollout: Rollout, into: dict[str, Tensor]) -> None:
     """Of one adapter of twice the rank, [A_1; A_2] and [λ_1 B_1, λ_2 B_2], whose update is the mixed one."""
-    network = policy.model if isinstance(policy, LanguagePolicy) else policy.denoiser.network
+    network = policy.denoiser.network if isinstance(policy, DiffusionPolicy) else policy.model
     layers = [layer for layer in network.modules() if "default" in getattr(layer, "lora_A", ())]
     names = {id(parameter): name for name, parameter in policy.named_parameters()}
     halves = [[names[id(getattr(layer, half)["default"].weight)] for half in ("lora_A", "lora_B")] for layer in layers]

@@ -130,6 +130,26 @@ def test_statistics_are_those_of_the_completions(point: PointFineTuner) -> None:
     assert again == found
 
 
+def test_statistics_are_of_as_many_rollouts_as_asked_for_whatever_an_epoch_has(point: PointFineTuner) -> None:
+    seen: list[Tensor] = []
+
+    class Seen(Near):
+        def __call__(self, rollout: Rollout) -> Tensor:
+            seen.append(rollout["actions"])
+            return super().__call__(rollout)
+
+    def measured(rollouts: int) -> list[Tensor]:
+        seen.clear()
+        rewards = {"east": Seen(1, 0)}
+        reward_statistics(point.environment, rewards, point.policy, rollouts=rollouts, completions=2, seed=1)
+        return [*seen]
+
+    an_epoch = sum(1 for _ in point.environment.train_batches())
+    few, many = measured(an_epoch), measured(2 * an_epoch + 3)
+    assert len(few) == an_epoch and len(many) == 2 * an_epoch + 3
+    assert all(torch.equal(one, other) for one, other in zip(few, many, strict=False))
+
+
 def test_a_reward_without_spread_has_no_scale(point: PointFineTuner) -> None:
     class Same(Near):
         def __call__(self, rollout: Rollout) -> Tensor:

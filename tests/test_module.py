@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 
 from rsoup_lightning.errors import CoefficientError, MergeError, RewardError, UnknownNameError
 from rsoup_lightning.merging import write_weights
@@ -63,3 +65,14 @@ def test_two_processes_train_one_policy() -> None:
     module = PointFineTuner(preference={"east": 0.5, "north": 0.5})
     quiet_trainer(max_epochs=8, devices=2, strategy="ddp_fork").fit(module)
     torch.testing.assert_close(module.policy.place.detach(), torch.tensor([0.5, 0.5]), atol=0.1, rtol=0)
+
+
+def test_a_gradient_is_clipped_without_the_scale_of_its_loss() -> None:
+    """In 16 bits a loss is multiplied by 65,536 at first, and its gradient divided by that before the step."""
+    moved = []
+    for plugins in ([], [MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))]):
+        module = PointFineTuner(preference={"east": 1.0}, optimizer=partial(torch.optim.SGD, lr=0.02))
+        quiet_trainer(max_epochs=1, plugins=plugins).fit(module)
+        moved.append(module.policy.place.detach())
+    assert moved[0].norm() > 0.05
+    torch.testing.assert_close(moved[1], moved[0], atol=1e-3, rtol=0)

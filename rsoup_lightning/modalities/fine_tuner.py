@@ -39,5 +39,6 @@ class PretrainedFineTuner(RewardFineTuner):
         checkpoint["state_dict"] |= {name: own[name] for name in frozen & own.keys()}
 
     def _frozen(self) -> set[str]:
-        trained = {f"policy.{name}" for name in self.policy.weights()}
-        return {f"policy.{name}" for name in self.policy.state_dict()} - trained
+        learns = {name for name, parameter in self.policy.named_parameters() if parameter.requires_grad}
+        frozen = self.policy.state_dict().keys() - self.policy.weights().keys() - learns
+        return {f"policy.{name}" for name in frozen}

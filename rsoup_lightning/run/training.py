@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -172,12 +172,11 @@ class Training:
         Raises:
             RunFolderError: its record is damaged.
         """
-        if stage.start in (None, INIT) or not self.recipe.settings.validate_every:
+        if stage.start is None or stage.start == INIT or not self.recipe.settings.validate_every:
             return None
-        sources: Collection[str] = stage.sources
-        while INIT not in sources:  # what it begins at is made of trainings, and the first of these began at init
-            record = self.folder.stage(next(iter(sources)))
-            sources = record["sources"]
+        record = self.folder.stage(stage.start)
+        while "validation" not in record or INIT not in record["sources"]:  # the first of its trainings began at init
+            record = self.folder.stage(next(iter(record["sources"])))
         return record["validation"][0]["scores"]  # type: ignore[no-any-return]
 
     def _fit(self, stage: Stage, checkpoint: StageCheckpoint, validation: Validation) -> None:

@@ -17,14 +17,15 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from rsoup_lightning.conditioning import COEFFICIENTS
 from rsoup_lightning.errors import ConfigError, check_positive
 from rsoup_lightning.modalities.data import PictureData
-from rsoup_lightning.modalities.lora import LoRA, LoRASoups, with_adapter
+from rsoup_lightning.modalities.lora import LoRA, LoRASoups, check_together, learning, with_adapter
 from rsoup_lightning.modalities.partly_trained import in_evaluation, without_dropout
 from rsoup_lightning.modalities.vision_language.chat import Chatter, Seen
 from rsoup_lightning.modalities.vision_language.decoding import Follow
 from rsoup_lightning.modalities.vision_language.policy import CaptioningPolicy, TrainedCaptioner
-from rsoup_lightning.policy import Soups, Weights
+from rsoup_lightning.policy import PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.simplex import rows_per_point
 
@@ -84,6 +85,15 @@ class ChatPolicy(TrainedCaptioner):
         if self.lora is None:
             return None
         return partial(SoupedChatPolicy, self, LoRASoups(self.model, experts, "model."))
+
+    def check_mixed(self) -> None:
+        check_together(self.lora)
+
+    def forward_mixed(self, rollout: Rollout, experts: Weights) -> PolicyOutput | None:
+        if self.lora is None:
+            return None
+        with in_evaluation(self.model), learning(self.model, experts, "model.", rollout[COEFFICIENTS]):
+            return self(rollout)
 
     def export(self, folder: Path) -> None:
         """Write the adapter, or the model, as ``from_pretrained`` of PEFT or transformers reads it."""

@@ -125,6 +125,8 @@ class Recipe:
             RSoupError: whatever would stop the run later: names, preferences, callbacks.
         """
         check_own_metrics(self.metrics, list(module.rewards))
+        if module.normalisation:
+            raise ConfigError("model.normalisation: remove it: a run measures init's rewards itself (soup.normalise)")
         trainer = self.trainer(Place(Path(), "", "", "init"))
         callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it without declaring it
         validates = self.config.trainer.limit_val_batches != 0

@@ -51,7 +51,11 @@ class Place:
         for writer in [*listed(own.callbacks), *listed(own.profiler)]:
             arguments = _arguments(writer)
             if arguments.get("dirpath") is not None:
-                arguments["dirpath"] = str(Path(self._inside(arguments["dirpath"], writer), self.stage))
+                inside = self._inside(arguments["dirpath"], writer)
+                if Path(inside) == self.folder:
+                    name = writer.class_path.rpartition(".")[2]
+                    raise ConfigError(f"{name}: dirpath {arguments['dirpath']} is the run folder: name one inside it")
+                arguments["dirpath"] = str(Path(inside, self.stage))
         return own
 
     def logger(self, config: Namespace) -> Namespace:
@@ -77,7 +81,8 @@ class Place:
             names = [arguments["name"] or self.group, self.folder.resolve().name, self.stage]
             arguments["name"] = "/".join(dict.fromkeys(names))  # the folder is named as the run, or after a seed
             arguments["id"] = sha256(f"{self.run}/{self.stage}".encode()).hexdigest()[:16]
-            own = {"group": self.group, "job_type": JOB_TYPES[self.stage.split("/")[0]]}
+            family = self.stage.split("/")[0]
+            own = {"group": self.group, "job_type": JOB_TYPES.get(family, family)}
             config["dict_kwargs"] = {**own, **(config.get("dict_kwargs") or {})}
         else:
             raise ConfigError(

@@ -38,7 +38,7 @@ class StageCheckpoint(Checkpoint):
         self._next = path.with_name(f".{path.name}.next.tmp")
         self._taken = False
         self.saved: list[list[str]] | None = None
-        """Names of the files that each ModelCheckpoint had saved by then; None of a training that begins."""
+        """Paths in its folder of what each ModelCheckpoint had saved by then; None of a training that begins."""
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.commit(trainer)
@@ -58,7 +58,7 @@ class StageCheckpoint(Checkpoint):
         """What was taken at the end of the last epoch, if anything, is what a training goes on from now."""
         if self._taken and trainer.is_global_zero:
             logs = self._logs(len(self.history))
-            saved = [[file.name for file in _folder(callback).glob("*")] for callback in _others(trainer)]
+            saved = [[*_saved(callback)] for callback in _others(trainer)]
             write_json(logs, {"loggers": kept(trainer.loggers), "saved": saved})
             with atomic(self.path) as file:
                 self._next.rename(file)
@@ -119,8 +119,8 @@ class BeforeOthers(L.Callback):
             return
         others = _others(trainer)
         for callback, names in zip(others, self.checkpoint.saved or [[]] * len(others), strict=True):
-            for file in _folder(callback).glob("*"):
-                if file.name not in names:
+            for name, file in _saved(callback).items():
+                if name not in names:
                     file.unlink()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -131,6 +131,8 @@ def _others(trainer: L.Trainer) -> list[ModelCheckpoint]:
     return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
 
 
-def _folder(callback: ModelCheckpoint) -> Path:
+def _saved(callback: ModelCheckpoint) -> dict[str, Path]:
+    """The files that it has saved, by their paths in its folder."""
     assert callback.dirpath is not None  # it is settled before a training starts
-    return Path(callback.dirpath)
+    folder = Path(callback.dirpath)
+    return {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}

@@ -154,6 +154,11 @@ def test_merged_adapters_answer_in_peft_as_here(name: str, said: Any, folders: A
         torch.testing.assert_close(rows.log_probs, scores, rtol=0, atol=2e-4)
 
 
+def test_adapters_with_dropout_are_not_trained_together(folders: Any) -> None:
+    with pytest.raises(ConfigError, match="dropout"):
+        policy(folders("SmolVLM"), LoRA(rank=2, dropout=0.1)).check_mixed()
+
+
 @cells(SECTION, "whole")
 def test_whole_weights_of_the_language_model_are_trained_and_merged(
     name: str, said: Any, folders: Any, tmp_path: Path

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,3 +57,9 @@ def test_trainers_know_nothing_of_a_job_of_slurm(tmp_path: Path, monkeypatch: py
     )
     with pytest.raises(RSoupError, match=r"trainer\.plugins: SLURMEnvironment: remove it"):
         resolved(tmp_path, "--trainer.plugins", "SLURMEnvironment")
+
+
+def test_a_scale_that_a_run_would_measure_itself_is_refused(refused: Callable[..., str]) -> None:
+    recipe = yaml.safe_load(POINT_RECIPE)
+    recipe["model"]["normalisation"] = {"east": [0.2, 0.05]}
+    assert "model.normalisation: remove it: a run measures init's rewards itself" in refused("soup", recipe=recipe)

@@ -175,6 +175,8 @@ def test_wandb_groups_a_run_and_goes_on_in_a_stage() -> None:
     assert expert.init_args.project == "p"
     assert expert.init_args.save_dir == "runs/q/seed-0/logs"
     assert baseline.dict_kwargs["job_type"] == "baseline"
+    for stage, kind in (("together", "together"), ("rounds/0/x", "rounds")):  # of other methods
+        assert Place(Path("runs/q"), "q", "a", stage).logger(of("WandbLogger")).dict_kwargs["job_type"] == kind
     given = of("WandbLogger", name="mine")
     given["dict_kwargs"] = {"group": "sweep", "tags": ["x"]}
     logger = Place(Path("runs/q"), "q", "a", "init").logger(given)

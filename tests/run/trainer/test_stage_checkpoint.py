@@ -6,9 +6,10 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rsoup_lightning.__main__ import main
-from rsoup_lightning.run.trainer.stage_checkpoint import StageCheckpoint
+from rsoup_lightning.run.trainer.stage_checkpoint import BeforeOthers, StageCheckpoint
 from tests.conftest import PointFineTuner, quiet_trainer
 from tests.running import POINT_RECIPE
 
@@ -42,3 +43,16 @@ def test_a_callback_may_log_what_is_not_finite(tmp_path: Path, monkeypatch: pyte
     assert main(["soup", "-c", "r.yaml", "--run_dir", "run"]) == 0
     history = json.loads(Path("run/stages/init.json").read_text())["history"]
     assert {entry["unknown"] for entry in history} == {None}
+
+
+def test_what_was_saved_after_the_state_is_deleted_in_folders_too(tmp_path: Path) -> None:
+    """Lightning takes the / in a reward's metric for a folder."""
+    checkpoint = StageCheckpoint(tmp_path / "last.ckpt")
+    checkpoint.saved = [["epoch=0-reward/east=1.00.ckpt"]]
+    for epoch in (0, 1):
+        file = tmp_path / f"best/epoch={epoch}-reward/east=1.00.ckpt"
+        file.parent.mkdir(parents=True)
+        file.touch()
+    trainer = quiet_trainer(enable_checkpointing=True, callbacks=[ModelCheckpoint(tmp_path / "best")])
+    BeforeOthers(checkpoint).on_train_start(trainer, PointFineTuner())
+    assert [file.parent.name for file in tmp_path.rglob("*.ckpt")] == ["epoch=0-reward"]

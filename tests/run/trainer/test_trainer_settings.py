@@ -53,6 +53,7 @@ OF_SOUP = [
         "ModelCheckpoint watches val/east: set trainer.limit",
     ),
     ({"callbacks": ["ModelCheckpoint", {"dirpath": "../x"}]}, "ModelCheckpoint: the path ../x leaves the run folder"),
+    ({"callbacks": ["ModelCheckpoint", {"dirpath": "./"}]}, "ModelCheckpoint: dirpath ./ is the run folder: name one"),
 ]
 
 
