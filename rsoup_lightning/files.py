@@ -161,7 +161,7 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         if os.path.lexists(old) and not os.path.lexists(path):
             old.rename(path)
         for leftover in (temporary, old):
-            _remove(leftover)
+            remove(leftover)
 
 
 def _sync(path: Path) -> None:
@@ -176,7 +176,7 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Whatever is at ``path``; a link goes, what it points to stays."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

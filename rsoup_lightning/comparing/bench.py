@@ -96,7 +96,7 @@ def check_cells(cells: list[Cell]) -> None:
             cell.check_data()
     for methods in left:
         model, module = None, None
-        for cell in methods.values():
+        for cell in (part for each in methods.values() for part in each.parts):
             if module is None or cell.recipe.config.model != model:  # which a method may change
                 model, module = cell.recipe.config.model, cell.recipe.fine_tuner(cell.seed)
             cell.check(module)

@@ -50,6 +50,11 @@ class Cell(ABC):
         volume = normalised_hypervolume([[*point.values()] for point in scores], corners)
         return CellResult(task=task, method=self.method, seed=self.seed, hypervolume=volume, points=scores, **cost)
 
+    @property
+    def parts(self) -> Sequence[Cell]:
+        """The cells that it may run, each with a recipe of its own. Default: itself."""
+        return [self]
+
     def check_data(self) -> None:
         """Require the data that its recipe asks for, before models are loaded or pre-trained.
 
@@ -63,13 +68,13 @@ class Cell(ABC):
     def finished(self) -> bool:
         """Whether there is nothing left to compute."""
 
-    @abstractmethod
     def check(self, module: RewardFineTuner) -> None:
         """Require that its recipe fits what the recipe builds.
 
         Raises:
             RSoupError: it does not; names the setting.
         """
+        self.recipe.check(module)
 
     @abstractmethod
     def run(self, launch: Launch | None, others: Sequence[Cell]) -> list[CellResult]:

@@ -10,7 +10,6 @@ from rsoup_lightning.comparing.cell import Cell
 from rsoup_lightning.comparing.record import CellResult
 from rsoup_lightning.comparing.run_cell import RunCell
 from rsoup_lightning.errors import ConfigError, RSoupError, RSoupWarning
-from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.launchers.launch import Launch
 
 
@@ -30,6 +29,10 @@ class ChoosingCell(Cell):
     def finished(self) -> bool:
         return any(cell.finished for cell in self.whole.values())
 
+    @property
+    def parts(self) -> Sequence[Cell]:
+        return [*self.tried.values(), *self.whole.values()]
+
     def check_data(self) -> None:
         for cell in self.tried.values():
             try:
@@ -37,10 +40,6 @@ class ChoosingCell(Cell):
             except RSoupError as error:
                 where = f"methods.{self.method} chooses on the development split of {self.task}"
                 raise ConfigError(f"{where}: {error}, or leave out its candidates") from None
-
-    def check(self, module: RewardFineTuner) -> None:
-        for cell in (*self.tried.values(), *self.whole.values()):
-            cell.check(module)
 
     def run(self, launch: Launch | None, others: Sequence[Cell]) -> list[CellResult]:
         """What was spent on trying counts."""

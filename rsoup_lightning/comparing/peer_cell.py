@@ -80,7 +80,7 @@ class PeerCell(Cell):
         return self._file.exists()
 
     def check(self, module: RewardFineTuner) -> None:
-        self.recipe.check(module)
+        super().check(module)
         self.peer.check(module, [*self.boxes[self.task]])
 
     def run(self, launch: Launch | None, others: Sequence[Cell]) -> list[CellResult]:

@@ -14,9 +14,9 @@ from rsoup_lightning.comparing.suite import Box
 from rsoup_lightning.files import atomic_output, read_json, write_json
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.methods.method import INIT, Stage
-from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.run.folders.claim import claim
 from rsoup_lightning.run.folders.folder import RunFolder
+from rsoup_lightning.run.folders.lineage import hashes
 from rsoup_lightning.run.folders.stages import FRONT, plan
 from rsoup_lightning.run.launchers.launch import Launch
 from rsoup_lightning.run.recipes.recipe import Recipe
@@ -38,9 +38,6 @@ class RunCell(Cell):
     @property
     def finished(self) -> bool:
         return self.folder.front() is not None
-
-    def check(self, module: RewardFineTuner) -> None:
-        self.recipe.check(module)
 
     @property
     def trainings(self) -> list[Stage]:
@@ -74,13 +71,21 @@ class RunCell(Cell):
         for stage in self.trainings:
             if self.folder.is_recorded(stage.name) or stage.start not in (None, INIT):
                 continue
+            if stage.start and not self.folder.is_recorded(INIT):
+                continue  # it is to be trained first
             for other in others:
-                if other.folder.is_done(stage.name) and _plainly(stage) in map(_plainly, other.trainings):
+                if self._would_train(stage, other):
                     with atomic_output(self.path / stage.name, overwrite=True) as temporary:
                         shutil.copytree(other.path / stage.name, temporary)
                     record = read_json(other.folder.record_of(stage.name), "delete it, and the stage is computed anew")
                     write_json(self.folder.record_of(stage.name), record)
                     break
+
+    def _would_train(self, stage: Stage, other: RunCell) -> bool:
+        """Whether ``other`` has trained what this one is to train, from weights that are the same to the last bit."""
+        if not other.folder.is_done(stage.name) or _plainly(stage) not in map(_plainly, other.trainings):
+            return False
+        return bool(other.folder.stage(stage.name)["sources"] == hashes(self.folder, stage))
 
     def _result(self, record: Record, task: str) -> CellResult:
         records = {stage.name: self.folder.stage(stage.name) for stage in self.trainings}

@@ -179,6 +179,8 @@ def slerp(given: Ingredients) -> Tensor:
 def ties(given: Ingredients, *, density: float = 0.2) -> Tensor:
     """θ_0 + task vectors trimmed, their signs elected, the agreeing ones averaged (Yadav et al. 2023, section 4).
 
+    Their mean has weights |λ_i| and the scale Σ |λ_i|, the paper's λ: where all agree, it is task arithmetic.
+
     Args:
         given: the tensor.
         density: share of each task vector's entries to keep, the largest ones, in (0, 1].
@@ -192,7 +194,8 @@ def ties(given: Ingredients, *, density: float = 0.2) -> Tensor:
         agrees = (vector.sign() == sign) & (vector != 0)
         total += torch.where(agrees, vector, 0)
         weight_sum += agrees * abs(weight)
-    return given.ancestor + total / weight_sum.clamp(min=torch.finfo(total.dtype).tiny)
+    scale = sum(map(abs, given.coefficients))
+    return given.ancestor + scale * total / weight_sum.clamp(min=torch.finfo(total.dtype).tiny)
 
 
 @register("dare", elementwise=False, needs_init=True, keeps_experts=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from rsoup_lightning.merging.in_memory import linear_tensor
@@ -38,5 +39,8 @@ def policy_soup(
         norms.append(update_norm(whole.A.flatten(1).double(), whole.B.flatten(1).double()))
         lost.append(error * norms[-1])
         fitted = LoRAFactors(A, B, 1.0).padded(len(merged[first]))
+        # A direction that holds no update keeps the averaged A: with zeros on both sides it would never learn again.
+        empty = fitted.B.transpose(0, 1).flatten(1).norm(dim=1) <= torch.finfo(torch.float32).eps * norms[-1]
+        fitted.A[empty], fitted.B[:, empty] = merged[first][empty].to(fitted.A), 0
         merged[first], merged[second] = fitted.A, fitted.B
     return merged, math.hypot(*lost) / (math.hypot(*norms) or 1.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rsoup_lightning.comparing.bench import check_cells
 from rsoup_lightning.comparing.cells import cells_of
 from rsoup_lightning.comparing.choosing_cell import ChoosingCell
 from rsoup_lightning.comparing.record import Bench
@@ -95,3 +96,12 @@ def test_what_one_candidate_overrides_is_not_the_next_ones(tmp_path: Path) -> No
     _, cell = cells_of(suite(tmp_path, overrides=kind, candidates=candidates), tmp_path, tmp_path / "out")
     assert isinstance(cell, ChoosingCell)
     assert [run.recipe.settings.method.beta for run in cell.whole.values()] == [0.6, 0.7]
+
+
+def test_candidates_are_checked_as_their_own_recipes_are(tmp_path: Path) -> None:
+    warp = {"overrides": {"soup.method": "WARP"}}
+    told = {name: {"model.kl.coefficient": beta} for name, beta in (("little", 0.01), ("much", 0.1))}
+    check_cells(cells_of(suite(tmp_path, **warp, candidates=told), tmp_path, tmp_path / "out"))
+    untold = {**told, "none": {"model.kl.coefficient": 0.0}}
+    with pytest.raises(ConfigError, match=r"set model\.kl\.coefficient"):
+        check_cells(cells_of(suite(tmp_path, **warp, candidates=untold), tmp_path, tmp_path / "out"))

@@ -8,9 +8,12 @@ import pytest
 from rsoup_lightning import soup
 from rsoup_lightning.comparing.run_cell import RunCell
 from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.files import write_json
 from rsoup_lightning.front.geometry import hypervolume
+from rsoup_lightning.merging import read_weights, write_weights
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.folders.claim import claim
+from rsoup_lightning.run.folders.lineage import check_lineage, hashes
 from tests.comparing.suites import POINT_SUITE, run_cells
 from tests.running import front
 
@@ -62,6 +65,24 @@ def test_what_methods_train_alike_is_trained_once(tmp_path: Path) -> None:
     assert weights(longer, "experts/east") != weights(plain, "experts/east") == weights(alike, "experts/east")
     assert [result.steps for result in results] == [2 * results[1].steps, results[1].steps, results[1].steps]
     assert not started.exists()
+
+
+def test_an_expert_that_began_at_another_init_is_trained_anew(tmp_path: Path) -> None:
+    """Inits of the same settings differ from one machine to the next: one cell had its own when another was added."""
+    pure = {"overrides": {"soup.method": {"class_path": "BoneSoup", "init_args": {"beta": 1.0}}}}
+    added, before, *_ = run_cells(tmp_path, methods={"soup": {}, "pure": pure})
+    for cell in (added, before):
+        cell.run(None, [])
+    for name in ("stages/experts/east.json", "stages/front.json", "front.json"):
+        (before.path / name).unlink()
+    for cell, noise in ((added, 1e-4), (before, 0)):
+        init = {name: tensor + noise for name, tensor in read_weights(cell.path / "init").items()}
+        write_weights(cell.path / "init", init)
+    record = added.folder.stage("experts/east")
+    write_json(added.folder.record_of("experts/east"), {**record, "sources": hashes(added.folder, added.trainings[1])})
+    before.run(None, [added])
+    assert before.folder.stage("experts/east")["sources"] != added.folder.stage("experts/east")["sources"]
+    check_lineage(before.folder, before.trainings)
 
 
 def test_an_init_of_other_settings_is_trained_anew(tmp_path: Path) -> None:

@@ -125,3 +125,13 @@ def test_what_overflows_its_dtype_is_refused() -> None:
         merge_weights([big, small], [1.5, -0.5], extrapolate=True)
     mask = {"w": torch.tensor([-math.inf, 0.0])}
     assert torch.equal(merge_weights([mask, mask], [0.5, 0.5])["w"], mask["w"])
+
+
+def test_ties_is_task_arithmetic_where_all_agree_whatever_the_scale() -> None:
+    init, first, second = ({"w": torch.tensor(values)} for values in ([1.0, 2.0], [3.0, 1.0], [2.0, 0.5]))
+    for scale in (0.15, 0.5, 2.0):
+        merged = [
+            merge_weights([first, second], [scale, scale], method=name, init=init, extrapolate=True, **options)["w"]
+            for name, options in (("ties", {"density": 1.0}), ("task_arithmetic", {}))
+        ]
+        torch.testing.assert_close(*merged)

@@ -66,3 +66,21 @@ def test_what_all_layers_lose_together() -> None:
         whole.append(mean)
     expected = torch.linalg.norm(torch.stack(gaps)) / torch.linalg.norm(torch.stack(whole))
     assert share == pytest.approx(float(expected), rel=1e-5) and share > 0.01
+
+
+def test_a_layer_without_an_update_learns_in_the_next_round() -> None:
+    """A gradient reaches B through A, and A through B: with zeros on both sides none does."""
+    experts = [{**_expert(seed), B: torch.zeros(5, 2)} for seed in range(2)]
+    merged, lost = policy_soup(experts, [0.5, 0.5])
+    assert lost == 0 and not merged[B].any()
+    torch.testing.assert_close(merged[A], (experts[0][A] + experts[1][A]) / 2)
+
+
+def test_directions_without_an_update_learn_too() -> None:
+    experts = [_expert(0, rank=4), _expert(0, rank=4)]
+    for expert in experts:
+        expert[B][:, 2:] = 0  # so the averaged update has two of four ranks
+    merged, _ = policy_soup(experts, [0.5, 0.5])
+    torch.testing.assert_close(_update(merged), _update(experts[0]))
+    still = merged[B].norm(dim=0) == 0
+    assert still.sum() == 2 and merged[A][still].norm(dim=1).min() > 0.1

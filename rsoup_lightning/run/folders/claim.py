@@ -11,9 +11,11 @@ import yaml
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.files import write_text
 from rsoup_lightning.methods.method import INIT
+from rsoup_lightning.run.folders.stages import NORMALISATION
 
-BEGUN = ("config.yaml", "run.json")
-"""The files of a run that has begun, before it has computed anything."""
+CONFIG = "config.yaml"
+MARKS = ("run.json", "peer.log")
+"""What lies beside the configuration of a run of ours that has begun, before it has computed anything."""
 
 
 def claim(path: Path, config: Mapping[str, Any]) -> None:
@@ -24,7 +26,7 @@ def claim(path: Path, config: Mapping[str, Any]) -> None:
     Raises:
         RunFolderError: it is another configuration's, or holds files that are no run.
     """
-    file = path / "config.yaml"
+    file = path / CONFIG
     check_free(path)
     if not file.exists():
         _write(file, config)
@@ -56,12 +58,14 @@ def _only_begun(path: Path, config: Any) -> list[Path] | None:
     shown = [file for file in files if not any(part.startswith(".") for part in file.parts)]
     soup = config.get("soup") if isinstance(config, dict) else None
     as_built = isinstance(soup, dict) and soup.get("init_epochs") == 0
-    begun = (file.name in BEGUN or (as_built and _is_of_init(file)) for file in shown)
-    return [path / file for file in shown] if all(begun) else None
+    begun = (file.name in (CONFIG, *MARKS) or (as_built and _is_of_init(file)) for file in shown)
+    runs = {file.parent for file in shown if file.name in MARKS}  # another config.yaml may be somebody's recipe
+    ours = all(file.parent in runs for file in shown if file.name == CONFIG)
+    return [path / file for file in shown] if ours and all(begun) else None
 
 
 def _is_of_init(file: Path) -> bool:
-    return file.parent.name == INIT or file.match(f"stages/{INIT}.json")
+    return file.parent.name == INIT or any(file.match(f"stages/{name}.json") for name in (INIT, NORMALISATION))
 
 
 def check_free(path: Path) -> None:
@@ -72,10 +76,10 @@ def check_free(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise RunFolderError(f"{path} is a file: choose another --run_dir")
-    if (path / "config.yaml").exists() or not path.exists():
+    if (path / CONFIG).exists() or not path.exists():
         return
     if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
-        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
+        raise RunFolderError(f"{path} holds files but no {CONFIG}: it is no run folder; choose another --run_dir")
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

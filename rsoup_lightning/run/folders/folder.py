@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from rsoup_lightning.errors import FrontError, RunFolderError
-from rsoup_lightning.files import read_json, sha256, write_json
+from rsoup_lightning.files import read_json, remove, sha256, write_json
 from rsoup_lightning.front.record import Record, read_record
 from rsoup_lightning.merging.disk.io import FILE_NAME
 from rsoup_lightning.run.folders.claim import check_free, claim
@@ -60,8 +60,8 @@ class RunFolder:
         with suppress(RunFolderError), ExitStack() as stack:
             for lock in self.path.rglob(f"{WORKERS}/**/{LOCK}"):
                 stack.enter_context(only_process(lock.parent))
-            for leftover in self.path.rglob(".*.tmp"):
-                leftover.unlink()
+            for leftover in [*self.path.rglob(".*.tmp")]:  # files, and folders with all in them
+                remove(leftover)
 
     def _check_inputs(self, config: Mapping[str, Any]) -> None:
         """Require that models and data are what they were when the run began; remember those that are new here."""

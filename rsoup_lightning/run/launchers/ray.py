@@ -55,6 +55,8 @@ class Ray(Launcher):
         stage = self._running.pop(ready[0])
         try:
             ended: Ended = self._ray.get(ready[0])
+        except self._ray.exceptions.RayTaskError as error:  # it stopped before it could train: no folder, no package
+            ended = Ended(stage, f"{type(error.cause).__name__}: {error.cause}")
         except self._ray.exceptions.RayError:
             ended = Ended(stage, "its worker or its node is gone (is there too little memory?)", died=True)
         self._watch.end(stage, well=not ended.died)
@@ -71,10 +73,17 @@ class Ray(Launcher):
 def part(nodes: Sequence[dict[str, float]], workers: int | None, devices: int = 1) -> dict[str, float]:
     """What a stage asks for: its part of the cluster's CPU cores and GPUs, of no more than a single node has.
 
+    Of more workers than GPUs, several share one; of those that train on several, some wait for others.
+
     >>> part([{"CPU": 8.0, "GPU": 4.0}, {"CPU": 4.0}], None), part([{"CPU": 8.0}, {"CPU": 4.0}], 2)
     ({'num_cpus': 3, 'num_gpus': 1}, {'num_cpus': 4, 'num_gpus': 0})
+    >>> part([{"CPU": 64.0, "GPU": 4.0}], 8)["num_gpus"], part([{"CPU": 16.0, "GPU": 4.0}], 4, devices=2)["num_gpus"]
+    (0.5, 2)
     """
     cores, gpus = (sum(int(node.get(kind, 0)) for node in nodes) for kind in ("CPU", "GPU"))
     count = workers or max(1, (gpus or cores) // devices)
     smallest = min((int(node["CPU"]) for node in nodes if node.get("CPU")), default=1)
-    return {"num_cpus": max(1, min(cores // count, smallest)), "num_gpus": min(devices, gpus // count)}
+    most = max((int(node.get("GPU", 0)) for node in nodes), default=0)
+    share = gpus * 10_000 // count / 10_000  # the finest part of a GPU that Ray deals out
+    each = min(devices, most) if devices > 1 or share >= 1 else share or 0
+    return {"num_cpus": max(1, min(cores // count, smallest)), "num_gpus": each}

@@ -8,6 +8,14 @@ import yaml
 from rsoup_lightning.errors import RunFolderError
 from rsoup_lightning.run.folders.claim import claim
 
+BEGUN = (
+    "run.json",
+    "stages/init.json",
+    "stages/normalisation.json",
+    "init/policy.safetensors",
+    "init/adapter_config.json",
+    "init/normalisation.json",
+)
 CONFIG = {"task": "x", "trainer": {"max_epochs": 3, "callbacks": None}}
 
 
@@ -41,7 +49,7 @@ def test_an_init_that_was_not_trained_gives_way(tmp_path: Path) -> None:
     for epochs, run in ((0, tmp_path / "as_built"), (1, tmp_path / "trained")):
         begun = {**CONFIG, "soup": {"init_epochs": epochs}}
         claim(run, begun)
-        for file in ("run.json", "stages/init.json", "init/policy.safetensors", "init/adapter_config.json"):
+        for file in BEGUN:
             (run / file).parent.mkdir(exist_ok=True)
             (run / file).touch()
     claim(tmp_path / "as_built", CONFIG)
@@ -49,6 +57,29 @@ def test_an_init_that_was_not_trained_gives_way(tmp_path: Path) -> None:
     assert left == ["config.yaml"]
     with pytest.raises(RunFolderError, match=r"soup: \{'init_epochs': 1\} in the folder, None now"):
         claim(tmp_path / "trained", CONFIG)
+
+
+def test_a_recipe_that_no_run_wrote_is_not_taken(tmp_path: Path) -> None:
+    for place in ("mine", "mine/ablation"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "config.yaml").write_text("task: x # what I want to try\n")
+    with pytest.raises(RunFolderError, match="mine is another configuration's run"):
+        claim(tmp_path / "mine", CONFIG)
+    assert (tmp_path / "mine" / "ablation" / "config.yaml").exists()
+    run = tmp_path / "run"
+    claim(run, CONFIG)
+    (run / "run.json").touch()
+    (tmp_path / "mine").rename(run / "mine")
+    with pytest.raises(RunFolderError, match="another configuration's run"):
+        claim(run, {**CONFIG, "task": "y"})
+    assert (run / "mine" / "config.yaml").read_text() == "task: x # what I want to try\n"
+
+
+def test_a_peer_that_failed_at_once_gives_way(tmp_path: Path) -> None:
+    claim(tmp_path, CONFIG)
+    (tmp_path / "peer.log").touch()
+    claim(tmp_path, {**CONFIG, "task": "y"})
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def test_an_expert_that_was_begun_does_not_give_way(tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ def test_leftovers_of_a_kill_are_swept_up(tmp_path: Path) -> None:
     begun(tmp_path / "run", CONFIG, {"versions": {}})
     (tmp_path / "run" / "init").mkdir()
     (tmp_path / "run" / "init" / ".last.ckpt.77.tmp").touch()
+    (tmp_path / "run" / "init" / ".risky.78.tmp" / ".inner.79.tmp").mkdir(parents=True)
+    (tmp_path / "run" / "init" / ".risky.78.tmp" / "policy.safetensors").touch()
     begun(tmp_path / "run", CONFIG, {"versions": {}})
     assert not list((tmp_path / "run" / "init").iterdir())
 
