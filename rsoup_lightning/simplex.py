@@ -23,6 +23,18 @@ OF_OUTPUTS = (OUTPUTS, DRAWN)
 TOLERANCE = 1e-6  # how far from one a sum of coefficients may be: float rounding of a written grid
 
 
+def rounded(weights: Mapping[str, float], digits: int) -> dict[str, float]:
+    """Weights in round numbers that still sum to one: the largest takes the difference.
+
+    >>> rounded({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}, 3)
+    {'a': 0.334, 'b': 0.333, 'c': 0.333}
+    """
+    found = {name: round(weight, digits) for name, weight in weights.items()}
+    largest = max(found, key=lambda name: found[name])
+    found[largest] = round(1 - sum(weight for name, weight in found.items() if name != largest), digits)
+    return found
+
+
 def one_hot(experts: int) -> list[Coefficients]:
     """The E corners: each expert alone.
 

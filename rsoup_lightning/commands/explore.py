@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from jsonargparse import ArgumentParser
 
 from rsoup_lightning.optional import need
@@ -24,7 +26,7 @@ def explore_command(arguments: list[str]) -> int:
     check_access(options.host, options.token, options.no_auth)
     hosts = hosts_of(options.host, options.allowed_hosts, options.token)
     shelf = shelve(options.runs)
-    token = "" if options.token is None else f"?token={options.token}"
+    token = "" if options.token is None else f"?token={quote(options.token, safe='')}"
     app = application(shelf, options.token, hosts)
     with bind(options.host, options.port) as bound:
         where = f"{address(bound)}/{token}"

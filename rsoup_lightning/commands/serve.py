@@ -134,7 +134,7 @@ def _engine(soup: Soup, given: Mapping[str, Any]) -> TextEngine | CallEngine:
     if isinstance(soup.at({soup.experts[0]: 1.0}), Writing):
         return TextEngine(soup, **_of(Engine, given), **_of(RunningTexts, given))
     fitting = _of(RunningCalls, given)
-    for option in _of(RunningTexts, given):
+    for option in [*_of(RunningTexts, given), *{"max_prompt_tokens"} & given.keys()]:
         if option not in fitting:
             raise ConfigError(f"--{option} is for language models, and these experts write no texts: leave it out")
     return CallEngine(soup, **_of(Engine, given), **fitting)

@@ -20,12 +20,14 @@ def check_access(host: str, token: str | None, no_auth: bool) -> None:
     """Require a token, or the word that none is wanted, of a page that other machines can reach.
 
     Raises:
-        ConfigError: neither was given, or both.
+        ConfigError: neither was given, or both, or a token that no cookie holds.
     """
     if token is not None and no_auth:
         raise ConfigError("--token and --no_auth exclude each other: give one of them")
     if token is not None and not token.strip():
         raise ConfigError("--token is empty: give one that nobody guesses")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise ConfigError("--token must be letters, digits and signs of ASCII")
     if not is_loopback(host) and token is None and not no_auth:
         raise ConfigError(
             f"--host {host} lets other machines in: give a --token, which then stands in the address, or --no_auth"

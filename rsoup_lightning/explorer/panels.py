@@ -133,16 +133,12 @@ class Panels:
         ui.timer(0, self._begin, once=True)
 
     async def _begin(self) -> None:
-        self._status.busy("Loading the experts …")
-        try:
+        showing = None
+        with self._status.told("Loading the experts …"):
             soup = await self._run.soup()
             showing = await self._run.owner.do(lambda: self._showing_of(soup, self._selection))
-        except RSoupError as error:
-            self._status.wrong(str(error))
+        if showing is None or self._left:
             return
-        if self._left:
-            return
-        self._status.done()
         with self._asked:
             showing.ask()
         experts = self._selection.experts

@@ -69,7 +69,7 @@ class Preferring:
             self._status = Status()
             self._found = tag("p", "", "number")
             with box("asked") as self._after:
-                button("Take this λ", self._take)
+                self._taken = button("Take this λ", self._take)
                 button("Download the choices", self._download)
             if self._run.front.has_weights:  # else there is nothing to pick
                 command(command_to_pick(self._run.front.run))
@@ -114,6 +114,9 @@ class Preferring:
             said, self._mixed = str(error), None
         else:
             said, self._mixed = learnt_in_words(chosen), mixing.whole(chosen.coefficients)
+            if outside := not all(0 <= weight <= 1 for weight in self._mixed.values()):
+                said += " That is outside the experts, where this page does not play: pick it by your choices."
+            self._taken.set_visibility(not outside)
         if len(choices) == len(self._chosen):  # nobody has chosen again meanwhile
             set_text(self._found, said)
             self._after.set_visibility(self._mixed is not None)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from nicegui import ui
 
+from rsoup_lightning.errors import RSoupError
 from rsoup_lightning.explorer.choosing.mixing import Mix
 from rsoup_lightning.explorer.choosing.selection import Selection
 from rsoup_lightning.explorer.parts.elements import box, command, set_text, tag
 from rsoup_lightning.playing.run_front import RunFront
+from rsoup_lightning.run.finished.experts import experts_folder
 from rsoup_lightning.simplex import LINEAR
 
 
@@ -26,7 +28,8 @@ class Take:
     def __init__(self, front: RunFront, selection: Selection) -> None:
         self._run, self._selection = front.run, selection
         self._merge: ui.html | None = None
-        if front.mixing == LINEAR:  # the command merges so
+        self._experts = _experts_of(front)
+        if self._experts:
             tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
             self._merge = command("")
         tag("p", "In Python:", "small faint")
@@ -45,21 +48,31 @@ class Take:
         self._show()
 
     def _show(self) -> None:
-        if self._merge is not None:
-            set_text(self._merge, command_to_merge(self._run, self._selection.mix))
+        if self._merge is not None and self._experts:
+            set_text(self._merge, command_to_merge(self._experts, self._selection.mix))
         set_text(self._python, python_lines(self._run, self._selection.mix))
         if self._served is not None:
             set_text(self._served, command_to_ask(self._selection.mix))
 
 
-def command_to_merge(run: Path, mix: Mix) -> str:
-    """The command that writes the soup at λ.
+def _experts_of(front: RunFront) -> Path | None:
+    """The folder with what rsoup merge is to merge; None where it would not merge so, or nothing is there."""
+    if front.mixing != LINEAR:
+        return None
+    try:
+        return experts_folder(front.run, None)[1]
+    except RSoupError:
+        return None
 
-    >>> print(command_to_merge(Path("runs/locomotion-quickstart"), {"risky": 0.7, "cautious": 0.3}))
+
+def command_to_merge(folder: Path, mix: Mix) -> str:
+    """The command that writes the soup at λ of the experts in a folder.
+
+    >>> print(command_to_merge(Path("runs/locomotion-quickstart/experts"), {"risky": 0.7, "cautious": 0.3}))
     rsoup merge --experts runs/locomotion-quickstart/experts/risky runs/locomotion-quickstart/experts/cautious \\
       --coefficients 0.7 0.3 --output merged
     """
-    experts = " ".join(shlex.quote(str(run / "experts" / name)) for name in mix)
+    experts = " ".join(shlex.quote(str(folder / name)) for name in mix)
     weights = " ".join(f"{weight:g}" for weight in mix.values())
     return f"rsoup merge --experts {experts} \\\n  --coefficients {weights} --output merged"
 

@@ -14,7 +14,7 @@ from rsoup_lightning.front.intervals import student_quantile
 from rsoup_lightning.front.quadratic import predict, scheffe_terms, smoothers, window_around
 from rsoup_lightning.front.record import Record, mixtures
 
-NEAR = 1e-6  # λ that differ by less are the same place
+NEAR = 5e-4  # λ that differ by less are the same place: somebody wrote it down in four digits
 
 
 @dataclass(frozen=True)

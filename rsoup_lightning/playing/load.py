@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning import registry
-from rsoup_lightning.errors import RunFolderError
+from rsoup_lightning.errors import ConfigError, RunFolderError
 from rsoup_lightning.files import read_json
 from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging.adapters.formats import adapter_at, is_adapter
@@ -50,10 +50,13 @@ def load(
 
     Raises:
         RunFolderError: there is no run, or one that is not finished.
+        ConfigError: a seed that it does not have.
         RSoupError: its model cannot be built here, its weights are damaged, or the hub cannot be reached.
     """
     folder = local_folder(run)
     if (folder / "pick.json").is_file():
+        if seed is not None:
+            raise ConfigError(f"{folder} is one policy that was picked, of one seed: leave seed {seed} out")
         rewards, front = list(_picked(folder / "pick.json")), None
         places, recipe = {PICKED: folder}, folder / RECIPE
     else:

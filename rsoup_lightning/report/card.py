@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.hub import HUB_NAME
 from rsoup_lightning.report import view
+from rsoup_lightning.simplex import rounded
 
 ABOUT = (
     "Rewarded soups (Ramé et al., NeurIPS 2023): one shared policy was fine-tuned once per reward, and the **weights** "
@@ -75,8 +77,7 @@ def _chosen(picked: Mapping[str, Any]) -> list[str]:
 
 
 def _usage(repo: str, picked: Mapping[str, Any] | None, experts: Sequence[str]) -> str:
-    at = "" if picked else ", ".join(f'"{name}": {1 / len(experts):.3g}' for name in experts)
-    point = f"{{{at}}}" if at else ""
+    point = "" if picked else json.dumps(rounded(dict.fromkeys(experts, 1 / len(experts)), 3), ensure_ascii=False)
     return f'```python\nfrom rsoup_lightning import load\n\nplayer = load("{repo}").at({point})\n```'
 
 

@@ -13,7 +13,9 @@ STALLED = 20.0
 
 
 class Connection(H11Protocol):
-    """One of HTTP/1.1, closed where its client sends no whole head of a request, or reads nothing, for too long."""
+    """One of HTTP/1.1, closed where its client for too long sends no whole head of a request, reads nothing, or goes on
+    with a request that was answered.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -27,6 +29,8 @@ class Connection(H11Protocol):
         """Compare with what was seen before: uvicorn makes a new ``cycle`` of each request."""
         unread = self.transport.get_write_buffer_size()
         seen = self.cycle, self.conn.their_state, unread
-        if seen == before and (unread or self.conn.their_state is h11.IDLE):
+        # A body that nobody waits for any more, after a refusal, would otherwise be held open by its sender.
+        answered = self.cycle is not None and self.cycle.response_complete
+        if seen == before and (unread or answered or self.conn.their_state is h11.IDLE):
             self.transport.abort()
         self._looking = self.loop.call_later(STALLED, self._look, seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,7 @@ from rsoup_lightning.errors import ConfigError, FrontError
 from rsoup_lightning.playing.run_front import RunFront
 from rsoup_lightning.serving.errors import RequestError, blaming
 from rsoup_lightning.serving.model_names import AT, coefficients_in
-from rsoup_lightning.simplex import Coefficients, check_named_coefficients
+from rsoup_lightning.simplex import Coefficients, check_named_coefficients, rounded
 
 REMEMBERED = 256  # preferences whose λ need not be looked up again
 
@@ -132,9 +133,9 @@ class Points:
             if preference is not None:
                 return self._picked(tuple(preference.items()))
         if self.default is None:
-            example = ", ".join(f'"{expert}": {1 / len(self.experts):.3g}' for expert in self.experts)
+            example = json.dumps(rounded(dict.fromkeys(self.experts, 1 / len(self.experts)), 3), ensure_ascii=False)
             more = ", or a preference" if self.takes_preferences else ""
-            said = f"no λ, and no default here: give coefficients such as {{{example}}}{more}"
+            said = f"no λ, and no default here: give coefficients such as {example}{more}"
             raise RequestError(said, "coefficients")
         return self.default
 

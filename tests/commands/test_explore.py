@@ -53,3 +53,8 @@ def test_it_ends_without_a_tale_while_a_page_is_open(signals: list[signal.Signal
 def test_it_says_where_to_look(tmp_path: Path) -> None:
     with served(demo_run(tmp_path / "run", 2), "--token", "abc") as address:
         assert address.endswith("/?token=abc")
+
+
+def test_the_address_opens_the_page_whatever_the_token(tmp_path: Path) -> None:
+    with served(demo_run(tmp_path / "run", 2), "--token", "Zm9v+YmF/a&b#c%25==") as address:
+        assert httpx2.get(address, follow_redirects=True).status_code == 200

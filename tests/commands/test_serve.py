@@ -17,10 +17,13 @@ from starlette.testclient import TestClient
 
 from rsoup_lightning import Soup, load
 from rsoup_lightning.__main__ import main
+from rsoup_lightning.commands.serve import _engine
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.serving.server import Server
 from tests.merging.test_policy_weights import adapter
 from tests.modalities.language.test_fine_tuner import recipe
 from tests.modalities.language.tiny import saved
+from tests.modalities.test_running_calls import acting
 from tests.running import rsoup, serving
 from tests.serving.listening import serving_app
 from tests.serving.vllm.stand_in_vllm import StandIn
@@ -206,6 +209,12 @@ def test_what_cannot_be_served(
     assert main(["serve", *arguments, *port]) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("rsoup: ") and reason in line
+
+
+def test_what_bounds_texts_is_refused_of_policies_that_write_none() -> None:
+    for option in ("max_prompt_tokens", "slice_tokens"):
+        with pytest.raises(ConfigError, match=f"--{option} is for language models"):
+            _engine(acting(), {option: 2})
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

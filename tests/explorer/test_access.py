@@ -22,7 +22,8 @@ def test_who_may_listen(host: str, token: str | None, no_auth: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "token", "no_auth"), [("0.0.0.0", None, False), ("example.org", " ", False), ("127.0.0.1", "x", True)]
+    ("host", "token", "no_auth"),
+    [("0.0.0.0", None, False), ("example.org", " ", False), ("127.0.0.1", "x", True), ("::", "€", False)],
 )
 def test_who_may_not(host: str, token: str | None, no_auth: bool) -> None:
     with pytest.raises(ConfigError, match="--token"):

@@ -4,7 +4,7 @@ import pytest
 
 from rsoup_lightning.front.expected import expected_scores
 from rsoup_lightning.front.results import record_of
-from rsoup_lightning.simplex import grid
+from rsoup_lightning.simplex import grid, rounded, uniform
 from tests.report.demo import demo_record
 
 
@@ -39,3 +39,14 @@ def test_experts_alone_tell_nothing_of_what_is_between() -> None:
     record = record_of("t", ["a", "b"], [(1, 0), (0, 1)], {"a": [1, 0], "b": [0, 1]})
     assert expected_scores(record, {"a": 0.5, "b": 0.5}) is None
     assert expected_scores(record, {"a": 1.0}) is not None
+
+
+@pytest.mark.parametrize(("experts", "steps"), [(2, 4), (2, 7), (3, 4), (3, 2)])
+def test_a_measured_point_is_known_by_four_digits_of_it(experts: int, steps: int) -> None:
+    names, places = "abc"[:experts], [*grid(experts, steps), *uniform(experts)]
+    scores = {name: [point[index] for point in places] for index, name in enumerate(names)}
+    record = record_of("t", list(names), places, scores)
+    for number, point in enumerate(places):
+        written = rounded(dict(zip(names, point, strict=True)), 4)
+        expected = expected_scores(record, written)
+        assert expected is not None and places[expected.point or 0] == places[number]

@@ -46,6 +46,8 @@ def test_another_seed_and_a_pick_of_it(run: Path, tmp_path: Path) -> None:
         load(run, seed=5)
     chosen = pick(run, tmp_path / "picked", preference={"cautious": 1.0}, seed=4)
     picked = load(tmp_path / "picked")
+    with pytest.raises(ConfigError, match="picked is one policy that was picked, of one seed: leave seed 4 out"):
+        load(tmp_path / "picked", seed=4)
     assert picked.experts == ("picked",) and picked.rewards == ("risky", "cautious") and picked.front is None
     point = chosen.coefficients["risky"], chosen.coefficients["cautious"]
     assert np.array_equal(picked.at().act(SEEN), expected(run / "seed-4", point))

@@ -32,6 +32,15 @@ def test_a_head_that_never_ends(begun: bytes, hasty: None) -> None:
         assert within(5, lambda: not served.server.server_state.connections)
 
 
+@pytest.mark.parametrize("more", [b"", b"x"])
+def test_a_body_that_never_comes_after_a_refusal(more: bytes, hasty: None) -> None:
+    """Nobody waits for it, so nobody's deadline ends it."""
+    with listening(gate=Gate("s3cret")) as served, served.post(b"{", length=100_000) as connection:
+        assert b" 401 " in connection.recv(4096)
+        connection.sendall(more)
+        assert within(5, lambda: not served.server.server_state.connections)
+
+
 def test_an_answer_that_takes_long_is_waited_for(hasty: None) -> None:
     with listening(Parrot(pause=0.4)) as served:
         answer = httpx2.post(f"{served.url}/completions", json={"prompt": "abcd"}, timeout=20)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,3 +102,13 @@ def test_no_preference_without_a_front() -> None:
 def test_servers_that_cannot_be(name: str, default: dict[str, Any], error: type[RSoupError]) -> None:
     with pytest.raises(error):
         Points(name, soup(), **default)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6, 7])
+def test_the_example_that_it_gives_is_taken(count: int) -> None:
+    experts = tuple("abcdefg"[:count])
+    points = Points("tuned", SimpleNamespace(experts=experts, rewards=experts, front=None))
+    with pytest.raises(RequestError) as refused:
+        points.find()
+    (example,) = re.findall(r"\{.*\}", str(refused.value))
+    assert sum(points.find(coefficients=json.loads(example)).coefficients) == pytest.approx(1)

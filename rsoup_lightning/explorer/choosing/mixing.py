@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
 from rsoup_lightning.errors import CoefficientError, ConfigError
-from rsoup_lightning.simplex import check_named_coefficients
+from rsoup_lightning.simplex import check_named_coefficients, rounded
 
 DIGITS = 4  # of a weight; finer than a hand can move it
 
@@ -42,11 +42,8 @@ def moved(mix: Mapping[str, float], expert: str, weight: float) -> Mix:
 
 
 def whole(mix: Mapping[str, float]) -> Mix:
-    """λ in round numbers that still sum to one: the largest weight takes the difference."""
-    rounded = {name: round(weight, DIGITS) for name, weight in mix.items()}
-    largest = max(rounded, key=lambda name: rounded[name])
-    rounded[largest] = round(1 - sum(weight for name, weight in rounded.items() if name != largest), DIGITS)
-    return rounded
+    """λ in as many digits as a page shows."""
+    return rounded(mix, DIGITS)
 
 
 def line(start: Mapping[str, float], end: Mapping[str, float], stops: int) -> list[Mix]:

@@ -46,7 +46,8 @@ class Theatre(Element, component="theatre.js"):
     def add(self, part: Part) -> None:
         """Its next steps."""
         self.run_method("add", asdict(replace(part, played=None, states=[])))
-        self._parts.put_nowait(part)
+        if self._filming and not self._filming.done():  # who alone takes them
+            self._parts.put_nowait(part)
 
     def end(self) -> None:
         """It is over."""

@@ -77,6 +77,11 @@ class Gateway(Desk):
             if get_close_matches(name, OURS, cutoff=0.8):  # vLLM takes no notice of fields that it does not know
                 raise RequestError(str(UnknownNameError("field", name, OURS)), name)
         point = self.points.find(asked.model, asked.coefficients, asked.preference)
+        if min(point.coefficients) < 0:
+            found = ", ".join(f"{name} {weight:.4g}" for name, weight in point.record["coefficients"].items())
+            raise RequestError(
+                f"this preference leads outside the experts ({found}): vLLM plays none there", "preference"
+            )
         played = on_lattice(point.coefficients, self._lattice)
         record = {**point.record, "coefficients": dict(zip(self.points.experts, played, strict=True))}
         if played != point.coefficients:

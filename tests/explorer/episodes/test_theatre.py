@@ -66,3 +66,18 @@ def test_film_follows_what_is_played_and_ends_with_it(caplog: pytest.LogCaptureF
     assert said[6][1].startswith("data:image/jpeg;base64,") and said[6][2] == 1
     assert "states" in said[1][1] and said[1][1]["states"] == []  # which are for the camera alone
     assert "no light" in caplog.text
+
+
+async def _waiting(camera: Slow | None) -> int:
+    """How many parts wait to be filmed after two of them were added."""
+    with Client(page("/nowhere")):
+        theatre = Theatre(SUBJECT, camera)  # type: ignore[arg-type]
+        theatre.run_method = lambda *call, **_: None  # type: ignore[assignment, method-assign, func-returns-value]
+        theatre.begin()
+        for number in range(2):
+            theatre.add(_part(number, False))
+        return theatre._parts.qsize()
+
+
+def test_without_a_camera_nothing_is_kept() -> None:
+    assert run_apart(_waiting(None)) == 0 and run_apart(_waiting(Slow())) == 2

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from rsoup_lightning.front.chosen import Chosen
 from rsoup_lightning.playing.front import Front
 from rsoup_lightning.serving.app import create_gateway
 from rsoup_lightning.serving.gate import Gate
@@ -165,6 +166,17 @@ def test_what_is_wrong_does_not_reach_vllm(fields: dict[str, Any], status: int, 
         answer = client.post("/v1/completions", json={"prompt": "abc", **fields})
         error = answer.json()["error"]
         assert (answer.status_code, error["param"]) == (status, param) and said in error["message"]
+        assert stand_in.asked == []
+
+
+def test_a_preference_that_leads_outside_the_experts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a bone soup may."""
+    monkeypatch.setattr(Chosen, "coefficients", {"kind": 1.5, "brief": -0.5})
+    stand_in = StandIn()
+    with gateway(stand_in) as client:
+        answer = client.post("/v1/completions", json={"prompt": "abc", "preference": {"kind": 1.0}})
+        assert answer.status_code == 400 and answer.json()["error"]["param"] == "preference"
+        assert "outside the experts (kind 1.5, brief -0.5)" in answer.json()["error"]["message"]
         assert stand_in.asked == []
 
 
