@@ -126,7 +126,7 @@ class RewardFineTuner(EnvironmentModule):
             audit(self.rewards, rollout, scores)
         kl = self.kl.measured(self.policy, rollout)
         lesson = self._lesson(batch, rollout, scores, kl)
-        if "importance" in lesson:  # sampled by an engine that computes a little differently
+        if "importance" in lesson.steps:  # sampled by an engine that computes a little differently
             lesson = lesson.with_steps(advantages=lesson["advantages"] * lesson["importance"])
         optimizer = self._optimizer()
         logs: dict[str, Tensor] = {}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from rsoup_lightning.errors import CoefficientError, MergeError, RewardError, UnknownNameError
 from rsoup_lightning.merging import write_weights
 from rsoup_lightning.rollout import Rollout
-from tests.conftest import Near, PointFineTuner, quiet_trainer
+from tests.conftest import Near, Plane, PointFineTuner, quiet_trainer
 
 
 def test_all_rewards_are_logged_whatever_the_preference() -> None:
@@ -76,3 +77,18 @@ def test_a_gradient_is_clipped_without_the_scale_of_its_loss() -> None:
         moved.append(module.policy.place.detach())
     assert moved[0].norm() > 0.05
     torch.testing.assert_close(moved[1], moved[0], atol=1e-3, rtol=0)
+
+
+def test_a_number_of_an_environment_called_importance_weighs_nothing() -> None:
+    class Telling(Plane):
+        def rollout(self, *args: Any, **how: Any) -> Rollout:
+            rollout = super().rollout(*args, **how)
+            return rollout.with_signals(importance=torch.zeros_like(rollout.log_probs))
+
+    places = []
+    for environment in (Plane(), Telling()):
+        module = PointFineTuner(preference={"east": 1.0})
+        module.environment = environment
+        quiet_trainer(max_epochs=1).fit(module)
+        places.append(module.policy.place.detach())
+    assert torch.equal(*places) and places[0].any()

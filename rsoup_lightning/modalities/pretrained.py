@@ -113,6 +113,20 @@ def end_tokens(model: Any, tokenizer: Any) -> list[int]:
     return ends
 
 
+def fitting(precision: Precision, *, whole: bool) -> Precision:
+    """The precision of a base's weights, where adapters are trained on it, or ``whole`` weights.
+
+    Raises:
+        ConfigError: bfloat16 of weights that are trained: small steps are rounded away in it.
+    """
+    if whole and precision == "bfloat16":
+        raise ConfigError(
+            "precision bfloat16 is for frozen weights, and without lora they are trained, where small steps would be "
+            "rounded away: leave it out; to compute in bfloat16 set trainer.precision to bf16-mixed"
+        )
+    return "float32" if whole else precision
+
+
 def compute_dtype(precision: Precision) -> torch.dtype:
     """Of weights: auto is bfloat16 where the device computes in it and does not emulate it, else float32."""
     if precision != "auto":

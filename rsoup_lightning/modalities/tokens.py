@@ -20,6 +20,16 @@ def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) ->
     return torch.log_softmax(scaled, dim=-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 
+def check_known(log_probs: Tensor, mask: Tensor) -> None:
+    """Require that what was written has log-probabilities ``[B, T]``: of logits that are NaN, any token is the largest.
+
+    Raises:
+        RewardError: some are NaN.
+    """
+    if log_probs[mask].isnan().any():
+        raise RewardError("the policy's log-probabilities are NaN: its training has diverged, lower the learning rate")
+
+
 class Brevity(Reward):
     """Minus the number of tokens, the end token included.
 

@@ -10,7 +10,7 @@ from typing import Any
 import lightning as L
 
 from rsoup_lightning.conditioned import conditioned
-from rsoup_lightning.errors import ConfigError, RunFolderError
+from rsoup_lightning.errors import ConfigError, RunFolderError, StageError
 from rsoup_lightning.evaluation import reward_statistics
 from rsoup_lightning.files import read_json, write_json
 from rsoup_lightning.merging import read_weights, write_weights
@@ -86,7 +86,10 @@ class Training:
         if best:
             self.module.policy.load_weights(validation.weights)
             self.progress.say(f"{stage.name} keeps {validation.described()}")
-        write_weights(path, self.module.policy.weights())
+        weights = self.module.policy.weights()
+        if any(tensor.is_floating_point() and tensor.isnan().any() for tensor in weights.values()):
+            raise StageError(f"{stage.name} ends with weights that are NaN: it has diverged, lower the learning rate")
+        write_weights(path, weights)
         self.module.policy.export(path)
         self.folder.finish(
             stage.name,

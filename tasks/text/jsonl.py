@@ -62,7 +62,7 @@ class Records(SplitData):
             question = column_values(record, self.question)
             if self.extract is not None:
                 found = self.extract.search(question)
-                question = found[1] if found else ""
+                question = (found[1] or "") if found else ""
             if self.words is not None:
                 question = first_words(question, self.words)
             if question.strip():
@@ -90,13 +90,21 @@ class RecordsFile(Records):
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as stream:  # a byte order mark may come first
                 if self.path.suffix == ".csv":
-                    yield from csv.DictReader(stream)
+                    yield from self._rows(csv.DictReader(stream))
                 else:
                     yield from (json.loads(line) for line in stream if line.strip())
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be read: {error.strerror}") from error
         except (ValueError, RecursionError, csv.Error) as error:
             raise ConfigError(f"{self.path} is not a readable {self.path.suffix} file: {error}") from error
+
+    def _rows(self, reader: csv.DictReader[str]) -> Iterator[Mapping[str, Any]]:
+        for row in reader:
+            if None in row:  # type: ignore[comparison-overlap]  # where the csv module puts the rest
+                raise ConfigError(
+                    f"line {reader.line_num} of {self.path} has more fields than the header: quote those with a comma"
+                )
+            yield row
 
 
 class HubDataset(Records):

@@ -10,6 +10,7 @@ from rsoup_lightning.modalities.pretrained import (
     check_tokens,
     describe_classes,
     end_tokens,
+    fitting,
     load_classifier,
     load_tokenizer,
 )
@@ -58,3 +59,10 @@ def test_end_tokens_that_are_none(given: object, message: str) -> None:
     words.eos_token, model.generation_config.eos_token_id = None, given
     with pytest.raises(ConfigError, match=message):
         end_tokens(model, words)
+
+
+def test_weights_that_are_trained_are_float32() -> None:
+    assert [fitting(precision, whole=True) for precision in ("auto", "float32")] == ["float32", "float32"]
+    assert [fitting(precision, whole=False) for precision in ("auto", "bfloat16")] == ["auto", "bfloat16"]
+    with pytest.raises(ConfigError, match="precision bfloat16 is for frozen weights, and without lora they are"):
+        fitting("bfloat16", whole=True)

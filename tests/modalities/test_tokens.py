@@ -5,7 +5,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.language.rewards import Brevity
-from rsoup_lightning.modalities.tokens import Fluency
+from rsoup_lightning.modalities.tokens import Fluency, check_known
 from rsoup_lightning.rollout import Rollout
 
 MASK = torch.tensor([[True, True, False], [True, True, True], [False, False, False]])
@@ -37,3 +37,11 @@ def test_fluency_needs_the_reference() -> None:
 def test_they_show_no_text() -> None:
     rollout = Rollout(torch.zeros(3, 3), MASK)
     assert Brevity().inputs(rollout) is Fluency().inputs(rollout) is None
+
+
+def test_what_a_diverged_policy_writes_is_refused() -> None:
+    log_probs = torch.tensor([[-1.0, -2.0, float("nan")], [-1.0, float("-inf"), -3.0], [float("nan")] * 3])
+    check_known(log_probs, MASK)
+    log_probs[0, 1] = float("nan")
+    with pytest.raises(RewardError, match="NaN: its training has diverged, lower the learning rate"):
+        check_known(log_probs, MASK)

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 INFO_LIMIT = 100  # numbers: larger entries of info, such as pictures, are not recorded
-OWN = {"observations", "actions", "applied", "native_reward", "reward_vector", "last_observations", "id"}
+OWN = {
+    *("observations", "actions", "applied", "native_reward", "reward_vector", "last_observations", "id"),
+    *("advantages", "coefficients", "importance"),  # which training adds
+}
 
 
 def signal(key: str) -> str:

@@ -69,8 +69,10 @@ class Recording:
 def _stacked(steps: list[Columns]) -> Columns:
     """T mappings of ``[B, ...]`` as one mapping of ``[B, T, ...]``; zero on the steps that lack a name.
 
-    A step on which every copy resets reports nothing: nothing moved, and nothing of it counts.
+    A step on which every copy resets reports nothing: nothing moved, and nothing of it counts. What has another shape
+    from one step to the next, as a list that grows, is left out.
     """
     examples = {name: column for step in steps for name, column in step.items()}
-    zeros = {name: np.zeros_like(example) for name, example in examples.items()}
+    growing = {name for step in steps for name, column in step.items() if column.shape != examples[name].shape}
+    zeros = {name: np.zeros_like(example) for name, example in examples.items() if name not in growing}
     return {name: np.stack([step.get(name, zero) for step in steps], axis=1) for name, zero in zeros.items()}

@@ -95,5 +95,6 @@ class Info(Reward):
     def __call__(self, rollout: Rollout) -> Tensor:
         if self.rare and signal(self.key) not in rollout:
             return torch.zeros_like(rollout.log_probs)
-        values = reported(rollout, signal(self.key), self, cure="; set rare where few steps report it")
+        cure = "; set rare where few steps report it, or backend to gymnasium where envpool leaves it out"
+        values = reported(rollout, signal(self.key), self, cure=cure)
         return self.scale * (values if self.index is None else entry(values, self.index, self.key))

@@ -22,6 +22,7 @@ from rsoup_lightning.modalities.language.sampler import Sampler, scored_by_polic
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
 from rsoup_lightning.modalities.pretrained import end_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+from rsoup_lightning.modalities.tokens import check_known
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -184,6 +185,7 @@ class TextEnvironment(DataEnvironment):
     def _rollout(
         self, entries: Sequence[Entry], prompts: PromptTokens, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
+        check_known(completions.log_probs, completions.mask)
         device = completions.tokens.device
         prompts, index = prompts.to(device), index.to(device)
         entries = [entries[place] for place in index.tolist()]

@@ -16,7 +16,7 @@ from rsoup_lightning.modalities.language.environment import TextEnvironment
 from rsoup_lightning.modalities.language.policy import LanguagePolicy
 from rsoup_lightning.modalities.language.sampler import Sampler
 from rsoup_lightning.modalities.lora import LoRA
-from rsoup_lightning.modalities.pretrained import Precision
+from rsoup_lightning.modalities.pretrained import Precision, fitting
 from rsoup_lightning.modalities.sharding import in_parts
 from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
 from rsoup_lightning.processes import several
@@ -78,7 +78,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             raise ConfigError(
                 "model.shard_base cuts what is not trained, and samples itself: it takes lora, and no sampler"
             )
-        model, tokenizer = load_base(base, precision)
+        model, tokenizer = load_base(base, fitting(precision, whole=lora is None))
         environment = TextEnvironment.of(
             model,
             tokenizer,

@@ -5,6 +5,7 @@ Notation: B rows, P tokens of a prompt, T of a completion, M members of a souped
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from rsoup_lightning.policy import Policy, PolicyOutput, Soups, Weights
 from rsoup_lightning.processes import most
 from rsoup_lightning.rollout import Rollout
 
+UPDATED = re.compile(r"lora_(embedding_)?B")  # PEFT's factors that begin at zero
 ROWS_AT_A_TIME = 64  # when nothing needs a gradient: the logits of more would fill the memory
 
 
@@ -167,7 +169,7 @@ class LanguagePolicy(PartlyTrainedPolicy, TextPolicy):
     @contextmanager
     def holding(self, weights: Weights) -> Iterator[None]:
         # A fresh adapter adds nothing: without it the base alone is the same, for less work.
-        if self.lora is not None and not any(w.any() for name, w in weights.items() if "lora_B" in name):
+        if self.lora is not None and not any(w.any() for name, w in weights.items() if UPDATED.search(name)):
             with self.model.disable_adapter():
                 yield
         else:

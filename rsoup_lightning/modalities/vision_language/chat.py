@@ -21,7 +21,7 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.chat_templates import check_variables, templated
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
-from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, end_tokens
+from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, end_tokens, fitting
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
 from rsoup_lightning.optional import need
 
@@ -193,8 +193,11 @@ class ChatModel:
         self.name, self.instruction, self.precision = name, instruction, precision
         self.chat_template_kwargs = chat_template_kwargs
 
-    def load(self) -> Chatter:
+    def load(self, *, whole: bool = False) -> Chatter:
         """The model, and how it is asked.
+
+        Args:
+            whole: whether whole weights are trained, and not adapters.
 
         Raises:
             ConfigError: it is not there, or cannot be asked; says what to give instead.
@@ -202,7 +205,7 @@ class ChatModel:
         transformers = need("transformers", "transformers", "text")
         loader = transformers.AutoModelForImageTextToText.from_pretrained
         with quiet_transformers():
-            model = load_pretrained(loader, self.name, KIND, dtype=compute_dtype(self.precision))
+            model = load_pretrained(loader, self.name, KIND, dtype=compute_dtype(fitting(self.precision, whole=whole)))
             processor = load_pretrained(transformers.AutoProcessor.from_pretrained, self.name, "processor")
         if "mm_encoder_outputs" not in signature(model.forward).parameters:
             raise ConfigError(

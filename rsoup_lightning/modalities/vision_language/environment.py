@@ -19,6 +19,7 @@ from rsoup_lightning.modalities.data_environment import DataEnvironment, check_s
 from rsoup_lightning.modalities.pictures import encoded, shrunk
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.running_calls import RunningCalls
+from rsoup_lightning.modalities.tokens import check_known
 from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.decoding import Answers, Follow, beam_search, sample_answers
 from rsoup_lightning.modalities.vision_language.drawing import with_boxes
@@ -134,6 +135,7 @@ class PictureEnvironment(DataEnvironment):
         answers = self._answer(policy, policy.follow(pictures), prompts, greedy, beams)
         rollout = self._rollout(items, numbers, prompts, pictures, answers)
         rollout = replace(rollout, log_probs=policy(rollout).log_probs * answers.mask)
+        check_known(rollout.log_probs, answers.mask)
         return rollout.with_signals(base_log_probs=policy.base_log_probs(rollout))
 
     def _answer(

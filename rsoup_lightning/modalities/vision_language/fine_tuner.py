@@ -86,7 +86,7 @@ class VisionLanguageFineTuner(PretrainedFineTuner):
             raise ConfigError("lora is for a chat model, and CoCa trains whole weights: leave it out")
         policy: TrainedCaptioner
         if isinstance(base, ChatModel):
-            chatter = base.load()
+            chatter = base.load(whole=lora is None)
             policy, context, unreadable = (
                 ChatPolicy(chatter, data, picture_names(data), lora, temperature),
                 chatter.context,

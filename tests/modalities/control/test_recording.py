@@ -50,3 +50,15 @@ def test_what_a_step_does_not_report_is_zero() -> None:
     assert rollout["speed"][0].tolist() == [1.0, 2.0, 0.0]
     assert rollout["info.actions"].shape == (COPIES, STEPS)  # beside the rollout's own actions
     assert rollout["reward_vector"].shape == (COPIES, STEPS, 2)
+
+
+def test_a_list_that_grows_is_left_out() -> None:
+    """As a log of an environment, which no reward reads."""
+    recording = Recording()
+    for step in range(STEPS):
+        info = {"visited": np.zeros((COPIES, step + 1)), "speed": np.ones(COPIES), "_speed": np.ones(COPIES, bool)}
+        ended = np.zeros(COPIES, bool)
+        result = SimulatorStep(np.zeros((COPIES, 4)), np.ones(COPIES), ended, ended, info)
+        recording.add(np.zeros((COPIES, 4)), np.zeros((COPIES, 1)), np.zeros((COPIES, 1)), result, counted=~ended)
+    rollout = recording.rollout(torch.zeros(COPIES, STEPS), np.ones((COPIES, 4)))
+    assert "visited" not in rollout and rollout["speed"].shape == (COPIES, STEPS)

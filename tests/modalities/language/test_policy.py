@@ -101,6 +101,15 @@ def test_the_reference_is_a_trained_init_where_there_is_one() -> None:
     assert torch.allclose(reference, made(rollout).log_probs * rollout.mask, atol=1e-5)
 
 
+@pytest.mark.parametrize("targets", [["embed_tokens"], ["q_proj"]])
+def test_a_trained_init_is_the_reference_whatever_it_adapts(targets: list[str]) -> None:
+    made = stirred(LanguagePolicy(llama(), LoRA(rank=2, targets=targets)), 1)
+    made.freeze_reference()
+    rollout = rolled(made)
+    assert torch.allclose(made.reference_log_probs(rollout), made(rollout).log_probs * rollout.mask, atol=1e-5)
+    assert (rollout["base_log_probs"] - rollout.log_probs).abs().max() > 0.01
+
+
 def test_gradients_reach_the_adapter_only() -> None:
     made = policy(1)
     made(rolled(made)).log_probs.sum().backward()

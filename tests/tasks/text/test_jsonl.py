@@ -32,6 +32,18 @@ def test_json_lines(lines: str) -> None:
     assert len(data.entries("eval")) == 2
 
 
+def test_a_row_of_more_fields_than_the_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("text,label\none,1\nhello, hi,0\n")
+    with pytest.raises(ConfigError, match=r"line 3 of .*data\.csv has more fields than the header"):
+        RecordsFile(str(path), question="text", eval_size=1).entries("train")
+
+
+def test_a_group_that_matches_nothing_leaves_the_record_out(lines: str) -> None:
+    data = RecordsFile(lines, question="ask", extract=r"Question 0|(Question \d)", eval_size=1)
+    assert everything(data) == {Entry(f"Question {number}") for number in range(1, 9)}
+
+
 def test_csv(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text('text,label\n"one, two",1\nthree,0\n')
