@@ -34,7 +34,8 @@ class LanguageFineTuner(PretrainedFineTuner):
         preference: μ, reward name to weight on the simplex. Default: equal weights.
         algorithm: how rewards become gradients. PPO brings a critic.
         lora: adapters to train; null trains the whole model.
-        precision: of the frozen weights; auto takes bfloat16 where the device computes in it.
+        precision: of the frozen weights; auto takes bfloat16 where the device computes in it. Without lora
+            all are trained, in float32.
         template: what the policy reads, from {prompt}; null: the tokenizer's chat template where it has one.
         chat_template_kwargs: variables of that chat template, as {enable_thinking: false} of Qwen 3. A template ignores
             what it does not read, so such are refused.

@@ -178,7 +178,8 @@ class ChatModel:
     Args:
         name: hub name or folder.
         instruction: what is asked of a picture where its data ask nothing.
-        precision: of the frozen weights; auto takes bfloat16 where the device computes in it.
+        precision: of the frozen weights; auto takes bfloat16 where the device computes in it. Without lora
+            all are trained, in float32.
         chat_template_kwargs: variables of the processor's chat template. A template ignores what it does not read, so
             such are refused.
     """
