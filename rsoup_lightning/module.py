@@ -14,6 +14,7 @@ from rsoup_lightning import losses, processes
 from rsoup_lightning.algorithms import PPO, Algorithm
 from rsoup_lightning.environment import Environment
 from rsoup_lightning.environment_module import EnvironmentModule
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.evaluation import audit, score_batch
 from rsoup_lightning.files import user_path
 from rsoup_lightning.front.metrics import CompletionScores
@@ -83,6 +84,8 @@ class RewardFineTuner(EnvironmentModule):
         self.register_buffer("steps_taken", torch.tensor(0))
         self.evaluation_scores = nn.ModuleList(CompletionScores() for _ in self.rewards)
         wanted = objectives(self.rewards)
+        if not wanted and preference is None:
+            raise ConfigError("model.rewards is empty, or has guards alone: give at least one reward to train on")
         self.prepare(preference or dict.fromkeys(wanted, 1 / max(len(wanted), 1)), normalisation, init_weights)
 
     def prepare(

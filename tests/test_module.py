@@ -8,10 +8,11 @@ import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
 
-from rsoup_lightning.errors import CoefficientError, MergeError, RewardError, UnknownNameError
+from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, RewardError, UnknownNameError
 from rsoup_lightning.merging import write_weights
+from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rollout import Rollout
-from tests.conftest import Near, Plane, PointFineTuner, quiet_trainer
+from tests.conftest import Near, Plane, PointFineTuner, PointPolicy, quiet_trainer
 
 
 def test_all_rewards_are_logged_whatever_the_preference() -> None:
@@ -33,6 +34,8 @@ def test_bad_preferences() -> None:
         PointFineTuner(preference={"eats": 1.0})
     with pytest.raises(CoefficientError, match="sum to 1"):
         PointFineTuner(preference={"east": 0.7, "north": 0.7})
+    with pytest.raises(ConfigError, match=r"model\.rewards is empty, or has guards alone"):
+        RewardFineTuner(Plane(), PointPolicy(), {})
 
 
 def test_init_weights_that_do_not_fit(tmp_path: Path) -> None:

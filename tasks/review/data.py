@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from rsoup_lightning.errors import check_at_least_one
+from rsoup_lightning.errors import ConfigError, check_at_least_one
 from rsoup_lightning.modalities.data import Entry
 from rsoup_lightning.modalities.language.rewards.sentences import ends_a_sentence
 from tasks.text.cut import first_sentences, first_words, squeeze
@@ -33,12 +33,14 @@ class ReviewBeginnings(SplitData):
         **sizes: as of SplitData.
 
     Raises:
-        ConfigError: a size below one.
+        ConfigError: a size below one, or too few words for whole sentences.
     """
 
     def __init__(self, corpus: Corpus = "imdb", words: int = 6, whole: bool = False, **sizes: Any) -> None:
         super().__init__(**sizes)
         check_at_least_one(words=words)
+        if whole and words < FEWEST_WORDS:
+            raise ConfigError(f"words is {words}, and beginnings of whole sentences have {FEWEST_WORDS} at least")
         self.corpus = corpus
         self.words = words
         self.whole = whole

@@ -44,6 +44,11 @@ def test_labels() -> None:
     assert labels[texts.index("chicago is sophisticated, brash, sardonic, completely joyful in its execution.")] == 1
 
 
+def test_whole_sentences_have_more_words_than_that() -> None:
+    with pytest.raises(ConfigError, match="words is 3, and beginnings of whole sentences have 4 at least"):
+        ReviewBeginnings(words=3, whole=True)
+
+
 def test_a_beginning_has_words() -> None:
     with pytest.raises(ConfigError, match="words is 0"):
         ReviewBeginnings(words=0)
