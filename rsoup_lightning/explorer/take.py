@@ -28,8 +28,7 @@ class Take:
     def __init__(self, front: RunFront, selection: Selection) -> None:
         self._run, self._selection = front.run, selection
         self._merge: ui.html | None = None
-        self._experts = _experts_of(front)
-        if self._experts:
+        if front.mixing == LINEAR:  # the command merges so
             tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
             self._merge = command("")
         tag("p", "In Python:", "small faint")
@@ -48,21 +47,19 @@ class Take:
         self._show()
 
     def _show(self) -> None:
-        if self._merge is not None and self._experts:
-            set_text(self._merge, command_to_merge(self._experts, self._selection.mix))
+        if self._merge is not None:
+            set_text(self._merge, command_to_merge(_experts_of(self._run), self._selection.mix))
         set_text(self._python, python_lines(self._run, self._selection.mix))
         if self._served is not None:
             set_text(self._served, command_to_ask(self._selection.mix))
 
 
-def _experts_of(front: RunFront) -> Path | None:
-    """The folder with what rsoup merge is to merge; None where it would not merge so, or nothing is there."""
-    if front.mixing != LINEAR:
-        return None
+def _experts_of(run: Path) -> Path:
+    """The folder of a run's experts, or of its first seed's; where they would be, of a run that is a front alone."""
     try:
-        return experts_folder(front.run, None)[1]
+        return experts_folder(run, None)[1]
     except RSoupError:
-        return None
+        return run / "experts"
 
 
 def command_to_merge(folder: Path, mix: Mix) -> str:

@@ -179,7 +179,8 @@ def slerp(given: Ingredients) -> Tensor:
 def ties(given: Ingredients, *, density: float = 0.2) -> Tensor:
     """θ_0 + task vectors trimmed, their signs elected, the agreeing ones averaged (Yadav et al. 2023, section 4).
 
-    Their mean has weights |λ_i| and the scale Σ |λ_i|, the paper's λ: where all agree, it is task arithmetic.
+    Their mean is weighted by the absolute λ_i, and its scale is the sum of these, the paper's λ: where all agree, it is
+    task arithmetic.
 
     Args:
         given: the tensor.

@@ -137,6 +137,7 @@ class TextEnvironment(DataEnvironment):
         writing = _writing(policy)
         entries, prompts, index = self._asked(split, numbers, copies)
         completions = self._complete(writing, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
+        check_known(completions.log_probs, completions.mask)
         rollout = self._rollout(entries, prompts, index, completions, numbers)
         return rollout.with_signals(base_log_probs=writing.base_log_probs(rollout))
 
@@ -149,6 +150,7 @@ class TextEnvironment(DataEnvironment):
         completions = sampler.sample(policy, prompts, index.to(device), limit=self.max_new_tokens, ends=ends)
         rollout = self._rollout(entries, prompts, index, completions, numbers)
         rollout = scored_by_policy(rollout, policy, sampler.most_importance)
+        check_known(rollout.log_probs, rollout.mask)
         return rollout.with_signals(base_log_probs=policy.base_log_probs(rollout))
 
     def _asked(self, split: Split, numbers: Tensor, copies: int) -> tuple[Sequence[Entry], PromptTokens, Tensor]:
@@ -185,7 +187,6 @@ class TextEnvironment(DataEnvironment):
     def _rollout(
         self, entries: Sequence[Entry], prompts: PromptTokens, index: Tensor, completions: Completions, numbers: Tensor
     ) -> Rollout:
-        check_known(completions.log_probs, completions.mask)
         device = completions.tokens.device
         prompts, index = prompts.to(device), index.to(device)
         entries = [entries[place] for place in index.tolist()]

@@ -79,7 +79,7 @@ def check_free(path: Path) -> None:
     if (path / CONFIG).exists() or not path.exists():
         return
     if any(entry for entry in path.iterdir() if not entry.name.startswith(".")):
-        raise RunFolderError(f"{path} holds files but no {CONFIG}: it is no run folder; choose another --run_dir")
+        raise RunFolderError(f"{path} holds files but no config.yaml: it is no run folder; choose another --run_dir")
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

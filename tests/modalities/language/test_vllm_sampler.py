@@ -162,6 +162,6 @@ def test_a_recipe_names_it(base: str, engine: Engine, tmp_path: Path) -> None:
         "[]",
     ]
     rsoup("soup", "-c", str(recipe(tmp_path, base)), "--run_dir", str(tmp_path / "run"), *sampler, *small)
-    assert len(engine.loaded) == 3  # for the normalisation, and for one rollout of each expert
+    assert len(engine.loaded) == 4  # for two rollouts of the normalisation, and one of each expert
     assert len(engine.asked) == 2 * len(engine.loaded)  # of two prompts
     assert not engine.adapters
