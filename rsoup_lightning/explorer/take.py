@@ -27,6 +27,7 @@ class Take:
 
     def __init__(self, front: RunFront, selection: Selection) -> None:
         self._run, self._selection = front.run, selection
+        self._experts = _experts_of(front.run)
         self._merge: ui.html | None = None
         if front.mixing == LINEAR:  # the command merges so
             tag("p", "Its weights, merged into files that load as the experts did:", "small faint")
@@ -48,7 +49,7 @@ class Take:
 
     def _show(self) -> None:
         if self._merge is not None:
-            set_text(self._merge, command_to_merge(_experts_of(self._run), self._selection.mix))
+            set_text(self._merge, command_to_merge(self._experts, self._selection.mix))
         set_text(self._python, python_lines(self._run, self._selection.mix))
         if self._served is not None:
             set_text(self._served, command_to_ask(self._selection.mix))

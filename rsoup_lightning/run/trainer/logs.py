@@ -53,8 +53,8 @@ class Place:
             if arguments.get("dirpath") is not None:
                 inside = self._inside(arguments["dirpath"], writer)
                 if Path(inside) == self.folder:
-                    name = writer.class_path.rpartition(".")[2]
-                    raise ConfigError(f"{name}: dirpath {arguments['dirpath']} is the run folder: name one inside it")
+                    said = f"dirpath {arguments['dirpath']} is the run folder: name one inside it"
+                    raise ConfigError(f"{_name(writer)}: {said}")
                 arguments["dirpath"] = str(Path(inside, self.stage))
         return own
 
@@ -95,9 +95,13 @@ class Place:
         """``path`` in the run folder, which is no other run's."""
         place = os.path.expandvars(os.path.expanduser(path))
         if os.path.isabs(place) or ".." in Path(place).parts or "://" in place:
-            name = writer.class_path.rpartition(".")[2]
-            raise ConfigError(f"{name}: the path {path} leaves the run folder: give one inside, such as logs")
+            raise ConfigError(f"{_name(writer)}: the path {path} leaves the run folder: give one inside, such as logs")
         return str(self.folder / place)
+
+
+def _name(writer: Namespace) -> str:
+    """What its class is called in a recipe."""
+    return str(writer.class_path).rpartition(".")[2]
 
 
 def kept(loggers: Iterable[Logger]) -> list[dict[str, Any]]:
