@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.errors import ConfigError, MergeError, UnknownNameError
+
+PIECE = 1 << 20  # entries
 
 
 @dataclass(frozen=True)
@@ -159,20 +162,22 @@ def task_arithmetic(given: Ingredients) -> Tensor:
 def slerp(given: Ingredients) -> Tensor:
     """θ_0 + spherical interpolation of two task vectors (Shoemake 1985; Ramé et al. 2024, WARP).
 
-    Unlike linear it keeps their length where they are far apart; nearly parallel ones are interpolated linearly.
+    Unlike linear it keeps their length where they are far apart; nearly parallel or opposite ones, between which no arc
+    is the shortest or has a length to speak of, are interpolated linearly.
     """
     if len(given.experts) != 2:
         raise MergeError(f"slerp goes between two experts, got {len(given.experts)}: use linear")
     first, second = given.task_vectors
     if not first.any() or not second.any():  # without a direction there is no arc
         return given.ancestor + weighted_sum([first, second], given.coefficients)
-    cosine = torch.nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0, eps=1e-12)
-    angle = torch.arccos(cosine.clamp(-1, 1)).item()
+    # Rounded to float32, the cosine of opposite directions would leave an angle that looks like an arc.
+    cosine = _dot(first, second) / math.sqrt(_dot(first, first) * _dot(second, second))
+    angle = math.acos(max(-1.0, min(1.0, cosine)))
     a, b = given.coefficients
-    if abs(torch.tensor(angle).sin().item()) < 1e-4:
+    if math.sin(angle) < 1e-4:
         return given.ancestor + weighted_sum([first, second], [a, b])
-    arcs = torch.sin(torch.tensor([a * angle, b * angle], dtype=torch.float64)) / torch.tensor(angle).double().sin()
-    return given.ancestor + weighted_sum([first, second], arcs.tolist())
+    arcs = [math.sin(a * angle) / math.sin(angle), math.sin(b * angle) / math.sin(angle)]
+    return given.ancestor + weighted_sum([first, second], arcs)
 
 
 @register("ties", elementwise=False, needs_init=True, keeps_experts=False)
@@ -244,6 +249,12 @@ def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     for tensor, weight in zip(tensors[1:], weights[1:], strict=True):
         total.add_(tensor, alpha=weight)
     return total
+
+
+def _dot(first: Tensor, second: Tensor) -> float:
+    """The inner product of two tensors in float64, so many entries at a time that large ones need little memory."""
+    pieces = zip(first.flatten().split(PIECE), second.flatten().split(PIECE), strict=True)
+    return sum((one.double() @ two.double()).item() for one, two in pieces)
 
 
 def _trim(vector: Tensor, density: float) -> Tensor:

@@ -111,6 +111,15 @@ def test_slerp_where_one_expert_did_not_move_or_weighs_nothing() -> None:
     torch.testing.assert_close(_merged("slerp", 0.0, 0.9999999), B["w"], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1, 64])
+def test_slerp_between_opposite_directions_is_linear(size: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):  # of which a third went a thousand times too far, by how the cosine was rounded
+        move, init = torch.randn(size, generator=generator), {"w": torch.zeros(size)}
+        merged = merge_weights([{"w": move}, {"w": -2 * move}], [0.3, 0.7], method="slerp", init=init)["w"]
+        torch.testing.assert_close(merged, -1.1 * move)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_diverged_experts_are_found_behind_every_mask(name: str) -> None:
     bad = {"w": A["w"].clone()}
