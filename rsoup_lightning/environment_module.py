@@ -56,9 +56,12 @@ class EnvironmentModule(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         try:
-            return self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
+            optimizer = self.optimizer(parameter for parameter in self.policy.parameters() if parameter.requires_grad)
         except ValueError as error:
             raise ConfigError(f"the optimizer cannot be built: {error}") from error
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise ConfigError("LBFGS computes the loss again within a step, which rollouts do not allow: choose Adam")
+        return optimizer
 
     def train_dataloader(self) -> Iterable[Any]:
         batches = self.environment.train_batches()

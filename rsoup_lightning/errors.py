@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from math import inf
+from math import inf, isfinite
 from types import ModuleType
 
 SHOWN = 12  # names: an error that knows more of them lists those that are near
@@ -115,6 +115,28 @@ def check_at_least_one(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise ConfigError(f"{name} is {number}: it must be at least 1")
+
+
+def check_finite(**numbers: float) -> None:
+    """Require that numbers are finite.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, number in numbers.items():
+        if not isfinite(number):
+            raise ConfigError(f"{name} is {number}: it must be finite")
+
+
+def check_share(**numbers: float) -> None:
+    """Require that numbers are from 0 to 1.
+
+    Raises:
+        ConfigError: one is not; names it.
+    """
+    for name, number in numbers.items():
+        if not 0 <= number <= 1:
+            raise ConfigError(f"{name} is {number}: it must be from 0 to 1")
 
 
 def check_positive(**numbers: float) -> None:

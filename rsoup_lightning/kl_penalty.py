@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 from torch import Tensor, nn
 
@@ -26,8 +28,11 @@ class KLPenalty(nn.Module):
 
     def __init__(self, coefficient: float = 0.0, target: float | None = None, horizon: float = 10_000.0) -> None:
         super().__init__()
-        if coefficient < 0 or (target is not None and target <= 0) or horizon <= 0:
-            raise ConfigError("a KL penalty needs coefficient >= 0, target > 0 and horizon > 0")
+        if not (0 <= coefficient < inf and 0 < horizon < inf and (target is None or 0 < target < inf)):
+            raise ConfigError(
+                "a KL penalty needs coefficient >= 0, target > 0 and horizon > 0, all finite: got "
+                f"{coefficient}, {target} and {horizon}"
+            )
         if target is not None and not coefficient:
             raise ConfigError(f"a KL target of {target} moves no coefficient of 0: give one to begin at, such as 0.05")
         self.coefficient = coefficient

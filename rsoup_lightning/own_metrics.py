@@ -59,11 +59,14 @@ class OwnScores:
         """
         if not isinstance(self._metric, Metric):
             return self._scores.gathered()
-        value = torch.as_tensor(self._metric.compute(), dtype=torch.float32)
+        computed = self._metric.compute()
+        fault = f"the metric {self._name!r} computed {computed!r:.60}: it must be one finite number"
+        try:
+            value = torch.as_tensor(computed, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise RewardError(fault) from error
         if value.numel() != 1 or not value.isfinite():
-            raise RewardError(
-                f"the metric {self._name!r} computed {value.tolist()!r:.60}: it must be one finite number"
-            )
+            raise RewardError(fault)
         return value.reshape(1)
 
 

@@ -39,6 +39,11 @@ def test_settings_that_the_optimizer_refuses() -> None:
         quiet_trainer(max_epochs=1).fit(module)
 
 
+def test_an_optimizer_that_asks_for_the_loss_again_is_refused() -> None:
+    with pytest.raises(ConfigError, match="LBFGS computes the loss again within a step"):
+        quiet_trainer(max_epochs=1).fit(PointFineTuner(optimizer=torch.optim.LBFGS))
+
+
 def test_learning_rate_decays_to_the_last_epoch() -> None:
     module = PointFineTuner(decay_learning_rate=True)
     trainer = quiet_trainer(max_epochs=4)

@@ -41,7 +41,18 @@ def test_the_reference_is_the_start_also_after_a_resume(tmp_path: Path) -> None:
     assert not any("reference" in name for name in second.state_dict())
 
 
-@pytest.mark.parametrize("arguments", [{"coefficient": -1.0}, {"target": 0.0}, {"horizon": 0.0}, {"target": 6.0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"coefficient": -1.0},
+        {"coefficient": float("nan")},
+        {"coefficient": float("inf")},
+        {"target": 0.0},
+        {"coefficient": 0.1, "target": float("nan")},
+        {"horizon": 0.0},
+        {"target": 6.0},
+    ],
+)
 def test_impossible_penalties(arguments: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         KLPenalty(**arguments)

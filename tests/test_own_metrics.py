@@ -65,3 +65,15 @@ def test_names_and_kinds_are_checked() -> None:
         check_own_metrics({"east": lengths}, ["east"])
     with pytest.raises(RewardError, match="'mine' is 3, neither a function nor a torchmetrics Metric"):
         check_own_metrics({"mine": 3}, ["east"])
+
+
+@pytest.mark.parametrize("computed", [{"rouge1": torch.tensor(0.5)}, None, "much", [1.0, 2.0], float("nan")])
+def test_what_a_metric_computes_is_one_number(computed: Any) -> None:
+    class Odd(Distinct):
+        def compute(self) -> Any:
+            return computed
+
+    scores = OwnScores("mine", Odd())
+    scores.update(torch.tensor([0]), [""], ["x"])
+    with pytest.raises(RewardError, match=r"the metric 'mine' computed .*: it must be one finite number"):
+        scores.gathered()

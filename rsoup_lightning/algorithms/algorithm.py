@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning import losses
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, check_at_least_one, check_finite
 from rsoup_lightning.policy import Policy, PolicyOutput
 from rsoup_lightning.processes import most, several, together
 from rsoup_lightning.rollout import Rollout
@@ -30,6 +30,9 @@ class Algorithm(ABC):
         minibatch_size: rows per optimiser step, or steps where the policy scores them one by one; 0: the whole rollout.
             Of each process, where several train together.
         entropy_coefficient: weight of the entropy bonus, per nat.
+
+    Raises:
+        ConfigError: fewer epochs than 1, rows of a minibatch below 0, or a coefficient that is not finite.
     """
 
     completions: int = 1
@@ -42,6 +45,10 @@ class Algorithm(ABC):
     """Whether the policy must have values."""
 
     def __init__(self, epochs: int = 1, minibatch_size: int = 0, entropy_coefficient: float = 0.0) -> None:
+        check_at_least_one(epochs=epochs)
+        if minibatch_size < 0:
+            raise ConfigError(f"minibatch_size is {minibatch_size}: give 0 for the whole rollout, or how many rows")
+        check_finite(entropy_coefficient=entropy_coefficient)
         self.epochs = epochs
         self.minibatch_size = minibatch_size
         self.entropy_coefficient = entropy_coefficient

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.algorithms.algorithm import Algorithm, Logs, check_group, on_all_steps, whitened
+from rsoup_lightning.errors import check_finite, check_positive, check_share
 from rsoup_lightning.policy import Policy, PolicyOutput
 from rsoup_lightning.rollout import Rollout
 
@@ -23,6 +24,9 @@ class PPO(Algorithm):
         value_coefficient: weight of the value loss.
         value_clip: keep values within this of the old ones (in the reward's unit); null: no clipping.
         entropy_coefficient: weight of the entropy bonus, per nat.
+
+    Raises:
+        ConfigError: a clip that is not above 0, γ or λ outside [0, 1], or a setting that no algorithm can have.
     """
 
     needs_critic = True
@@ -39,6 +43,9 @@ class PPO(Algorithm):
         entropy_coefficient: float = 0.0,
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
+        check_positive(clip=clip, **({} if value_clip is None else {"value_clip": value_clip}))
+        check_share(discount=discount, gae_lambda=gae_lambda)
+        check_finite(value_coefficient=value_coefficient)
         self.clip = clip
         self.discount = discount
         self.gae_lambda = gae_lambda
@@ -81,6 +88,9 @@ class GRPO(Algorithm):
         epochs: passes over each rollout.
         minibatch_size: rows per optimiser step; 0 takes the whole rollout.
         entropy_coefficient: weight of the entropy bonus, per nat.
+
+    Raises:
+        ConfigError: a clip that is not above 0, fewer than 2 completions, or a setting that no algorithm can have.
     """
 
     def __init__(
@@ -92,6 +102,7 @@ class GRPO(Algorithm):
         entropy_coefficient: float = 0.0,
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
+        check_positive(clip=clip)
         self.completions = check_group(completions)
         self.clip = clip
 

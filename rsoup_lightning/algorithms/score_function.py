@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rsoup_lightning import losses
 from rsoup_lightning.algorithms.algorithm import Algorithm, check_group, on_all_steps, whitened
+from rsoup_lightning.errors import check_at_least_one, check_share
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -20,6 +21,7 @@ class REINFORCE(Algorithm):
 
     def __init__(self, discount: float = 1.0, entropy_coefficient: float = 0.0) -> None:
         super().__init__(entropy_coefficient=entropy_coefficient)
+        check_share(discount=discount)
         self.discount = discount
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:
@@ -59,6 +61,7 @@ class SCST(Algorithm):
 
     def __init__(self, completions: int = 1, entropy_coefficient: float = 0.0) -> None:
         super().__init__(entropy_coefficient=entropy_coefficient)
+        check_at_least_one(completions=completions)
         self.completions = completions
 
     def advantages(self, rollout: Rollout, reward: Tensor, policy: Policy, greedy: Tensor | None) -> Rollout:

@@ -41,7 +41,7 @@ def cells_of(suite: Suite, source: Path, output: Path) -> list[Cell]:
     return found
 
 
-def _resolved(task: SuiteTask, source: Path, **overrides: Any) -> Recipe:
+def _resolved(task: SuiteTask, source: Path, /, **overrides: Any) -> Recipe:
     file = source / task.recipe
     own = {"soup.experts": [*task.box], "soup.morl": [], "soup.reference_point": None}
     return resolve(str(file if file.is_file() else task.recipe), {**task.overrides, **overrides, **own})[0]

@@ -23,6 +23,7 @@ Box = dict[str, tuple[float, float]]
 CANDIDATES: dict[str, tuple[str, ...]] = {"tasks": (), "methods": ("candidates",)}
 
 OF_THE_SUITE = {
+    "task": "the recipe has it",
     "seed_everything": "the suite's seeds are used",
     "soup.morl": "make MORL a method of its own",
     "soup.experts": "the rewards of the box get an expert",
@@ -135,6 +136,7 @@ def _members(members: Any, section: str, kind: type[Any]) -> dict[str, Any]:
             raise ConfigError(f"{section}: {name!r} names folders: use letters, digits and _ alone")
         if not isinstance(member, dict):
             raise ConfigError(f"{section}.{name} is {member!r:.60}, not a mapping; {{}} changes nothing")
+        member = dict(member)  # which another name may share, by an alias of YAML
         written = {key: member.pop(key) for key in ("overrides", *CANDIDATES[section]) if key in member}
         for key, value in written.items():
             if not isinstance(value, dict):

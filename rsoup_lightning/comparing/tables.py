@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from rsoup_lightning.comparing.aggregate import Estimate
 from rsoup_lightning.comparing.record import Bench, CellResult
-from rsoup_lightning.report.tables import table_row
+from rsoup_lightning.report.tables import markdown_row, table_row
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,17 @@ class Table:
 
     def rich(self) -> RichTable:
         """For a terminal."""
-        table = RichTable(title=self.title, title_justify="left")
+        table = RichTable(title=escape(self.title), title_justify="left")
         for index, name in enumerate(self.head):
-            table.add_column(name, justify="right" if index else "left", no_wrap=True)
+            table.add_column(escape(name), justify="right" if index else "left", no_wrap=True)
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         return table
 
     def markdown(self) -> str:
         """As a section."""
         lines = [self.head, ["---", *["---:"] * (len(self.head) - 1)], *self.rows]
-        return "\n".join([f"### {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
+        return "\n".join([f"### {self.title}", "", *map(markdown_row, lines), ""])
 
     def html(self) -> str:
         """As an element of a page."""

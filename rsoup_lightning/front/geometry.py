@@ -16,6 +16,8 @@ from rsoup_lightning.errors import FrontError
 from rsoup_lightning.front.intervals import bootstrap_interval
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-6
+"""Relative; a few times that of float32, in which scores come."""
 
 
 class FlatBoxError(FrontError):
@@ -40,7 +42,10 @@ def hypervolume(points: ArrayLike, reference_point: ArrayLike) -> float:
     >>> hypervolume([[1, 2], [2, 1]], [0, 0])
     3.0
     """
-    return float(moocore.hypervolume(_points(points), ref=np.asarray(reference_point, float), maximise=True))
+    array, corner = _points(points), np.asarray(reference_point, float)
+    if corner.shape != array.shape[1:] or not np.isfinite(corner).all():
+        raise FrontError(f"the reference point is {corner.tolist()}: give {array.shape[1]} finite numbers")
+    return float(moocore.hypervolume(array, ref=corner, maximise=True))
 
 
 def normalise(points: ArrayLike, experts: ArrayLike) -> Array:
@@ -99,11 +104,13 @@ class LMC:
     Attributes:
         gaps: ``[P, R]`` score minus chord; not negative where LMC holds.
         ci95: ``[P, R, 2]`` bootstrap interval of the gaps, or None without several completions.
+        rounding: ``[R]`` how far below its chord a score still counts as on it: scores have a float32's precision.
         interior: ``[P]`` bool, points of the simplex with at least two non-zero coefficients: only they can fail.
     """
 
     gaps: Array
     ci95: Array | None
+    rounding: Array
     interior: NDArray[np.bool_]
 
     @property
@@ -113,18 +120,18 @@ class LMC:
 
     @property
     def holds(self) -> int:
-        """Interior points where no reward is below its chord (to float rounding)."""
-        return int((self.gaps[self.interior] >= -1e-9 * np.abs(self.gaps).max(initial=1.0)).all(1).sum())
+        """Interior points where no reward is below its chord, but for rounding."""
+        return int((self.gaps[self.interior] >= -self.rounding).all(1).sum())
 
     @property
     def refuted(self) -> int:
         """Interior points where some reward's whole interval lies below its chord."""
-        return 0 if self.ci95 is None else int((self.ci95[self.interior, :, 1] < 0).any(1).sum())
+        return 0 if self.ci95 is None else int((self.ci95[self.interior, :, 1] < -self.rounding).any(1).sum())
 
     @property
     def confirmed(self) -> int:
         """Interior points where every reward's whole interval lies on or above its chord."""
-        return 0 if self.ci95 is None else int((self.ci95[self.interior, :, 0] >= 0).all(1).sum())
+        return 0 if self.ci95 is None else int((self.ci95[self.interior, :, 0] >= -self.rounding).all(1).sum())
 
     @property
     def worst_gap(self) -> float:
@@ -150,12 +157,17 @@ def linear_mode_connectivity(
         seed: of the bootstrap.
     """
     merged, corners, weights = (np.asarray(value, float) for value in (scores, experts, coefficients))
+    if not (np.isfinite(merged).all() and np.isfinite(corners).all()):
+        raise FrontError("scores must be finite, and one of those whose connectivity is asked for is not")
     gaps = merged - np.tensordot(weights, corners, axes=1)
-    interior = ((weights != 0).sum(1) > 1) & (weights >= 0).all(1)
+    on_simplex = (weights >= 0).all(1) & (np.abs(weights.sum(1) - 1) < ROUNDING)
+    interior = on_simplex & ((weights != 0).sum(1) > 1)
+    both = np.concatenate([merged, corners])
+    rounding = ROUNDING * np.abs(both).max(axis=(0, *range(2, both.ndim)))
     if gaps.ndim == 2:
-        return LMC(gaps, None, interior)
-    several = gaps.shape[-1] > 1
-    return LMC(gaps.mean(-1), bootstrap_interval(gaps, resamples=resamples, seed=seed) if several else None, interior)
+        return LMC(gaps, None, rounding, interior)
+    ci95 = bootstrap_interval(gaps, resamples=resamples, seed=seed) if gaps.shape[-1] > 1 else None
+    return LMC(gaps.mean(-1), ci95, rounding, interior)
 
 
 def _points(points: ArrayLike) -> Array:

@@ -12,6 +12,7 @@ import yaml
 from rsoup_lightning.front.record import Record
 from rsoup_lightning.hub import HUB_NAME
 from rsoup_lightning.report import view
+from rsoup_lightning.report.tables import markdown_row
 from rsoup_lightning.simplex import rounded
 
 ABOUT = (
@@ -88,7 +89,7 @@ def _rewards(recipe: Mapping[str, Any], record: Record | None) -> list[str]:
     for name in record["rewards"] if record else ():
         named.setdefault(name, None)
     rows = [
-        f"| {name} | {'yes' if name in experts else ''} | {f'`{_written(reward)}`' if reward else 'of the task'} |"
+        markdown_row([name, "yes" if name in experts else "", f"`{_written(reward)}`" if reward else "of the task"])
         for name, reward in named.items()
     ]
     return ["| reward | has an expert | what it is |", "| --- | --- | --- |", *rows]
@@ -100,7 +101,7 @@ def _written(reward: Any) -> str:
 
 def _points(record: Record) -> list[str]:
     rewards = list(record["points"][0]["scores"])
-    head = [f"| point | {' | '.join(rewards)} |", "| --- " * (len(rewards) + 1) + "|"]
+    head = [markdown_row(["point", *rewards]), markdown_row(["---"] * (len(rewards) + 1))]
     rows = []
     for point in record["points"]:
         errors = point["standard_errors"]
@@ -108,7 +109,7 @@ def _points(record: Record) -> list[str]:
             f"{point['scores'][name]:.4g}" + (f" ± {errors[name]:.2g}" if errors[name] is not None else "")
             for name in rewards
         ]
-        rows.append(f"| {view.point_label(point)} | {' | '.join(cells)} |")
+        rows.append(markdown_row([view.point_label(point), *cells]))
     return [*head, *rows, "\nScores are means over the evaluation entries, with their standard errors."]
 
 

@@ -31,6 +31,11 @@ def delimited(record: Record, delimiter: str) -> str:
     return text.getvalue()
 
 
+def markdown_row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table, whose cells may hold what divides them."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
 def points_table(record: Record) -> str:
     """Every point as an HTML table, the dominated ones pale."""
     rewards = list(record["points"][0]["scores"])

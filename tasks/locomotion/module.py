@@ -9,6 +9,7 @@ from rsoup_lightning.errors import ConfigError, UnknownNameError
 from rsoup_lightning.modalities.control import SimulatorEnvironment
 from rsoup_lightning.modalities.control.rewards import Native
 from rsoup_lightning.modalities.control.simulators import Backend
+from rsoup_lightning.modalities.control.spaces import ChoiceActions
 from rsoup_lightning.module import RewardFineTuner
 from rsoup_lightning.rewards import Reward
 from tasks.locomotion.rewards import VelocityLessEffort, guards, vector_rewards
@@ -98,7 +99,9 @@ def _offered(environment: SimulatorEnvironment, effort: float) -> dict[str, Rewa
     watched = guards(environment.env_id)
     if environment.reward_size is not None:
         return vector_rewards(environment.env_id, environment.reward_size) | watched
-    own: dict[str, Reward] = {"default": Native()}
+    own: dict[str, Reward] = {}
     if "x_velocity" in environment.signals:
-        own = {"risky": VelocityLessEffort(0.0), "cautious": VelocityLessEffort(effort)} | own
-    return own | watched
+        own["risky"] = VelocityLessEffort(0.0)
+        if not isinstance(environment.actions, ChoiceActions):  # the number of a choice is no effort
+            own["cautious"] = VelocityLessEffort(effort)
+    return own | {"default": Native()} | watched

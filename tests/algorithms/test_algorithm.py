@@ -68,3 +68,26 @@ def test_rewards_that_are_all_the_same_move_no_weight(algorithm: algorithms.Algo
     module.rewards = {name: Constant(constant) for name in module.rewards}
     quiet_trainer(max_epochs=1, limit_train_batches=3).fit(module)
     assert module.policy.place.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "value"),
+    [
+        (algorithms.PPO, "epochs", 0),
+        (algorithms.PPO, "minibatch_size", -4),
+        (algorithms.PPO, "clip", -0.2),
+        (algorithms.PPO, "value_clip", 0.0),
+        (algorithms.PPO, "discount", float("nan")),
+        (algorithms.PPO, "gae_lambda", 2.0),
+        (algorithms.PPO, "value_coefficient", float("inf")),
+        (algorithms.GRPO, "clip", 0.0),
+        (algorithms.RLOO, "epochs", -1),
+        (algorithms.REINFORCE, "discount", 1.5),
+        (algorithms.REINFORCE, "entropy_coefficient", float("nan")),
+        (algorithms.SCST, "completions", 0),
+        (algorithms.RewardWeightedRegression, "epochs", 0),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(kind: type, setting: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{setting} is {value}"):
+        kind(**{setting: value})

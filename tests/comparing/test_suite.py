@@ -48,6 +48,7 @@ def test_what_a_suite_says(tmp_path: Path) -> None:
         ({"methods": {"made": {"peer": MADE_PEER, "seconds": 3, "cost": 2}}}, "methods.made has both cost and seconds"),
         ({"methods": {"made": {"peer": MADE_PEER, "seconds": 0}}}, "methods.made.seconds is 0.0: give a number"),
         ({"methods": {"made": {"peer": {"class_path": "MadPeer"}}}}, r"methods.made.peer: .*MadPeer"),
+        ({"methods": {"soup": {"overrides": {"task": "review"}}}}, "methods.soup: remove task: the recipe has it"),
         ({"methods": None}, "methods is None: give a mapping"),
         ({"methods": {}}, "methods of the suite .* is empty"),
         ({"methods": {"soup": {"overrides": {"trainer.max_epochs": 3}}}}, "methods.soup: remove trainer.max_epochs"),
@@ -115,3 +116,11 @@ def test_peers_of_our_suites_are_there_and_have_their_settings(suite: Path, tmp_
     peers = [cell for cell in cells if isinstance(cell, PeerCell)]
     check_cells(peers)
     assert peers
+
+
+def test_methods_that_share_their_text_have_the_same_overrides(tmp_path: Path) -> None:
+    shared = {"overrides": {"soup.kind": "one_hot"}}
+    file = write_suite(tmp_path, methods={"one": shared, "two": shared})
+    assert "*" in file.read_text()  # an alias of YAML
+    one, two = read_suite(file).methods.values()
+    assert one.overrides == two.overrides == {"soup.kind": "one_hot"}

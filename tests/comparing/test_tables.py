@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from rsoup_lightning.comparing.tables import tables
+from rsoup_lightning.comparing.tables import Table, tables
 from tests.comparing.suites import made_up
 
 BENCH = made_up({"soup": [[0.5, 0.2], [0.7, 0.2]], "other": [[0.5, 0.1], [0.7, 0.1]]})
@@ -25,3 +25,12 @@ def test_for_a_terminal() -> None:
     console = Console(width=120, record=True)
     console.print(tables(BENCH)[1].rich())
     assert "-50.0% [-50.0%, -50.0%]" in console.export_text()
+
+
+def test_names_are_written_as_they_are() -> None:
+    table = Table("of [all]", ["method", "a|b"], [["Wu et al. [arXiv:2310.11564]", "[/left]"]])
+    console = Console(width=120, record=True)
+    console.print(table.rich())
+    shown = console.export_text()
+    assert all(text in shown for text in ("of [all]", "a|b", "Wu et al. [arXiv:2310.11564]", "[/left]"))
+    assert table.markdown().splitlines()[2] == r"| method | a\|b |"

@@ -79,3 +79,7 @@ def test_a_guard_with_a_limit_is_judged_by_the_limit() -> None:
 def test_a_collapse_under_one_seed_is_one() -> None:
     combined = combine_seeds([record(0.5), record(5.0)])
     assert [point["collapsed"] for point in combined["points"]] == [[], ["real"], []]
+
+
+def test_rounding_is_no_collapse() -> None:
+    assert collapsed({"same": np.full(9, 0.7 * (1 - 1e-7))}, {"same": np.full(9, 0.7)}, ["same"]) == []

@@ -108,3 +108,25 @@ def test_one_sample_has_no_interval() -> None:
 def test_chord_of_eleven_points_is_a_staircase() -> None:
     chord = [[t, 1 - t] for t in np.linspace(0, 1, 11)]
     assert fronts.normalised_hypervolume(chord, [[0, 1], [1, 0]]) == pytest.approx(0.5 * (1 - 1 / 10))
+
+
+def test_lmc_where_all_score_the_same_holds_but_for_rounding() -> None:
+    weights = [[share, 1 - share] for share in np.linspace(0, 1, 11)]
+    for score in (0.9, 1e8 / 3, 1e-7):
+        same = fronts.linear_mode_connectivity(np.full((11, 1, 20), score), np.full((2, 1, 20), score), weights)
+        assert (same.holds, same.of, same.confirmed, same.refuted) == (9, 9, 9, 0)
+    low = fronts.linear_mode_connectivity(np.full((11, 1, 20), 0.9e-7), np.full((2, 1, 20), 1e-7), weights)
+    assert (low.holds, low.refuted) == (0, 9)
+
+
+def test_lmc_is_asked_on_the_simplex_and_of_finite_scores() -> None:
+    lmc = fronts.linear_mode_connectivity([[0.9, 0.9], [0.9, 0.9]], [[1, 0], [0, 1]], [[1, 1], [0.5, 0.5]])
+    assert (lmc.holds, lmc.of) == (1, 1)
+    with pytest.raises(FrontError, match="must be finite"):
+        fronts.linear_mode_connectivity([[float("nan"), 1]], [[1, 0], [0, 1]], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("corner", [[0], [0, 0, 0], [0, float("nan")]])
+def test_a_reference_point_has_a_finite_number_for_each_reward(corner: list[float]) -> None:
+    with pytest.raises(FrontError, match=r"the reference point is .*: give 2 finite numbers"):
+        fronts.hypervolume([[1, 2]], corner)

@@ -45,3 +45,10 @@ def test_the_head_names_base_and_licence() -> None:
 )
 def test_the_base_of_a_recipe(model: dict[str, Any], expected: str | None) -> None:
     assert base_of({"model": model}) == expected
+
+
+def test_names_with_what_divides_cells() -> None:
+    *_, text = model_card("org/name", {**RECIPE, "model": {"rewards": {"a|b": None}}}, None, PICKED, None).split(
+        "---\n", 2
+    )
+    assert r"| a\|b |  | of the task |" in text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,9 @@ def test_a_column_more_for_the_spider_and_at_most_three(tmp_path: Path) -> None:
     assert one < two < three
     assert low < higher < highest
     assert three == pytest.approx(1.5 * two, rel=0.01)
+
+
+def test_names_may_have_what_is_mathematics_elsewhere(tmp_path: Path) -> None:
+    record = json.loads(json.dumps(demo_record(2, steps=3)).replace(demo_record(2)["rewards"][0], "$_$"))
+    write_picture(tmp_path / "front.png", record)
+    assert (tmp_path / "front.png").stat().st_size

@@ -162,7 +162,8 @@ class SimulatorEnvironment(Environment):
     def rollout(self, policy: Policy, batch: Any, *, completions: int = 1, greedy: bool = False) -> Rollout:
         if completions != 1 or greedy:
             raise ConfigError(
-                "a simulator cannot be asked the same thing twice: choose PPO, REINFORCE or RewardWeightedRegression"
+                "a simulator cannot be asked the same thing twice: choose PPO, REINFORCE or RewardWeightedRegression, "
+                "with one completion"
             )
         if self._simulator is None:
             raise ConfigError("call begin(seed) before the first rollout of an epoch")

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rsoup_lightning.errors import check_at_least_one
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control.mlp import mixed_mlp, mlp
 from rsoup_lightning.modalities.control.player import OBSERVATION_LIMIT, Player, greedy, greedy_pool, inverse_deviation
@@ -71,6 +72,8 @@ class ActorCritic(ControlPolicy):
 
     def __init__(self, observation_size: int, outputs: int, hidden: Sequence[int] = (64, 64)) -> None:
         super().__init__()
+        for width in hidden:
+            check_at_least_one(hidden=width)
         self.actor = mlp([observation_size, *hidden, outputs], last_gain=0.01)
         self.critic = mlp([observation_size, *hidden, 1], last_gain=1.0)
         self.register_buffer("mean", torch.zeros(observation_size))

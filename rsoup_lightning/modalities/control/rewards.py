@@ -60,7 +60,8 @@ class VectorEntry(Reward):
 class Discounted(Reward):
     """Another reward with step t weighed by γᵗ: over a whole episode, as in evaluation, its discounted return.
 
-    It is to be watched, not trained on: a training rollout is a piece of an episode, and begins at 0 all the same.
+    It is to be watched: leave it out of preference and experts. A training rollout is a piece of an episode, and begins
+    at 0 all the same.
 
     Args:
         reward: given at every step.

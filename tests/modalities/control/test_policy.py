@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.modalities.control import GaussianMLP
 from rsoup_lightning.rollout import Rollout
@@ -24,6 +25,12 @@ def _rollout(seed: int = 0) -> Rollout:
     mask[0, 2] = False
     steps = {"observations": observations, "actions": torch.randn(B, T, A, generator=generator)}
     return Rollout(torch.zeros(B, T), mask, steps, context={"last_observations": observations[:, -1] + 1})
+
+
+@pytest.mark.parametrize("width", [0, -3])
+def test_a_hidden_layer_has_a_width(width: int) -> None:
+    with pytest.raises(ConfigError, match=f"hidden is {width}"):
+        GaussianMLP(OBS, A, hidden=(8, width))
 
 
 def test_values_are_before_each_step_and_after_the_last(policy: GaussianMLP) -> None:

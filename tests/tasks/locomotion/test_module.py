@@ -6,6 +6,7 @@ import gymnasium
 import mo_gymnasium  # noqa: F401  registers its environments
 import pytest
 import torch
+from gymnasium.wrappers import DiscretizeAction
 
 from rsoup_lightning.algorithms import PPO, REINFORCE, Algorithm, RewardWeightedRegression
 from rsoup_lightning.errors import ConfigError, UnknownNameError
@@ -32,6 +33,15 @@ def test_every_algorithm_trains_a_categorical_policy(algorithm: Algorithm) -> No
     quiet_trainer(max_epochs=1).fit(module)
     after = list(module.policy.actor.parameters())
     assert all(new.isfinite().all() and not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_choices_have_no_effort_to_pay_for() -> None:
+    gymnasium.register(
+        "ChosenSwimmer-v0", lambda **settings: DiscretizeAction(gymnasium.make("Swimmer-v5", **settings), bins=3)
+    )
+    assert list(LocomotionFineTuner("ChosenSwimmer-v0", **SMALL).rewards) == ["risky", "default"]
+    with pytest.raises(UnknownNameError, match="cautious"):
+        LocomotionFineTuner("ChosenSwimmer-v0", **SMALL, rewards=["cautious"])
 
 
 def test_reward_vector_becomes_named_rewards() -> None:
