@@ -13,6 +13,9 @@ from rsoup_lightning.rollout import Rollout
 FLUENCY = "fluency"
 """What fine-tuners of text call :class:`Fluency`."""
 
+UNPROMPTED_LOG_PROBS = "unprompted_log_probs"
+"""The signal ``[B, T]`` of rollouts whose answers have been scored by the base without their prompts."""
+
 
 def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
     """``[B, T]`` log-probabilities of ``tokens [B, T]`` under ``logits [B, T, V]``, in float32."""
@@ -62,9 +65,31 @@ class Fluency(Reward):
     guard = True
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        if BASE_LOG_PROBS not in rollout:
-            raise RewardError(
-                f"Fluency needs {BASE_LOG_PROBS!r} [B, T] of each rollout, which this environment does not give"
-            )
-        counted = torch.where(rollout.mask, rollout[BASE_LOG_PROBS].float(), 0)
-        return counted.sum(1) / rollout.mask.sum(1).clamp(min=1)
+        return _mean_of(BASE_LOG_PROBS, rollout, self)
+
+
+class Specificity(Reward):
+    """How much likelier its prompt makes an answer: the pointwise mutual information of both, in nats per token.
+
+    (log p(answer | prompt) - log p(answer)) / tokens under the pre-trained model (Li et al. 2016, "A diversity-promoting
+    objective function for neural conversation models"), where p(answer) is read off the template with
+    nothing in place of the prompt; 0 for a row without tokens. A stock phrase, which fits whatever was asked, has about
+    0, and the more of them are said, the more :class:`Fluency` has. As a guard it holds to the prompt what a reward
+    would make all alike; as the one reward it would be had by saying the prompt again.
+
+    Language models alone; it costs a reading of each answer.
+    """
+
+    guard = True
+
+    def __call__(self, rollout: Rollout) -> Tensor:
+        return _mean_of(BASE_LOG_PROBS, rollout, self) - _mean_of(UNPROMPTED_LOG_PROBS, rollout, self)
+
+
+def _mean_of(signal: str, rollout: Rollout, reward: Reward) -> Tensor:
+    """``[B]`` the mean of a signal over a row's counted steps; 0 where it has none."""
+    if signal not in rollout:
+        raise RewardError(
+            f"{type(reward).__name__} needs {signal!r} [B, T] of each rollout, which this environment does not give"
+        )
+    return torch.where(rollout.mask, rollout[signal].float(), 0).sum(1) / rollout.mask.sum(1).clamp(min=1)

@@ -5,7 +5,7 @@ import torch
 
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.language.rewards import Brevity
-from rsoup_lightning.modalities.tokens import Fluency, check_known
+from rsoup_lightning.modalities.tokens import Fluency, Specificity, check_known
 from rsoup_lightning.rollout import Rollout
 
 MASK = torch.tensor([[True, True, False], [True, True, True], [False, False, False]])
@@ -32,6 +32,15 @@ def test_fluency_is_the_mean_over_counted_tokens() -> None:
 def test_fluency_needs_the_reference() -> None:
     with pytest.raises(RewardError, match="Fluency needs 'base_log_probs'"):
         Fluency()(Rollout(torch.zeros(3, 3), MASK))
+
+
+def test_specificity_is_what_the_prompt_adds_to_each_token() -> None:
+    asked = torch.tensor([[-1.0, -3.0, float("nan")], [-1.0, -2.0, -6.0], [-7.0, -7.0, -7.0]])
+    unasked = torch.tensor([[-2.0, -4.0, 0.0], [-1.0, -2.0, -3.0], [-1.0, -1.0, -1.0]])
+    signals = {"base_log_probs": asked, "unprompted_log_probs": unasked}
+    assert Specificity()(Rollout(torch.zeros(3, 3), MASK, signals=signals)).tolist() == [1.0, -1.0, 0.0]
+    with pytest.raises(RewardError, match="Specificity needs 'unprompted_log_probs'"):
+        Specificity()(Rollout(torch.zeros(3, 3), MASK, signals={"base_log_probs": asked}))
 
 
 def test_they_show_no_text() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,10 @@ from rsoup_lightning.modalities.language.playing import Writing
 from rsoup_lightning.modalities.language.policy import LanguagePolicy, TextPolicy
 from rsoup_lightning.modalities.language.sampler import Sampler, scored_by_policy
 from rsoup_lightning.modalities.language.sampling import Completions, Noise, gumbel, sample_completions
+from rsoup_lightning.modalities.partly_trained import BASE_LOG_PROBS
 from rsoup_lightning.modalities.pretrained import end_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.modalities.tokens import check_known
+from rsoup_lightning.modalities.tokens import UNPROMPTED_LOG_PROBS, check_known
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 class TextEnvironment(DataEnvironment):
     """Prompts to complete. Rollouts carry
 
-    - per step: ``tokens [B, T]``, and as a signal ``base_log_probs [B, T]`` under the pre-trained model;
+    - per step: ``tokens [B, T]``, and as signals under the pre-trained model ``base_log_probs [B, T]`` and, where asked
+      for, ``unprompted_log_probs [B, T]``;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's
       number; where an engine samples, per step also ``importance [B, T]``, what each token counts by;
     - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
@@ -50,6 +53,7 @@ class TextEnvironment(DataEnvironment):
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
         sampler: who samples the completions that train; None: the policy.
         chat_template_kwargs: variables of the chat template.
+        unprompted: whether completions are scored without their prompts too, for :class:`Specificity`.
         **sizes: as of DataEnvironment.
     """
 
@@ -67,6 +71,7 @@ class TextEnvironment(DataEnvironment):
         vocabulary: int | None = None,
         sampler: Sampler | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
+        unprompted: bool = False,
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
@@ -81,6 +86,7 @@ class TextEnvironment(DataEnvironment):
         self.ends = list(ends) or [tokenizer.eos_token_id]
         self.stops = [self._single_token(text) for text in stop]
         self.asking = Asking(tokenizer, template, self.ends, vocabulary, chat_template_kwargs)
+        self._unasked = self.asking.nothing() if unprompted else None
         self._entries = cache(self._checked_entries)
 
     @classmethod
@@ -138,8 +144,7 @@ class TextEnvironment(DataEnvironment):
         entries, prompts, index = self._asked(split, numbers, copies)
         completions = self._complete(writing, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
         check_known(completions.log_probs, completions.mask)
-        rollout = self._rollout(entries, prompts, index, completions, numbers)
-        return rollout.with_signals(base_log_probs=writing.base_log_probs(rollout))
+        return self._scored(writing, self._rollout(entries, prompts, index, completions, numbers))
 
     def _elsewhere(self, sampler: Sampler, policy: Policy, numbers: Tensor, copies: int) -> Rollout:
         """The same of training entries, sampled by an engine."""
@@ -151,7 +156,17 @@ class TextEnvironment(DataEnvironment):
         rollout = self._rollout(entries, prompts, index, completions, numbers)
         rollout = scored_by_policy(rollout, policy, sampler.most_importance)
         check_known(rollout.log_probs, rollout.mask)
-        return rollout.with_signals(base_log_probs=policy.base_log_probs(rollout))
+        return self._scored(policy, rollout)
+
+    def _scored(self, policy: TextPolicy, rollout: Rollout) -> Rollout:
+        """The rollout with what the pre-trained model finds of its completions."""
+        signals = {BASE_LOG_PROBS: policy.base_log_probs(rollout)}
+        if self._unasked is not None:
+            rows = torch.zeros(len(rollout), dtype=torch.long, device=rollout.mask.device)
+            nothing = self._unasked.to(rows.device)[rows]
+            context = {"prompt_tokens": nothing.tokens, "prompt_mask": nothing.mask, "id": rows}
+            signals[UNPROMPTED_LOG_PROBS] = policy.base_log_probs(replace(rollout, context=context))
+        return rollout.with_signals(**signals)
 
     def _asked(self, split: Split, numbers: Tensor, copies: int) -> tuple[Sequence[Entry], PromptTokens, Tensor]:
         """The entries ``numbers [N]`` and their prompts, and which of them each of N × copies rows is of."""

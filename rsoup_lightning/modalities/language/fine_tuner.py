@@ -18,7 +18,7 @@ from rsoup_lightning.modalities.language.sampler import Sampler
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.modalities.pretrained import Precision, fitting
 from rsoup_lightning.modalities.sharding import in_parts
-from rsoup_lightning.modalities.tokens import FLUENCY, Fluency
+from rsoup_lightning.modalities.tokens import FLUENCY, Fluency, Specificity
 from rsoup_lightning.processes import several
 from rsoup_lightning.rewards import Reward
 
@@ -79,6 +79,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             raise ConfigError(
                 "model.shard_base cuts what is not trained, and samples itself: it takes lora, and no sampler"
             )
+        named = self.built(rewards)
         model, tokenizer = load_base(base, fitting(precision, whole=lora is None))
         environment = TextEnvironment.of(
             model,
@@ -92,12 +93,13 @@ class LanguageFineTuner(PretrainedFineTuner):
             stop=stop,
             eval_batch_size=eval_batch_size,
             sampler=sampler,
+            unprompted=any(isinstance(reward, Specificity) for reward in named.values()),
         )
         algorithm = algorithm or RLOO()
         super().__init__(
             environment=environment,
             policy=LanguagePolicy(model, lora, critic=algorithm.needs_critic, temperature=temperature),
-            rewards={FLUENCY: Fluency(), **self.built(rewards)},
+            rewards={FLUENCY: Fluency(), **named},
             preference=preference,
             algorithm=algorithm,
             **kwargs,

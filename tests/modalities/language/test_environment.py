@@ -13,7 +13,7 @@ from rsoup_lightning.modalities.data import Entry, PromptData, Split
 from rsoup_lightning.modalities.language.environment import TextEnvironment
 from tests.conftest import PointPolicy
 from tests.modalities.language.test_policy import environment, policy, rolled
-from tests.modalities.language.tiny import Sentences, tokenizer
+from tests.modalities.language.tiny import Sentences, llama, tokenizer
 
 
 class Given(PromptData):
@@ -136,3 +136,26 @@ def test_a_policy_of_another_kind() -> None:
 def test_rollouts_need_a_seed_first() -> None:
     with pytest.raises(ConfigError, match="begin"):
         TextEnvironment(Sentences(), tokenizer()).rollout(policy(), 0)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_completions_are_scored_without_their_prompts_too(members: int) -> None:
+    made, places = policy(1), environment(template="so {prompt}:", unprompted=True)
+    soup = made.soups([made.weights(), policy(2).weights()])
+    assert soup is not None
+    played = soup([[1.0, 0.0], [0.5, 0.5]]) if members == 2 else made
+    rollout = places.evaluate(played, evaluated := torch.arange(3))
+    assert len(rollout) == members * len(evaluated)
+    base, nothing = llama(), tokenizer()("so :")["input_ids"]  # the policy's base, before any adapter
+    for row in range(len(rollout)):
+        tokens = rollout["tokens"][row][rollout.mask[row]]
+        logits = base(torch.tensor([nothing + tokens.tolist()])).logits[0, len(nothing) - 1 : -1]
+        expected = logits.log_softmax(-1).gather(1, tokens.unsqueeze(1)).squeeze(1)
+        torch.testing.assert_close(
+            rollout["unprompted_log_probs"][row][rollout.mask[row]], expected, atol=1e-4, rtol=0
+        )
+
+
+def test_a_policy_that_would_read_nothing_without_its_prompt() -> None:
+    with pytest.raises(ConfigError, match="without its prompt the policy would read nothing"):
+        made(Entry("a"), unprompted=True)

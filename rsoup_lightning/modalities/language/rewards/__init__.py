@@ -6,7 +6,7 @@ from rsoup_lightning.modalities.language.rewards.ideal_length import IdealLength
 from rsoup_lightning.modalities.language.rewards.overlap import ContentOverlap, EmbeddingSimilarity, Rouge
 from rsoup_lightning.modalities.language.rewards.trained import TrainedClassifier
 from rsoup_lightning.modalities.language.rewards.vader import Vader
-from rsoup_lightning.modalities.tokens import Brevity, Fluency
+from rsoup_lightning.modalities.tokens import Brevity, Fluency, Specificity
 
 __all__ = [
     "Brevity",
@@ -16,6 +16,7 @@ __all__ = [
     "IdealLength",
     "Rouge",
     "SequenceClassifier",
+    "Specificity",
     "TextFunction",
     "TrainedClassifier",
     "Vader",
