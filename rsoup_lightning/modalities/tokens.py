@@ -13,8 +13,8 @@ from rsoup_lightning.rollout import Rollout
 FLUENCY = "fluency"
 """What fine-tuners of text call :class:`Fluency`."""
 
-UNPROMPTED_LOG_PROBS = "unprompted_log_probs"
-"""The signal ``[B, T]`` of rollouts whose answers have been scored by the base without their prompts."""
+ELSEWHERE_LOG_PROBS = "elsewhere_log_probs"
+"""The signal ``[B, T]`` of rollouts whose answers have been scored by the base as answers to another prompt."""
 
 
 def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> Tensor:
@@ -69,21 +69,22 @@ class Fluency(Reward):
 
 
 class Specificity(Reward):
-    """How much likelier its prompt makes an answer: the pointwise mutual information of both, in nats per token.
+    """How much likelier an answer is to its own prompt than to another one, in nats per token.
 
-    (log p(answer | prompt) - log p(answer)) / tokens under the pre-trained model (Li et al. 2016, "A diversity-promoting
-    objective function for neural conversation models"), where p(answer) is read off the template with
-    nothing in place of the prompt; 0 for a row without tokens. A stock phrase, which fits whatever was asked, has about
-    0, and the more of them are said, the more :class:`Fluency` has. As a guard it holds to the prompt what a reward
-    would make all alike; as the one reward it would be had by saying the prompt again.
+    (log p(answer | prompt) - log p(answer | another prompt)) / tokens under the pre-trained model; 0 for a row without
+    tokens. On average over other prompts that is their pointwise mutual information or more, which Li et al. 2016 ("A
+    diversity-promoting objective function for neural conversation models") choose answers by; compared with no prompt
+    at all instead, an answer to anything would count, such as "You are right". A stock phrase, which fits whatever was
+    asked, has about 0, while :class:`Fluency` rises with each. As a guard it keeps to the prompt what a reward would
+    make all alike; as the one reward it would be had by saying the prompt again.
 
-    Language models alone; it costs a reading of each answer.
+    Language models alone; it costs another reading of the answers.
     """
 
     guard = True
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        return _mean_of(BASE_LOG_PROBS, rollout, self) - _mean_of(UNPROMPTED_LOG_PROBS, rollout, self)
+        return _mean_of(BASE_LOG_PROBS, rollout, self) - _mean_of(ELSEWHERE_LOG_PROBS, rollout, self)
 
 
 def _mean_of(signal: str, rollout: Rollout, reward: Reward) -> Tensor:

@@ -34,12 +34,12 @@ def test_fluency_needs_the_reference() -> None:
         Fluency()(Rollout(torch.zeros(3, 3), MASK))
 
 
-def test_specificity_is_what_the_prompt_adds_to_each_token() -> None:
+def test_specificity_is_what_its_own_prompt_adds_to_each_token() -> None:
     asked = torch.tensor([[-1.0, -3.0, float("nan")], [-1.0, -2.0, -6.0], [-7.0, -7.0, -7.0]])
-    unasked = torch.tensor([[-2.0, -4.0, 0.0], [-1.0, -2.0, -3.0], [-1.0, -1.0, -1.0]])
-    signals = {"base_log_probs": asked, "unprompted_log_probs": unasked}
+    elsewhere = torch.tensor([[-2.0, -4.0, 0.0], [-1.0, -2.0, -3.0], [-1.0, -1.0, -1.0]])
+    signals = {"base_log_probs": asked, "elsewhere_log_probs": elsewhere}
     assert Specificity()(Rollout(torch.zeros(3, 3), MASK, signals=signals)).tolist() == [1.0, -1.0, 0.0]
-    with pytest.raises(RewardError, match="Specificity needs 'unprompted_log_probs'"):
+    with pytest.raises(RewardError, match="Specificity needs 'elsewhere_log_probs'"):
         Specificity()(Rollout(torch.zeros(3, 3), MASK, signals={"base_log_probs": asked}))
 
 

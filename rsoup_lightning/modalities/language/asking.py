@@ -115,20 +115,6 @@ class Asking:
         """The tokens of entries."""
         return PromptTokens.of([self.tokens(self.written(entry)) for entry in entries], FILLER)
 
-    def nothing(self) -> PromptTokens:
-        """What the policy reads where nothing is asked ``[1, P]``: the template around an empty prompt.
-
-        Raises:
-            ConfigError: no token is left.
-        """
-        prompts = self.prompts([Entry("")])
-        if not prompts.lengths.all():
-            raise ConfigError(
-                "without its prompt the policy would read nothing, as there is no template and the tokenizer adds no "
-                "start token: set template, or leave out rewards that compare with no prompt (Specificity)"
-            )
-        return prompts
-
     def _check_chat_template(self, ends: Sequence[int]) -> None:
         first, second = (self.written(Entry(prompt)) for prompt in ("one", "two"))
         if first == second:

@@ -24,7 +24,7 @@ from rsoup_lightning.modalities.language.sampling import Completions, Noise, gum
 from rsoup_lightning.modalities.partly_trained import BASE_LOG_PROBS
 from rsoup_lightning.modalities.pretrained import end_tokens
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
-from rsoup_lightning.modalities.tokens import UNPROMPTED_LOG_PROBS, check_known
+from rsoup_lightning.modalities.tokens import ELSEWHERE_LOG_PROBS, check_known
 from rsoup_lightning.policy import Policy
 from rsoup_lightning.rollout import Rollout
 
@@ -36,7 +36,7 @@ class TextEnvironment(DataEnvironment):
     """Prompts to complete. Rollouts carry
 
     - per step: ``tokens [B, T]``, and as signals under the pre-trained model ``base_log_probs [B, T]`` and, where asked
-      for, ``unprompted_log_probs [B, T]``;
+      for, ``elsewhere_log_probs [B, T]``;
     - per row: ``prompt_tokens [B, P]`` and ``prompt_mask [B, P]``, padded on the left, and ``id [B]``, the entry's
       number; where an engine samples, per step also ``importance [B, T]``, what each token counts by;
     - as texts: ``question``, ``prompt``, ``answer`` and ``reference``.
@@ -53,7 +53,8 @@ class TextEnvironment(DataEnvironment):
         vocabulary: how many tokens it has embeddings for; None: all of the tokenizer's.
         sampler: who samples the completions that train; None: the policy.
         chat_template_kwargs: variables of the chat template.
-        unprompted: whether completions are scored without their prompts too, for :class:`Specificity`.
+        elsewhere: whether completions are scored as answers to another prompt too, for :class:`Specificity`: to the one
+            half of its split away, which is the same in any batch.
         **sizes: as of DataEnvironment.
     """
 
@@ -71,7 +72,7 @@ class TextEnvironment(DataEnvironment):
         vocabulary: int | None = None,
         sampler: Sampler | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
-        unprompted: bool = False,
+        elsewhere: bool = False,
         **sizes: int,
     ) -> None:
         super().__init__(**sizes)
@@ -86,7 +87,7 @@ class TextEnvironment(DataEnvironment):
         self.ends = list(ends) or [tokenizer.eos_token_id]
         self.stops = [self._single_token(text) for text in stop]
         self.asking = Asking(tokenizer, template, self.ends, vocabulary, chat_template_kwargs)
-        self._unasked = self.asking.nothing() if unprompted else None
+        self.elsewhere = elsewhere
         self._entries = cache(self._checked_entries)
 
     @classmethod
@@ -144,7 +145,7 @@ class TextEnvironment(DataEnvironment):
         entries, prompts, index = self._asked(split, numbers, copies)
         completions = self._complete(writing, prompts, index if copies > 1 else None, noise, self.max_new_tokens)
         check_known(completions.log_probs, completions.mask)
-        return self._scored(writing, self._rollout(entries, prompts, index, completions, numbers))
+        return self._scored(writing, self._rollout(entries, prompts, index, completions, numbers), split)
 
     def _elsewhere(self, sampler: Sampler, policy: Policy, numbers: Tensor, copies: int) -> Rollout:
         """The same of training entries, sampled by an engine."""
@@ -156,16 +157,18 @@ class TextEnvironment(DataEnvironment):
         rollout = self._rollout(entries, prompts, index, completions, numbers)
         rollout = scored_by_policy(rollout, policy, sampler.most_importance)
         check_known(rollout.log_probs, rollout.mask)
-        return self._scored(policy, rollout)
+        return self._scored(policy, rollout, "train")
 
-    def _scored(self, policy: TextPolicy, rollout: Rollout) -> Rollout:
+    def _scored(self, policy: TextPolicy, rollout: Rollout, split: Split) -> Rollout:
         """The rollout with what the pre-trained model finds of its completions."""
         signals = {BASE_LOG_PROBS: policy.base_log_probs(rollout)}
-        if self._unasked is not None:
-            rows = torch.zeros(len(rollout), dtype=torch.long, device=rollout.mask.device)
-            nothing = self._unasked.to(rows.device)[rows]
-            context = {"prompt_tokens": nothing.tokens, "prompt_mask": nothing.mask, "id": rows}
-            signals[UNPROMPTED_LOG_PROBS] = policy.base_log_probs(replace(rollout, context=context))
+        if self.elsewhere:
+            count, numbers = self.count(split), rollout["id"]
+            others, rows = torch.unique((numbers + count // 2) % count, return_inverse=True)
+            prompts = self.asking.prompts([self._entries(split)[number] for number in others.tolist()])
+            prompts = prompts.to(numbers.device)[rows]
+            context = {"prompt_tokens": prompts.tokens, "prompt_mask": prompts.mask, "id": numbers}
+            signals[ELSEWHERE_LOG_PROBS] = policy.base_log_probs(replace(rollout, context=context))
         return rollout.with_signals(**signals)
 
     def _asked(self, split: Split, numbers: Tensor, copies: int) -> tuple[Sequence[Entry], PromptTokens, Tensor]:

@@ -93,7 +93,7 @@ class LanguageFineTuner(PretrainedFineTuner):
             stop=stop,
             eval_batch_size=eval_batch_size,
             sampler=sampler,
-            unprompted=any(isinstance(reward, Specificity) for reward in named.values()),
+            elsewhere=any(isinstance(reward, Specificity) for reward in named.values()),
         )
         algorithm = algorithm or RLOO()
         super().__init__(

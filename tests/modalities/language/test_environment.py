@@ -139,23 +139,18 @@ def test_rollouts_need_a_seed_first() -> None:
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_completions_are_scored_without_their_prompts_too(members: int) -> None:
-    made, places = policy(1), environment(template="so {prompt}:", unprompted=True)
+def test_completions_are_scored_as_answers_to_another_prompt_too(members: int) -> None:
+    made, places = policy(1), environment(template="so {prompt}:", elsewhere=True)
     soup = made.soups([made.weights(), policy(2).weights()])
     assert soup is not None
-    played = soup([[1.0, 0.0], [0.5, 0.5]]) if members == 2 else made
-    rollout = places.evaluate(played, evaluated := torch.arange(3))
-    assert len(rollout) == members * len(evaluated)
-    base, nothing = llama(), tokenizer()("so :")["input_ids"]  # the policy's base, before any adapter
+    rollout = places.evaluate(soup([[1.0, 0.0], [0.5, 0.5]]) if members == 2 else made, torch.arange(3))
+    assert len(rollout) == members * 3
+    base, entries = llama(), Sentences().entries("eval")  # the policy's base, before any adapter
     for row in range(len(rollout)):
+        other = entries[(row % 3 + 2) % 5]
+        asked = tokenizer()(f"so {other.question}:")["input_ids"]
         tokens = rollout["tokens"][row][rollout.mask[row]]
-        logits = base(torch.tensor([nothing + tokens.tolist()])).logits[0, len(nothing) - 1 : -1]
+        logits = base(torch.tensor([asked + tokens.tolist()])).logits[0, len(asked) - 1 : -1]
         expected = logits.log_softmax(-1).gather(1, tokens.unsqueeze(1)).squeeze(1)
-        torch.testing.assert_close(
-            rollout["unprompted_log_probs"][row][rollout.mask[row]], expected, atol=1e-4, rtol=0
-        )
-
-
-def test_a_policy_that_would_read_nothing_without_its_prompt() -> None:
-    with pytest.raises(ConfigError, match="without its prompt the policy would read nothing"):
-        made(Entry("a"), unprompted=True)
+        scored = rollout["elsewhere_log_probs"][row][rollout.mask[row]]
+        torch.testing.assert_close(scored, expected, atol=1e-4, rtol=0)
