@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from rsoup_lightning.policy import Policy, PolicyOutput, Weights
 from rsoup_lightning.rollout import Rollout
@@ -114,8 +113,9 @@ def without_dropout(model: nn.Module) -> None:
     Called before an adapter is added, whose own dropout is asked for.
     """
     for module in model.modules():
+        shares = ("p", "prob") if "Dropout" in type(module).__name__ else ()  # of torch, and of open_clip and timm
         for name, value in vars(module).items():
-            if isinstance(value, float) and ("drop" in name or (name == "p" and isinstance(module, _DropoutNd))):
+            if isinstance(value, float) and ("drop" in name or name in shares):
                 setattr(module, name, 0.0)
 
 

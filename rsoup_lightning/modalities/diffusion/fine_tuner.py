@@ -11,7 +11,7 @@ from rsoup_lightning.modalities.data import PromptData
 from rsoup_lightning.modalities.diffusion.denoiser import Precision
 from rsoup_lightning.modalities.diffusion.environment import PromptEnvironment
 from rsoup_lightning.modalities.diffusion.pipeline import PipelineSource
-from rsoup_lightning.modalities.diffusion.policy import ATTENTION, DiffusionPolicy
+from rsoup_lightning.modalities.diffusion.policy import DiffusionPolicy
 from rsoup_lightning.modalities.diffusion.soups import Likelihood
 from rsoup_lightning.modalities.fine_tuner import PretrainedFineTuner
 from rsoup_lightning.modalities.lora import LoRA
@@ -35,7 +35,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
             training are then those of init, and do not rise.
         lora: adapters to train; null trains whole parameters.
         trained: without lora, regular expressions over the names of the denoiser's parameters that are trained;
-            [""] trains all of them.
+            [""] trains all of them, null the attention layers.
         steps: denoising steps per image.
         eta: how much each step leaves to chance, from 0 (nothing) to 1; null: 1 (as DDPM), or 0.7 (as Flow-GRPO) of a
             flow.
@@ -56,7 +56,7 @@ class DiffusionFineTuner(PretrainedFineTuner):
         algorithm: Algorithm | None = None,
         likelihood: Likelihood = "chain",
         lora: LoRA | None = None,
-        trained: Sequence[str] = ATTENTION,
+        trained: Sequence[str] | None = None,
         steps: int = 20,
         eta: float | None = None,
         guidance: float = 5.0,

@@ -30,7 +30,7 @@ from rsoup_lightning.modalities.diffusion.soups import (
 )
 from rsoup_lightning.modalities.ensemble import Ensemble
 from rsoup_lightning.modalities.lora import LoRA, check_together, learning, with_adapter
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, without_dropout
 from rsoup_lightning.policy import PolicyOutput, Soups, Weights
 from rsoup_lightning.rollout import Rollout
 
@@ -45,7 +45,7 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         pipeline: of diffusers, of one of :data:`FAMILIES`.
         lora: adapters to train; None trains whole parameters.
         trained: regular expressions over the names of the denoiser's parameters: what is trained where there is no
-            ``lora``.
+            ``lora``; None: the attention layers.
         likelihood: "chain", the exact one of every denoising step, for policy gradients (DDPO: Black et al. 2024) and
             for reward-weighted regression on the policy's own images; or "denoising", minus the denoising error of a
             finished image at a random timestep, which bounds its likelihood up to weights and a constant (Ho et al.
@@ -58,14 +58,15 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
         image_size: width and height of images in pixels; None: what the pipeline was made for.
 
     Raises:
-        ConfigError: nothing to train, a chain without likelihood, or a scheduler of another kind.
+        ConfigError: nothing to train, or both ``lora`` and ``trained``; a chain without likelihood; or a scheduler of
+            another kind.
     """
 
     def __init__(
         self,
         pipeline: Any,
         lora: LoRA | None = None,
-        trained: Sequence[str] = ATTENTION,
+        trained: Sequence[str] | None = None,
         likelihood: Likelihood = "chain",
         steps: int = 20,
         eta: float | None = None,
@@ -79,8 +80,11 @@ class DiffusionPolicy(PartlyTrainedPolicy, ImagePolicy):
             self.denoiser.schedule.require_stochastic()
         self.likelihood = likelihood
         self.lora = lora
+        without_dropout(self.denoiser.network)
         if lora is None:
-            _train_only(self.denoiser.network, trained)
+            _train_only(self.denoiser.network, ATTENTION if trained is None else trained)
+        elif trained is not None:
+            raise ConfigError("lora trains adapters, and trained names whole parameters: leave one of them out")
         else:
             self.denoiser.network = with_adapter(self.denoiser.network, lora, task=None)
         self.remember()

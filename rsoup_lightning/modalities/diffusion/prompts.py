@@ -116,7 +116,9 @@ class EncodedPrompts(nn.Module):
             check_tokens(encode_tokens(tokenizer, [prompt or ""], length)[0].tolist(), tokenizer, config.vocab_size)
         training = self.text_encoders.training
         self.text_encoders.eval()
-        told = self._family.encode(prompt, self._device)
+        # It is kept: under the mixed precision of a training step it would have other digits than in a sweep.
+        with torch.autocast(self._device.type, enabled=False):
+            told = self._family.encode(prompt, self._device)
         self.text_encoders.train(training)
         return {name: (row.float() if row.is_floating_point() else row)[0].cpu() for name, row in told.items()}
 

@@ -23,7 +23,7 @@ from rsoup_lightning.modalities.diffusion.policy import ATTENTION
 from rsoup_lightning.modalities.lora import LoRA
 from rsoup_lightning.rollout import Rollout
 from rsoup_lightning.run.trainer.callbacks import swapped_in
-from tests.modalities.diffusion.tiny import Colours, Random, parts, policy, stirred
+from tests.modalities.diffusion.tiny import Colours, Random, parts, policy, stirred, together
 
 LORA = {"lora": LoRA(rank=2)}
 SEEDED = 2**30
@@ -50,6 +50,16 @@ def test_the_likelihood_ratio_is_exactly_one_before_the_first_update(changes: di
     rollout = rolled(made)
     assert rollout.log_probs.isfinite().all() and rollout.mask.all()
     assert torch.equal(made(rollout).log_probs, rollout.log_probs)
+
+
+def test_a_denoiser_with_dropout_is_re_scored_as_it_sampled() -> None:
+    made = parts()
+    settings = {name: value for name, value in made["unet"].config.items() if not name.startswith("_")}
+    unet = UNet2DConditionModel(**{**settings, "dropout": 0.2})
+    unet.load_state_dict(made["unet"].state_dict())
+    dropping = DiffusionPolicy(together({**made, "unet": unet}), steps=4, guidance=2.0).train()
+    rollout = rolled(dropping)
+    assert torch.equal(dropping(rollout).log_probs, rollout.log_probs)
 
 
 def test_it_is_one_to_rounding_for_some_rows_and_for_single_steps() -> None:
@@ -112,6 +122,7 @@ def test_the_share_that_is_trained() -> None:
         ({"trained": ["atention"]}, "'atention'.*conv_in"),
         ({"trained": []}, "trained is empty"),
         ({"lora": LoRA(targets=["q_proj"])}, "lora does not fit"),
+        ({**LORA, "trained": ["conv_in"]}, "lora trains adapters, and trained names whole parameters"),
         ({"eta": 0.0}, "eta above 0.*likelihood to denoising"),
         ({"guidance": 0.5}, "guidance is 0.5"),
     ],

@@ -83,6 +83,15 @@ def test_an_embedding_does_not_depend_on_what_was_encoded_beside_it() -> None:
     )
 
 
+def test_an_embedding_does_not_depend_on_the_precision_of_what_asked_for_it_first() -> None:
+    pipeline = Random().load()
+    plain, mixed = (EncodedPrompts(StableDiffusion(pipeline)) for _ in range(2))
+    expected = plain(plain.numbers(["a red square"]))["encoder_hidden_states"]
+    with torch.autocast("cpu", torch.bfloat16):
+        numbers = mixed.numbers(["a red square"])
+    assert torch.equal(mixed(numbers)["encoder_hidden_states"], expected)
+
+
 def test_the_encoder_stays_frozen() -> None:
     pipeline = Random().load()
     prompts = EncodedPrompts(StableDiffusion(pipeline)).train()
