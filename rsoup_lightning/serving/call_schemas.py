@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from PIL import Image, UnidentifiedImageError
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from rsoup_lightning.modalities.pictures import in_rgb
 from rsoup_lightning.run.recipes.parsing import LARGEST_SEED
 from rsoup_lightning.serving.schemas import PENALTIES, ChatRequest, Neutral, SoupFields, Strict
 
@@ -119,7 +120,7 @@ def _picture(url: str) -> Image.Image:
         picture = Image.open(io.BytesIO(base64.b64decode(data, validate=True)), formats=FORMATS)
         if picture.width * picture.height > PIXELS:
             raise ValueError(f"has a picture of {picture.width} × {picture.height} pixels: {PIXELS} at most")
-        return picture.convert("RGB")
+        return in_rgb(picture)
     except binascii.Error as error:
         raise ValueError(f"has a picture that is not base64: {error}") from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:

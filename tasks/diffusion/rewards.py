@@ -13,8 +13,8 @@ from torch import Tensor
 
 from rsoup_lightning.modalities.diffusion.rewards import Realism, Recognition, TrainedStyle
 from rsoup_lightning.modalities.diffusion.rewards.features import SIDE
+from rsoup_lightning.modalities.pictures import in_rgb
 from tasks.emoji.packaged import LOOKS, Look, emoji_picture, emojis
-from tasks.pictures.files import on_background
 
 
 class GoogleStyle(TrainedStyle):
@@ -61,6 +61,6 @@ def _drawn(look: Look) -> Tensor:
 @cache  # every stage of a run builds its rewards anew, and two of them read all files
 def _pixels(look: Look) -> Tensor:
     """``[N, 3, SIDE, SIDE]`` all emoji in a design, on white, in their order. Do not change it: others get the same."""
-    pictures = [on_background(emoji_picture(emoji.code, look)) for emoji in emojis()]
+    pictures = [in_rgb(emoji_picture(emoji.code, look)) for emoji in emojis()]
     pixels = np.stack([np.asarray(picture.resize((SIDE, SIDE), Resampling.LANCZOS)) for picture in pictures])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255

@@ -10,8 +10,8 @@ from PIL.Image import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes, cut
+from rsoup_lightning.modalities.pictures import in_rgb
 from tasks.emoji.packaged import Emoji, Look, emoji_picture, emojis
-from tasks.pictures.files import on_background
 
 
 class EmojiNames(PictureData):
@@ -66,7 +66,7 @@ class EmojiNames(PictureData):
         look, _, code = name.partition("/")
         if look not in self.looks:
             raise PictureError(f"there is no picture {name!r}: names are such as {self.looks[0]}/U+1F600")
-        return on_background(emoji_picture(code, look), self.background)
+        return in_rgb(emoji_picture(code, look), self.background)
 
     @cached_property
     def _splits(self) -> dict[Split, tuple[Item, ...]]:

@@ -29,17 +29,6 @@ def read_picture(path: Path) -> Image.Image:
         raise PictureError(f"the picture {path} cannot be read: {reason}") from error
 
 
-def on_background(picture: Image.Image, background: str | tuple[int, int, int] = "white") -> Image.Image:
-    """An RGBA picture over a plain colour, in RGB.
-
-    Args:
-        picture: in RGBA.
-        background: a colour's name or hexadecimal digits as Pillow reads them, or red, green and blue from 0 to 255.
-    """
-    canvas = Image.new("RGBA", picture.size, background)
-    return Image.alpha_composite(canvas, picture).convert("RGB")
-
-
 def read_annotations(path: Path) -> Any:
     """What a JSON file holds.
 

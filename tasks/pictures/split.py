@@ -12,7 +12,8 @@ from PIL.Image import Image
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import user_path
 from rsoup_lightning.modalities.data import Item, PictureData, Split, check_sizes
-from tasks.pictures.files import on_background, read_picture
+from rsoup_lightning.modalities.pictures import in_rgb
+from tasks.pictures.files import read_picture
 
 
 class PictureFolder(PictureData):
@@ -49,7 +50,7 @@ class PictureFolder(PictureData):
         return self._splits[split]
 
     def picture(self, name: str) -> Image:
-        return on_background(read_picture(self.images / name))
+        return in_rgb(read_picture(self.images / name))
 
     @cached_property
     def _splits(self) -> dict[Split, tuple[Item, ...]]:

@@ -39,6 +39,11 @@ def test_the_text_may_come_first_and_a_picture_may_see_through() -> None:
     assert (given.mode, question) == ("RGB", "what?")
 
 
+def test_what_is_transparent_is_white() -> None:
+    given, _ = read([picture(uri(Image.new("RGBA", (6, 4), (0, 0, 0, 0))))]).messages[0].content
+    assert given.getpixel((1, 1)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [

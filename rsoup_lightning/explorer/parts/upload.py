@@ -11,6 +11,7 @@ from nicegui.element import Element
 from PIL import Image, UnidentifiedImageError
 
 from rsoup_lightning.errors import PictureError
+from rsoup_lightning.modalities.pictures import in_rgb
 
 
 class Upload(Element, component="upload.js"):
@@ -45,8 +46,6 @@ def picture_of(uri: str) -> Image.Image:
     try:
         content = base64.b64decode(uri.partition(",")[2], validate=True)
         with Image.open(BytesIO(content)) as opened:
-            shown = opened.convert("RGBA")
+            return in_rgb(opened)
     except (ValueError, OSError, UnidentifiedImageError, Image.DecompressionBombError):
         raise PictureError("this file is not a picture: choose a PNG, JPEG or WebP") from None
-    ground = Image.new("RGBA", shown.size, "white")
-    return Image.alpha_composite(ground, shown).convert("RGB")

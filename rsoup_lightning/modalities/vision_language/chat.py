@@ -21,6 +21,7 @@ from torch import Tensor
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.modalities.chat_templates import check_variables, templated
 from rsoup_lightning.modalities.loading import load_pretrained, quiet_transformers
+from rsoup_lightning.modalities.pictures import in_rgb
 from rsoup_lightning.modalities.pretrained import Precision, compute_dtype, end_tokens, fitting
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary
 from rsoup_lightning.optional import need
@@ -151,13 +152,15 @@ class Chatter:
         Raises:
             ConfigError: it hands on more of a picture than features.
         """
-        given = self.vocabulary.processed("", picture.convert("RGB"))
+        given = self.vocabulary.processed("", in_rgb(picture))
         tokens = given["input_ids"][0]
         plain = self.vocabulary.prompt("")
         place = self.vocabulary.place
         inputs = {name: tensor.to(self.model.device) for name, tensor in given.items()}
         told = signature(self.model.get_image_features).parameters
-        output = self.model.get_image_features(**{name: inputs[name] for name in inputs if name in told})
+        # What is seen is kept: under the mixed precision of a training step it would have other digits than in a sweep.
+        with torch.autocast(self.model.device.type, enabled=False):
+            output = self.model.get_image_features(**{name: inputs[name] for name in inputs if name in told})
         if more := {name for name in output.keys() - USUAL if output[name] is not None}:
             raise ConfigError(
                 f"{type(self.model).__name__} hands on {', '.join(sorted(more))} of a picture beside its features, "

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from rsoup_lightning.errors import check_positive
 from rsoup_lightning.modalities.ensemble import Ensemble, as_points
-from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy
+from rsoup_lightning.modalities.partly_trained import PartlyTrainedPolicy, without_dropout
+from rsoup_lightning.modalities.pictures import in_rgb
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.tokens import token_log_probs
 from rsoup_lightning.modalities.vision_language.coca import Captioner, following_logits, picture_features, trained_names
@@ -92,6 +93,7 @@ class VisionLanguagePolicy(TrainedCaptioner):
     ) -> None:
         super().__init__()
         check_positive(temperature=temperature)
+        without_dropout(captioner.model)
         self.model = captioner.model
         self.vocabulary = captioner.vocabulary
         self.temperature = temperature
@@ -108,7 +110,7 @@ class VisionLanguagePolicy(TrainedCaptioner):
         return self._in_sight_of(picture_features(self.model, shown) if self.train_encoder else shown, places)
 
     def follow_new(self, pictures: Sequence[Image]) -> Follow:
-        pixels = torch.stack([self._preprocess(picture.convert("RGB")) for picture in pictures])
+        pixels = torch.stack([self._preprocess(in_rgb(picture)) for picture in pictures])
         seen = picture_features(self.model, pixels.to(next(self.parameters()).device))
         seen = seen if self.train_encoder else as_kept(seen).float()
         return self._in_sight_of(seen, torch.arange(len(seen), device=seen.device))

@@ -30,6 +30,20 @@ def test_a_prompt_with_its_picture_is_what_the_processor_writes(
         assert filled.count(words.feature) == len(seen.features)
 
 
+@pytest.mark.parametrize("name", CHATS)
+def test_what_is_seen_does_not_depend_on_the_precision_around_it(name: str, tmp_path: Path) -> None:
+    reader, picture = ChatModel(saved_chat(name, tmp_path), precision="float32").load(), Image.new("RGB", (64, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = reader.look(picture)
+    assert torch.equal(mixed.features, reader.look(picture).features)
+
+
+def test_transparent_pictures_are_seen_on_white(tmp_path: Path) -> None:
+    reader = ChatModel(saved_chat("SmolVLM", tmp_path), precision="float32").load()
+    clear, white = Image.new("RGBA", (32, 32), (0, 0, 0, 0)), Image.new("RGB", (32, 32), "white")
+    assert torch.equal(reader.look(clear).features, reader.look(white).features)
+
+
 def test_what_is_asked_where_nothing_is(tmp_path: Path) -> None:
     place = saved_chat("SmolVLM", tmp_path)
     words = ChatModel(place, instruction="Say it.", precision="float32").load().vocabulary

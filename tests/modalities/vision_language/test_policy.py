@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from open_clip.transformer import PatchDropout
+from PIL import Image
 from torch import Tensor
 
 from rsoup_lightning.losses import kl_per_step
@@ -73,6 +75,14 @@ def test_the_likelihood_ratio_is_one_before_the_first_update(train_encoder: bool
     ours = made(rollout).log_probs
     assert ours.requires_grad
     assert torch.allclose((ours - rollout.log_probs)[rollout.mask].exp(), torch.ones(()), atol=1e-5)
+
+
+def test_an_encoder_that_drops_patches_is_re_scored_as_it_sampled() -> None:
+    loaded = captioner(DATA)
+    loaded.model.visual.patch_dropout = PatchDropout(0.5)
+    made = VisionLanguagePolicy(loaded, pictures(loaded, DATA, pixels=True), train_encoder=True).train()
+    rollout = rolled(made)
+    assert torch.equal(made(rollout).log_probs[rollout.mask], rollout.log_probs[rollout.mask])
 
 
 def test_rows_in_another_order_score_the_same() -> None:
@@ -199,6 +209,16 @@ def test_ensembles_choose_the_token_that_the_mixed_distributions_say(train_encod
         assert torch.equal(chances.argmax(-1), tokens)
         expected = chances.gather(-1, tokens[:, None]).squeeze(-1)
         assert torch.allclose(played.log_probs[row][: len(tokens)], expected, atol=1e-5)
+
+
+def test_transparent_pictures_are_seen_on_white() -> None:
+    made, clear = policy(DATA), Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    clear.paste((255, 0, 0, 255), (3, 3, 13, 13))
+    start = torch.tensor([[made.vocabulary.start]])
+    seen, wanted = (
+        made.follow_new([picture])(start, torch.tensor([0])) for picture in (clear, DATA.picture("train/red"))
+    )
+    assert torch.equal(seen, wanted)
 
 
 def test_ensembles_describe_pictures_that_are_none_of_the_datas() -> None:

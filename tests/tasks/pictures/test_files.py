@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from rsoup_lightning.errors import ConfigError, PictureError
-from tasks.pictures.files import field, of_splits, on_background, read_annotations, read_picture
+from tasks.pictures.files import field, of_splits, read_annotations, read_picture
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK", "1"])
@@ -15,14 +15,6 @@ def test_pictures_of_any_mode(mode: str, tmp_path: Path) -> None:
     Image.new("RGB", (3, 2), (255, 255, 255)).convert(mode).save(path)
     picture = read_picture(path)
     assert (picture.mode, picture.size, picture.getpixel((2, 1))) == ("RGBA", (3, 2), (255, 255, 255, 255))
-
-
-def test_the_background_shows_where_the_picture_is_clear() -> None:
-    picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
-    picture.putpixel((0, 0), (10, 20, 30, 255))
-    picture = on_background(picture, (200, 100, 0))
-    assert picture.mode == "RGB"
-    assert [picture.getpixel((x, 0)) for x in range(2)] == [(10, 20, 30), (200, 100, 0)]
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"P6\n0 0\n255\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
