@@ -26,6 +26,10 @@ def token_log_probs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) ->
 def check_known(log_probs: Tensor, mask: Tensor) -> None:
     """Require that what was written has log-probabilities ``[B, T]``: of logits that are NaN, any token is the largest.
 
+    Args:
+        log_probs: ``[B, T]``; probabilities will do.
+        mask: ``[B, T]`` bool, those that count.
+
     Raises:
         RewardError: some are NaN.
     """

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
+from rsoup_lightning.modalities.tokens import check_known
 
 Follow = Callable[[Tensor, Tensor], Tensor]
 """Logits ``[R, L, V]`` of what follows each of ``tokens [R, L]``; row r sees the picture of row ``rows[r]``."""
@@ -126,7 +127,14 @@ def beam_search(follow: Follow, prompts: PromptTokens, *, beams: int, limit: int
 
 
 def _next(follow: Follow, prompts: PromptTokens, tokens: Tensor, rows: Tensor, padding: int) -> Tensor:
-    """``[R, V]`` logits of the token after ``tokens [R, t]``, the same number for all rows."""
+    """``[R, V]`` logits of the token after ``tokens [R, t]``, the same number for all rows.
+
+    Raises:
+        RewardError: they give no probabilities, as after a training that diverged.
+    """
     logits = follow(joined(prompts, tokens, padding), rows)
     last = prompts.lengths + tokens.shape[1] - 1
-    return logits[torch.arange(len(last), device=last.device), last].float()
+    chosen_from = logits[torch.arange(len(last), device=last.device), last].float()
+    first = chosen_from.softmax(-1)[:, :1]  # one for all: they are NaN where any logit is NaN or infinite
+    check_known(first, torch.ones_like(first, dtype=torch.bool))
+    return chosen_from

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rsoup_lightning.captions.tokens import tokenise
+from rsoup_lightning.captions import read
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.files import write_text
 
@@ -40,7 +40,8 @@ class AnswerVocabulary(ABC):
 
 
 class WordVocabulary(AnswerVocabulary):
-    """One token per word, as caption metrics cut them.
+    """One token per word, as caption metrics cut them. So a box of large numbers is four words, though the tokeniser
+    takes it for a telephone number.
 
     Args:
         known: the words, each once.
@@ -59,13 +60,13 @@ class WordVocabulary(AnswerVocabulary):
     @classmethod
     def of(cls, texts: Iterable[str]) -> WordVocabulary:
         """All words of ``texts``, in the order of the alphabet."""
-        return cls(sorted({word for text in texts for word in tokenise(text)}))
+        return cls(sorted({word for text in texts for word in read(text).words}))
 
     def __len__(self) -> int:
         return len(self.words) + 4
 
     def encode(self, text: str) -> list[int]:
-        return [self._tokens.get(word, self.unknown) for word in tokenise(text)]
+        return [self._tokens.get(word, self.unknown) for word in read(text).words]
 
     def decode(self, tokens: Sequence[int]) -> str:
         return " ".join(self.words[token - 4] for token in tokens if token >= 4)
@@ -76,7 +77,7 @@ class WordVocabulary(AnswerVocabulary):
         Raises:
             ConfigError: that is not so; names words that are missing.
         """
-        unknown = [[set(tokenise(text)) - self._tokens.keys() for text in texts] for texts in answers]
+        unknown = [[set(read(text).words) - self._tokens.keys() for text in texts] for texts in answers]
         beyond = [lacking for lacking in unknown if lacking and all(lacking)]
         if len(beyond) > len(answers) / 2:
             missing = sorted(set().union(*(words for lacking in beyond for words in lacking)))

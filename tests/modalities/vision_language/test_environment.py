@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.prompt_tokens import PromptTokens
 from rsoup_lightning.modalities.vision_language.decoding import answer_logits
@@ -163,6 +163,20 @@ def test_data_without_items() -> None:
         given().begin(0)
     with pytest.raises(ConfigError, match="Given has nothing in its train split: check"):
         given(Item("grey"), unreadable=frozenset({"grey"})).begin(0)
+
+
+def test_a_policy_whose_training_diverged_is_named() -> None:
+    made = policy(DATA)
+    made.load_weights({name: weight * float("nan") for name, weight in made.weights().items()})
+    place = environment(DATA, made)
+    for play in (
+        lambda: place.rollout(made, 0),
+        lambda: place.rollout(made, 0, greedy=True),
+        lambda: place.evaluate(made, torch.arange(2)),
+        lambda: place._answers(made, [DATA.picture("eval/red")], [""]),
+    ):
+        with pytest.raises(RewardError, match="its training has diverged, lower the learning rate"):
+            play()
 
 
 def test_a_policy_of_another_kind() -> None:

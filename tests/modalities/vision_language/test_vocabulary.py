@@ -7,6 +7,7 @@ from open_clip import SimpleTokenizer
 
 from rsoup_lightning.captions.tokens import tokenise
 from rsoup_lightning.errors import ConfigError
+from rsoup_lightning.modalities.vision_language.boxes import read_box
 from rsoup_lightning.modalities.vision_language.vocabulary import AnswerVocabulary, BytePairs, WordVocabulary
 
 
@@ -21,6 +22,16 @@ def test_texts_come_back_as_the_metrics_cut_them() -> None:
     assert vocabulary.decode(tokens).split() == tokenise("The dog's RED nose!")
     assert min(tokens) > max(vocabulary.padding, vocabulary.start, vocabulary.end, vocabulary.unknown)
     assert max(tokens) < len(vocabulary) == 4 + 7
+
+
+@pytest.mark.parametrize("text", ["100 200 300 400", "12 100 220 340", "5 100 120 127", "999 999 999 999"])
+def test_a_box_is_four_words_whatever_its_numbers(text: str) -> None:
+    assert read_box(text, 1000) is not None
+    vocabulary = WordVocabulary.of([text])
+    assert vocabulary.words == sorted({*text.split()})
+    known = WordVocabulary(map(str, range(1000)))
+    assert len(known.encode(text)) == 4 and known.decode(known.encode(text)) == text
+    known.check([[text]])
 
 
 def test_what_is_not_known_is_read_and_not_written() -> None:
