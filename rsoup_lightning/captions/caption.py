@@ -80,8 +80,10 @@ def prepare(texts: Sequence[str], item: str = "an item") -> References:
         item: what errors call the item.
 
     Raises:
-        RewardError: there is no reference with a word.
+        RewardError: there is no reference with a word, or one text in place of a list.
     """
+    if isinstance(texts, str):  # would be read letter by letter
+        raise RewardError(f"{item} has the text {texts!r:.80} for its references: put it into a list")
     return References([read(text) for text in texts], item)
 
 

@@ -30,8 +30,9 @@ class DocumentFrequencies:
     """
 
     def __init__(self, counts: Mapping[str, int], documents: int) -> None:
-        if documents < 1 or not all(1 <= count <= documents for count in counts.values()):
-            raise ConfigError(f"these are not frequencies of {documents} documents: each is from 1 to them all")
+        # Integers, as a file may hold others: they are places in the table below.
+        if documents < 1 or not all(type(count) is int and 1 <= count <= documents for count in counts.values()):
+            raise ConfigError(f"these are not frequencies of {documents} documents: each is an integer from 1 to that")
         self.counts = dict(counts)
         self.documents = documents
         # A table by count, not by n-gram: there are millions of those.

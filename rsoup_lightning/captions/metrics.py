@@ -136,7 +136,7 @@ def _read_all(candidates: Sequence[str], references: Sequence[Sequence[str]]) ->
     """Each caption with its references.
 
     Raises:
-        RewardError: there are not as many captions as lists of references, or a list has no words.
+        RewardError: there are not as many captions as lists of references, or a list has no words or is a text.
     """
     if len(candidates) != len(references):
         raise RewardError(f"{len(candidates)} captions came with references for {len(references)}")

@@ -22,6 +22,11 @@ def test_items_without_references_are_refused(texts: list[str]) -> None:
         prepare(texts, "image 7.png")
 
 
+def test_a_text_for_a_list_of_references_is_refused() -> None:
+    with pytest.raises(RewardError, match=r"image 7\.png has the text 'a cat' for its references: put it into a list"):
+        prepare("a cat", "image 7.png")
+
+
 def test_what_is_kept_is_made_once_for_its_arguments() -> None:
     made = []
 

@@ -32,7 +32,8 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"documents": 2, "counts": {"a": 3}}', '{"documents": 2, "counts": {"a": "x"}}']
+    "text",
+    ["", "[]", "{}", *(f'{{"documents": 2, "counts": {{"a": {count}}}}}' for count in ("3", '"x"', "1.0", "true"))],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.json"

@@ -66,5 +66,7 @@ def test_bad_input_is_named() -> None:
         RougeLMetric().update(["a", "b"], [["a"]])
     with pytest.raises(RewardError, match="caption 1, 'b', has no reference"):
         RougeLMetric().update(["a", "b"], [["a"], []])
+    with pytest.raises(RewardError, match="caption 0, 'a red car', has the text 'a red car' for its references"):
+        BleuMetric().update(["a red car"], ["a red car"])
     with pytest.raises(ConfigError, match="BLEU-5"):
         BleuMetric(5)

@@ -9,7 +9,7 @@ from rsoup_lightning import captions
 from rsoup_lightning.captions import Caption, DocumentFrequencies, References
 from rsoup_lightning.errors import ConfigError, RewardError
 from rsoup_lightning.files import user_path
-from rsoup_lightning.modalities.data import SPLITS, Box, PictureData
+from rsoup_lightning.modalities.data import SPLITS, Box, Item, PictureData
 from rsoup_lightning.modalities.row_reward import RowReward
 from rsoup_lightning.modalities.vision_language.boxes import Size, iou, read_box, size_of, with_room
 from rsoup_lightning.rollout import Rollout
@@ -47,8 +47,7 @@ class CaptionReward(PictureReward):
                 kind = "reference caption" if self.style is None else f"reference of style {self.style!r}"
                 have = f"; its styles are {', '.join(dict.fromkeys(item.styles))}" if item.styles else ""
                 raise RewardError(
-                    f"{item.picture}{item.question and f' ({item.question})'} has no {kind}, and "
-                    f"{type(self).__name__} needs one: give it one, or leave the item out{have}"
+                    f"{_named(item)} has no {kind}, and {self.name} needs one: give it one, or leave the item out{have}"
                 )
 
     def ratings(self, rollout: Rollout) -> list[float]:
@@ -163,7 +162,7 @@ class Accuracy(CaptionReward):
         self._nothing = captions.read(nothing).words
 
     def rate(self, answer: Caption, references: References) -> float:
-        if any(answer.words == reference.words for reference in references.captions):
+        if answer.words and any(answer.words == reference.words for reference in references.captions):
             return 1.0
         return 0.0 if answer.words in ((), self._nothing) else self.wrong
 
@@ -179,7 +178,15 @@ class BoxReward(PictureReward):
         """The score of a box, at least 0."""
 
     def prepare(self, data: PictureData) -> None:
+        """Look at the data before the first rollout: how boxes are written, and whether all items have one.
+
+        Raises:
+            RewardError: an item has none; names it.
+        """
         self.bins = data.bins
+        for item in (item for split in SPLITS for item in data.items(split)):
+            if item.box is None:
+                raise RewardError(f"{_named(item)} has no box, and {self.name} needs one: give it one, or leave it out")
 
     def ratings(self, rollout: Rollout) -> list[float]:
         """``[B]``.
@@ -252,6 +259,10 @@ class IdealRoom(BoxReward):
         sides = (wanted[2] - wanted[0], wanted[3] - wanted[1]) * 2
         away = [(a - b) / (side * self.reach) for a, b, side in zip(given, ideal, sides, strict=True)]
         return 0.0 if max(map(abs, away)) > 1 else 1 - sum(each**2 for each in away) / 4
+
+
+def _named(item: Item) -> str:
+    return f"{item.picture} ({item.question})" if item.question else item.picture
 
 
 @lru_cache(4096)  # of five captions each they take 100 MB; all of COCO's would take 3 GB

@@ -82,6 +82,11 @@ def test_what_a_wrong_answer_costs_and_one_that_says_nothing_does_not() -> None:
     assert Accuracy(wrong=-2)(made).tolist() == [1, -2, -2, 0]
 
 
+def test_nothing_is_not_right_where_a_reference_has_no_word() -> None:
+    made = rollout("", "!", "yes", references=("yes", "?"))
+    assert Accuracy()(made).tolist() == [0, 0, 1]
+
+
 def test_people_see_the_answer_and_the_references() -> None:
     assert RougeL().inputs(rollout("red", "")) == ["red | a red square | red", " | a red square | red"]
 
@@ -170,6 +175,9 @@ def test_boxes_of_other_sizes_count_nothing() -> None:
 def test_data_without_boxes(kind: type[BoxReward]) -> None:
     with pytest.raises(RewardError, match=f"{kind.__name__} needs a box for every item"):
         kind()(rollout("0 0 1 1"))
+    items = [Item("one", question="the cat", box=(0.0, 0.0, 0.5, 0.5)), Item("two", question="the dog")]
+    with pytest.raises(RewardError, match=rf"two \(the dog\) has no box, and {kind.__name__} needs one"):
+        kind().prepare(Given(items))
 
 
 def test_a_box_is_worth_how_near_each_side_is_to_its_ideal_room() -> None:
