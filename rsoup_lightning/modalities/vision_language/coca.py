@@ -92,9 +92,11 @@ def following_logits(model: Any, seen: Tensor, tokens: Tensor) -> Tensor:
 
 
 def trained_names(model: Any, *, encoder: bool) -> set[str]:
-    """The names of the parameters that captions depend on: those of the text side, and of the encoder if asked."""
+    """The names of the parameters that captions depend on, without those that stay as they are, such as waves: those of
+    the text side, and of the encoder if asked."""
     idle = ["text.text_projection", "visual.proj", "visual.attn_pool_contrastive."]
     if model.text.cls_emb is not None:  # it is only appended for the contrastive loss, and its norm with it
         idle += ["text.ln_final.", "text.cls_emb"]
     sides = ("text.", "text_decoder.", "visual.") if encoder else ("text.", "text_decoder.")
-    return {name for name, _ in model.named_parameters() if name.startswith(sides) and not name.startswith(tuple(idle))}
+    learnt = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    return {name for name in learnt if name.startswith(sides) and not name.startswith(tuple(idle))}

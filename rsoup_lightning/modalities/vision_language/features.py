@@ -18,7 +18,12 @@ from rsoup_lightning.errors import ConfigError, PictureError
 from rsoup_lightning.files import atomic, write_json
 from rsoup_lightning.modalities.cache import cache_folder
 from rsoup_lightning.modalities.data import PictureData
-from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
+from rsoup_lightning.modalities.vision_language.bad_pictures import (
+    BadPictures,
+    digest_of_pictures,
+    picture_or_none,
+    some_pictures,
+)
 from rsoup_lightning.modalities.vision_language.coca import Captioner, picture_features
 
 ROWS = 64  # pictures at a time
@@ -102,12 +107,13 @@ def features(
         device: computes them.
 
     Raises:
-        ConfigError: the folder holds features of another encoder, or of other pictures.
+        ConfigError: the folder holds features of another encoder or preprocessing, or of other pictures.
         PictureError: a picture cannot be read and is not to be skipped; names it.
     """
     origin = {
         "encoder": _digest(captioner.model.visual.state_dict()),
         "set of pictures": digest_of_pictures(data, names),
+        "preprocessing": _digest({str(n): captioner.preprocess(p) for n, p in enumerate(some_pictures(data, names))}),
     }
     if folder is None:
         folder = cache_folder() / "features" / sha256(json.dumps(origin).encode()).hexdigest()[:16]

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rsoup_lightning.errors import ConfigError, check_at_least_one
+from rsoup_lightning.errors import ConfigError, UnknownNameError, check_at_least_one
 from rsoup_lightning.modalities.cache import cached_folder
 from rsoup_lightning.modalities.data import Item, PictureData
+from rsoup_lightning.modalities.data_environment import check_some
 from rsoup_lightning.modalities.pictures import as_bytes
 from rsoup_lightning.modalities.pretraining import HEAD, Pretraining, pretrain
 from rsoup_lightning.modalities.vision_language.bad_pictures import BadPictures, digest_of_pictures, picture_or_none
@@ -85,6 +86,10 @@ class SmallCoCa(CaptionerSource):
 
     def load(self, data: PictureData, bad_pictures: BadPictures = "refuse") -> Captioner:
         items = data.items("train")
+        check_some(items, data, "train")
+        known = {style for item in items for style in item.styles}
+        for style in self.styles.keys() - known:
+            raise UnknownNameError(f"style of {type(data).__name__}", style, known)
         folder = cached_folder(
             "coca", self._settings(data, items), lambda path: self._make(path, data, items, bad_pictures)
         )

@@ -121,6 +121,14 @@ def test_trained_is_what_captions_depend_on(vision: dict[str, Any] | None, encod
     assert len(reached) > 20
 
 
+@pytest.mark.parametrize("encoder", [False, True])
+def test_waves_are_no_part_of_an_expert(encoder: bool) -> None:
+    model: Any = small(positions="waves").build(words=9)
+    assert "visual.positional_embedding" not in trained_names(model, encoder=encoder)
+    learnt = trained_names(small().build(words=9), encoder=encoder)
+    assert learnt - trained_names(model, encoder=encoder) == ({"visual.positional_embedding"} if encoder else set())
+
+
 def refusal(name: str, weights: str | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
         OpenClipCoCa(name, weights).load(Squares())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,17 @@ def test_features_of_another_encoder_are_refused(tmp_path: Path) -> None:
         loaded.model.visual.class_embedding[0] += 1e-3
     with pytest.raises(ConfigError, match="are of another encoder: delete it, or name another folder"):
         kept(loaded, tmp_path)
+
+
+def test_features_of_another_preprocessing_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = captioner(DATA)
+    darker = replace(loaded, preprocess=lambda picture: loaded.preprocess(picture) - 1)
+    kept(loaded, tmp_path / "kept")
+    with pytest.raises(ConfigError, match="are of another preprocessing: delete it, or name another folder"):
+        kept(darker, tmp_path / "kept")
+    monkeypatch.setenv("RSOUP_CACHE", str(tmp_path))
+    plain, dark = (kept(each, None)(torch.arange(12))[0] for each in (loaded, darker))
+    assert not torch.allclose(plain, dark, atol=0.01)
 
 
 def test_features_of_other_pictures_are_refused(tmp_path: Path) -> None:

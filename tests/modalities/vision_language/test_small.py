@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from rsoup_lightning.errors import ConfigError, PictureError
+from rsoup_lightning.errors import ConfigError, PictureError, UnknownNameError
 from rsoup_lightning.modalities.data import Item
 from rsoup_lightning.modalities.vision_language.coca import following_logits, picture_features
 from rsoup_lightning.modalities.vision_language.small import SmallCoCa, _moved
@@ -140,6 +140,18 @@ def test_a_split_with_other_words() -> None:
 
     with pytest.raises(ConfigError, match=r"answers to 1 of 1 items hold words .* such as ein, hund: its words are"):
         small().load(Mixed())
+
+
+def test_data_without_items_for_training() -> None:
+    with pytest.raises(ConfigError, match="Given has nothing in its train split"):
+        small().load(Given())
+
+
+def test_a_style_that_the_data_does_not_have() -> None:
+    data = Given([Item("grey", ("grey", "a wall"), styles=("colour", "name"))])
+    with pytest.raises(UnknownNameError, match="unknown style of Given 'color': did you mean 'colour'"):
+        small(styles={"name": 2, "color": 2}).load(data)
+    small(styles={"name": 2, "colour": 2}).load(data)
 
 
 def test_a_style_is_read_as_often_as_the_recipe_says() -> None:
