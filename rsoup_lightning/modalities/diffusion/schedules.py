@@ -37,6 +37,11 @@ def ddim_schedule(scheduler: Any, steps: int, eta: float | None = None) -> Sched
         raise ConfigError("the scheduler's dynamic thresholding is not for latents: set thresholding to false in it")
     ddim = need("diffusers", "diffusers", "diffusion").DDIMScheduler.from_config(settings)
     ddim.set_timesteps(steps)
+    if (first := int(ddim.timesteps.max())) >= settings.num_train_timesteps:
+        raise ConfigError(
+            f"steps is {steps}: with its steps_offset of {settings.steps_offset} the scheduler begins at timestep "
+            f"{first}, and the denoiser was trained on 0 to {settings.num_train_timesteps - 1}: take fewer steps"
+        )
     earlier = ddim.timesteps - settings.num_train_timesteps // steps
     all_alphas = ddim.alphas_cumprod.double()
     alphas = all_alphas[ddim.timesteps]

@@ -160,6 +160,7 @@ def test_ddpm_is_ddim_at_eta_one() -> None:
         ({}, 1001, 1.0, "1000"),
         ({}, 5, 1.5, "eta is 1.5"),
         ({}, 5, -0.1, "eta is -0.1"),
+        ({}, 1000, 1.0, "steps is 1000: with its steps_offset of 1 .* begins at timestep 1000, .* on 0 to 999: take"),
         ({"thresholding": True}, 5, 1.0, "thresholding"),
         ({"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}, 5, 1.0, "zero terminal"),
     ],
@@ -167,6 +168,11 @@ def test_ddpm_is_ddim_at_eta_one() -> None:
 def test_what_is_out_of_range(changes: dict[str, Any], steps: int, eta: float, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ddim_schedule(scheduler(**changes), steps, eta)
+
+
+def test_as_many_steps_as_the_denoiser_was_trained_on() -> None:
+    assert ddim_schedule(scheduler(steps_offset=0), 1000).timesteps.tolist() == [*range(999, -1, -1)]
+    assert ddim_schedule(scheduler(), 999).timesteps.tolist() == [*range(999, 0, -1)]
 
 
 def test_flows_out_of_range() -> None:

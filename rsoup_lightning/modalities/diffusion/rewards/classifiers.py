@@ -18,8 +18,9 @@ from rsoup_lightning.optional import need
 class ImageClassifier(ImageReward):
     """The log-odds of a class against all others.
 
-    Pictures are resized and normalised by the model's own image processor. The cafe aesthetic of Ramé et al. 2023 is
-    ``model: cafeai/cafe_aesthetic, label: aesthetic``, whose probability is the logistic function of this reward.
+    Pictures are resized, rescaled and normalised by the model's own image processor. The cafe aesthetic of Ramé et al.
+    2023 is ``model: cafeai/cafe_aesthetic, label: aesthetic``, whose probability is the logistic function of this
+    reward.
 
     Args:
         model: a hub name, or the path of a folder with a model and its image processor.
@@ -52,7 +53,8 @@ class ImageClassifier(ImageReward):
         return logits[:, self._class] - logits[:, others].logsumexp(1)
 
     def _logits(self, images: Tensor) -> Tensor:
-        inputs = self._processor(list(images), do_rescale=False, return_tensors="pt", device=images.device)
+        # Integers to 255, as files of pictures hold them: how they are rescaled is a setting of the processor.
+        inputs = self._processor(list((images * 255).round()), return_tensors="pt", device=images.device)
         return self.model(inputs["pixel_values"].to(images.device)).logits.float()
 
 
@@ -67,6 +69,8 @@ def _index(label: str | int | None, config: Any, name: str) -> int:
         raise ConfigError(f"{name} has a single output, and log-odds need two classes: choose another model")
     if label is None:
         raise ConfigError(f"{name} has the classes {describe_classes(config)}: give as label the one that is paid for")
+    if isinstance(label, str) and label not in config.label2id and label.isdecimal():
+        label = int(label)  # a command line has no other way to write it
     if isinstance(label, int):
         if not 0 <= label < config.num_labels:
             raise ConfigError(f"label asks {name} for class {label}, but it has 0 to {config.num_labels - 1}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,13 +34,29 @@ def probabilities(folder: str) -> Tensor:
     return torch.cat(logits).softmax(1)
 
 
-@pytest.mark.parametrize(("label", "index"), [("aesthetic", 1), (1, 1), ("neither", 2), (0, 0)])
+@pytest.mark.parametrize(("label", "index"), [("aesthetic", 1), (1, 1), ("neither", 2), (0, 0), ("2", 2)])
 @pytest.mark.parametrize("batch_size", [2, 32])
 def test_log_odds_of_a_class(beit: str, label: str | int, index: int, batch_size: int) -> None:
     expected = probabilities(beit)[:, index].logit()
     got = ImageClassifier(beit, label, batch_size)(drawn(IMAGES))
     assert expected.std() > 0.05
     assert torch.allclose(got, expected, atol=0.03 * float(expected.std()) + 1e-3)  # Pillow resizes in 8 bits
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"rescale_factor": 1 / 127.5, "do_normalize": False}, {"do_rescale": False}], ids=str
+)
+@pytest.mark.parametrize("backend", ["torchvision", "pil"])
+def test_pictures_are_rescaled_as_the_processor_says(settings: dict[str, Any], backend: str, tmp_path: Path) -> None:
+    from transformers import AutoImageProcessor
+
+    folder = tiny.beit(tmp_path)
+    AutoImageProcessor.from_pretrained(folder, **settings).save_pretrained(folder)
+    reward = ImageClassifier(folder, "1")
+    reward._processor = AutoImageProcessor.from_pretrained(folder, backend=backend)
+    expected = probabilities(folder)[:, 1].logit()
+    assert torch.allclose(reward(drawn(IMAGES)), expected, atol=0.03 * float(expected.std()) + 1e-3)
+    assert reward(drawn(random(5, 40))).isfinite().all()
 
 
 def test_weights_saved_in_bfloat16_are_read_in_float32(tmp_path: Path) -> None:
@@ -61,7 +78,7 @@ def test_it_is_frozen(beit: str) -> None:
 def test_a_class_it_does_not_have(beit: str) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'aesthetic'"):
         ImageClassifier(beit, "esthetic")
-    for label in (3, -1):
+    for label in (3, -1, "3"):
         with pytest.raises(ConfigError, match=f"for class {label}, but it has 0 to 2"):
             ImageClassifier(beit, label)
     with pytest.raises(ConfigError, match="0 not_aesthetic, 1 aesthetic, 2 neither: give as label the one"):
