@@ -29,7 +29,7 @@ class EmojiNames(PictureData):
         train_size: at most so many emoji for training; null takes all that remain.
 
     Raises:
-        ConfigError: no looks, no such colour, or a size below one.
+        ConfigError: no looks, nothing to contain, no such colour, or a size below one.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class EmojiNames(PictureData):
         check_sizes(eval_size, dev_size, train_size)
         if not looks:
             raise ConfigError("looks is empty: give google, twitter, or both")
+        if containing is not None and not containing:
+            raise ConfigError("containing is empty: give parts of names such as face, or null for all emoji")
         try:
             ImageColor.getrgb(background)
         except ValueError as error:
@@ -70,8 +72,13 @@ class EmojiNames(PictureData):
 
     @cached_property
     def _splits(self) -> dict[Split, tuple[Item, ...]]:
-        chosen = [emoji for emoji in emojis() if self._is_wanted(emoji)]
-        splits = cut(chosen, type(self).__name__, self.eval_size, self.dev_size, self.train_size)
+        chosen, owner = [emoji for emoji in emojis() if self._is_wanted(emoji)], type(self).__name__
+        for part in self.containing or ():
+            if not any(part in emoji.name for emoji in chosen):
+                raise ConfigError(f"containing holds {part!r}, which is in no emoji's name: write it as Unicode does")
+        if self.containing is not None:
+            owner += f" containing {', '.join(self.containing)}"
+        splits = cut(chosen, owner, self.eval_size, self.dev_size, self.train_size)
         return {split: self._named(emoji) for split, emoji in splits.items()}
 
     def _is_wanted(self, emoji: Emoji) -> bool:

@@ -21,7 +21,8 @@ class SceneData(PictureData):
     training shows or names, and each for development one that neither does.
 
     A scene depends on its split, its number, the seed, ``canvas``, ``kinds``, ``most_things`` and ``held_out`` alone,
-    not on how many there are.
+    not on how many there are. But where emoji are held out, training has other scenes with any for development than
+    with none: what these show is left out of it.
 
     Args:
         train_size: number of scenes for training.
@@ -110,9 +111,9 @@ class SceneData(PictureData):
         train = _without(dev, apart)
         # of fewer, four that share no name might not be found
         if len(train) < 20:
+            kept = f"the {len(everything)} emoji that kinds keeps" if self.kinds else f"{len(everything)} emoji"
             raise ConfigError(
-                f"held_out takes {len(held_out) + len(apart)} of {len(everything)} emoji: leave at least 20 for "
-                "training"
+                f"held_out takes {len(everything) - len(train)} of {kept}: leave at least 20 for training"
             )
         return Pools({"train": train, "dev": dev, "eval": everything}, {"train": (), "dev": apart, "eval": held_out})
 

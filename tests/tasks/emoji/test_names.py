@@ -69,8 +69,12 @@ def test_impossible_options_of_emoji() -> None:
         EmojiNames(looks=[])
     with pytest.raises(ConfigError, match="background 'whitish' is not a colour"):
         EmojiNames(background="whitish")
-    with pytest.raises(ConfigError, match="EmojiNames has 0 entries, of which eval_size takes 1"):
-        EmojiNames(containing=["no such name"], eval_size=1).items("train")
+    with pytest.raises(ConfigError, match="containing is empty"):
+        EmojiNames(containing=[])
+    with pytest.raises(ConfigError, match="containing holds 'haert', which is in no emoji's name"):
+        EmojiNames(containing=["face", "haert"], eval_size=1).items("train")
+    with pytest.raises(ConfigError, match=r"EmojiNames containing hart has \d entries, of which eval_size takes 200"):
+        EmojiNames(containing=["hart"]).items("train")  # of charts
     with pytest.raises(ConfigError, match="eval_size takes 9999 and dev_size 0: none are left"):
         EmojiNames(eval_size=9_999).items("train")
     with pytest.raises(PictureError, match=r"no picture 'twitter/U\+2764': names are such as google/U\+1F600"):

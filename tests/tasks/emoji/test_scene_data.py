@@ -52,6 +52,14 @@ def test_a_scene_is_of_its_split_number_and_seed_alone() -> None:
     assert Shown(canvas=96).picture("eval/0").size == (96, 96)
 
 
+def test_training_moves_with_whether_there_are_scenes_for_development_not_with_their_number() -> None:
+    none, few, many = (Shown(train_size=30, dev_size=size) for size in (0, 5, 10))
+    assert few.items("train") == many.items("train") != none.items("train")
+    assert few.items("dev") == many.items("dev")[:5] and few.items("eval") == none.items("eval")
+    plain, with_dev = (Shown(train_size=30, dev_size=size, held_out=0) for size in (0, 5))
+    assert plain.items("train") == with_dev.items("train")
+
+
 def test_impossible_scenes() -> None:
     with pytest.raises(PictureError, match="no picture 'test/0': names are such as train/0"):
         Shown().picture("test/0")
@@ -63,7 +71,9 @@ def test_impossible_scenes() -> None:
         Shown(held_out=-1)
     with pytest.raises(ConfigError, match="kinds is 0"):
         Shown(kinds=0)
-    with pytest.raises(ConfigError, match="held_out takes 15 of 30 emoji"):
+    with pytest.raises(ConfigError, match="held_out takes 15 of the 30 emoji that kinds keeps"):
         Shown(held_out=15, kinds=30).items("train")
+    with pytest.raises(ConfigError, match="held_out takes 10 of the 10 emoji that kinds keeps"):
+        Shown(kinds=10).items("train")
     with pytest.raises(ConfigError, match="most_things is 5: scenes show 1 to 4"):
         Shown(most_things=5)
