@@ -105,6 +105,9 @@ class Item:
         question: what is asked of the picture; empty where a caption is wanted.
         box: where what the question names is, if that is the task.
         styles: of each reference, how it is worded, such as name or look, where there are several ways; none: one way.
+
+    Raises:
+        ConfigError: the references are one text.
     """
 
     picture: str
@@ -112,6 +115,10 @@ class Item:
     question: str = ""
     box: Box | None = None
     styles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.references, str):  # would be read letter by letter
+            raise ConfigError(f"{self.picture} has the text {self.references!r:.80} for its references: write a tuple")
 
 
 class PictureData(ABC):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rsoup_lightning.errors import ConfigError
-from rsoup_lightning.modalities.data import check_sizes, cut
+from rsoup_lightning.modalities.data import Item, check_sizes, cut
 
 
 def test_splits_share_nothing_and_lose_nothing() -> None:
@@ -24,3 +24,8 @@ def test_sizes_that_no_split_can_have() -> None:
         check_sizes(1, -1, None)
     with pytest.raises(ConfigError, match="eval_size is 0"):
         check_sizes(0, 0, None)
+
+
+def test_a_text_for_the_references_of_an_item_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"1\.png has the text 'a cat' for its references: write a tuple"):
+        Item("1.png", "a cat")  # type: ignore[arg-type]

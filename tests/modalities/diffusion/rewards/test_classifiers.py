@@ -52,7 +52,7 @@ def test_pictures_are_rescaled_as_the_processor_says(settings: dict[str, Any], b
 
     folder = tiny.beit(tmp_path)
     AutoImageProcessor.from_pretrained(folder, **settings).save_pretrained(folder)
-    reward = ImageClassifier(folder, "1")
+    reward = ImageClassifier(folder, 1)
     reward._processor = AutoImageProcessor.from_pretrained(folder, backend=backend)
     expected = probabilities(folder)[:, 1].logit()
     assert torch.allclose(reward(drawn(IMAGES)), expected, atol=0.03 * float(expected.std()) + 1e-3)
