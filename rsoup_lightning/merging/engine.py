@@ -18,7 +18,7 @@ from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.disk.stored_expert import Readable
 from rsoup_lightning.merging.methods import Ingredients, MergeMethod
-from rsoup_lightning.simplex import Coefficients
+from rsoup_lightning.simplex import TOLERANCE, Coefficients
 from rsoup_lightning.threads import cores, one_thread
 
 SLICE = 2**18  # elements worked on at a time where a method allows it: a few megabytes
@@ -37,6 +37,7 @@ class MergePlan:
         device: where to compute; None: where the experts are.
         names: what to call the experts in errors.
         dtype: of the floating tensors that come out; None: that of the first expert's.
+        counters: of batch normalisation, by name: what one more expert has counted.
     """
 
     method: MergeMethod
@@ -45,6 +46,7 @@ class MergePlan:
     device: torch.device | None = None
     names: Sequence[str] = ()
     dtype: torch.dtype | None = None
+    counters: Mapping[str, Tensor] = field(default_factory=dict)
 
     def dtype_of(self, stored: torch.dtype) -> torch.dtype:
         """What a tensor that the first expert has in ``stored`` comes out as."""
@@ -91,13 +93,16 @@ def _merge(plan: MergePlan, name: str, experts: Sequence[Tensor], chosen: Sequen
     """The ``chosen`` experts merged; maybe one of them itself."""
     first = experts[0]
     if is_counter(name) and not first.is_floating_point():
-        return torch.stack(list(experts)).amax(0)
+        return torch.stack([*experts, *([plan.counters[name]] if name in plan.counters else [])]).amax(0)
     if not first.is_floating_point():
         if not all(first.equal(other) for other in experts[1:]):
             raise MergeError(f"{name!r} holds no floating numbers and differs between {', '.join(plan.labels)}")
         return first
+    for index, expert in zip(chosen, experts, strict=True):
+        if expert.dtype.itemsize == 1:  # float8, which torch does not compute with
+            raise MergeError(f"{name!r} of {plan.labels[index]} is {expert.dtype}, which cannot be merged: cast it")
     weights = [plan.coefficients_of(name)[index] for index in chosen]
-    whole = plan.method.keeps_experts and isclose(sum(weights), 1)
+    whole = plan.method.keeps_experts and isclose(sum(weights), 1, abs_tol=TOLERANCE)
     agreed = whole and all(first.dtype == other.dtype and first.equal(other) for other in experts[1:])
     wide = reduce(torch.promote_types, {expert.dtype for expert in experts}, torch.float32)
     device = plan.device or first.device
@@ -107,16 +112,12 @@ def _merge(plan: MergePlan, name: str, experts: Sequence[Tensor], chosen: Sequen
         coefficients=weights,
         init=None if init is None else init.to(device, wide),
     )
-    if not plan.method.elementwise and not all(_finite(tensor) for tensor in given.experts):
-        _explain(
-            name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init
-        )  # such methods may mask what is not finite
-        return first.to(plan.dtype_of(first.dtype))
-    merged = (first if agreed else plan.method.function(given)).to(first.device, plan.dtype_of(first.dtype))
-    if not _finite(merged):
-        _explain(name, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init)
-        return first.to(plan.dtype_of(first.dtype))
-    return merged
+    # Methods that see whole tensors may hide what is not finite: they are not asked.
+    hiding = not plan.method.elementwise and not all(_finite(tensor) for tensor in given.experts)
+    merged = (first if agreed or hiding else plan.method.function(given)).to(first.device, plan.dtype_of(first.dtype))
+    if _finite(merged) and not hiding:
+        return merged
+    return _masked(name, merged, {plan.labels[i]: tensor for i, tensor in zip(chosen, experts, strict=True)}, init)
 
 
 class _Widened(Sequence[Tensor]):
@@ -214,13 +215,18 @@ def _pieces(plan: MergePlan, tensors: Mapping[str, Readable]) -> Iterator[tuple[
             yield name, 0, None
 
 
-def _explain(name: str, experts: Mapping[str, Tensor], init: Tensor | None) -> None:
-    """Say whose weights are not finite; buffers of -inf, as masks have, may pass where all experts agree."""
+def _masked(name: str, merged: Tensor, experts: Mapping[str, Tensor], init: Tensor | None) -> Tensor:
+    """``merged``, with the infinities that all experts agree on, as masks have them, where those are.
+
+    Raises:
+        MergeError: more than those is not finite; says whose weights, or that the merge itself overflows.
+    """
     first = next(iter(experts.values()))
-    if not first.isnan().any() and all(first.equal(other) for other in experts.values()):
-        return
+    agreed = not first.isnan().any() and all(first.equal(other) for other in experts.values())
+    if agreed and (merged.isfinite() >= first.isfinite()).all():
+        return merged.where(first.isfinite(), first.to(merged.dtype))
     for label, tensor in experts.items():
-        if not tensor.isfinite().all():
+        if not agreed and not tensor.isfinite().all():
             raise MergeError(f"{name!r} of {label} holds NaN or infinite weights: that training diverged")
-    where = "init holds NaN or infinite weights" if init is not None and not init.isfinite().all() else "overflows"
-    raise MergeError(f"{name!r}: {where}")
+    diverged = init is not None and (init.isfinite() < first.isfinite()).any()
+    raise MergeError(f"{name!r}: {'init holds NaN or infinite weights' if diverged else 'overflows'}")

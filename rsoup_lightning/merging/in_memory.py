@@ -58,9 +58,18 @@ def merge_weights(
     }
 
 
-def linear_tensor(tensors: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
-    """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back."""
-    return merge_tensor(MergePlan(methods.method("linear"), tuple(coefficients)), "tensor", tensors)
+def linear_tensor(
+    tensors: Sequence[Tensor], coefficients: Sequence[float], name: str, names: Sequence[str] | None = None
+) -> Tensor:
+    """The λ-weighted sum of one tensor over the experts, in float32 (float64 stays so), cast back.
+
+    Args:
+        tensors: one per expert.
+        coefficients: λ.
+        name: of the tensor: counters of batches are known by it, and errors name it.
+        names: what to call the experts in errors.
+    """
+    return merge_tensor(MergePlan(methods.method("linear"), tuple(coefficients), names=names or ()), name, tensors)
 
 
 def linear(

@@ -66,7 +66,8 @@ class LayerReport:
     Attributes:
         module: its name in the base model.
         rank: of its merged update.
-        gap: how far mode "factor" is from "exact", over ‖ΔW_exact‖_F; None where "factor" is impossible.
+        gap: how far mode "factor" is from "exact", over ‖ΔW_exact‖_F; None where "factor" is impossible, or
+            where ΔW_exact is nothing and that of "factor" is not.
         error: what reducing the rank lost, relative to ‖ΔW‖_F.
     """
 
@@ -82,16 +83,19 @@ def merge_module(
     """The soup of one module at scaling 1, of at most ``rank`` ranks; None is an expert that does not adapt it.
 
     Raises:
-        MergeError: ranks or scalings differ in mode "factor", or a rank below one.
+        MergeError: ranks or scalings differ in mode "factor", a rank below one, or an update that is not finite.
     """
     pairs = [(item, weight) for item, weight in zip(factors, coefficients, strict=True) if item is not None]
     items, weights = [item for item, _ in pairs], [weight for _, weight in pairs]
     merged = factor(items, weights, module) if mode == "factor" else exact(items, weights)
     A, B, error = merged.A, _scaled(merged.B, merged.scaling), 0.0
+    if not B.isfinite().all():
+        raise MergeError(f"the update of {module!r} overflows {B.dtype}")
     if rank is not None and rank < merged.rank:
         A, B, error = reduce_rank(A, B, rank)
-    distance = gap(items, weights)[1] if len(items) == len(factors) and averageable(items) else None
-    return LoRAFactors(A, B, 1.0, merged.embedding), LayerReport(module, A.shape[0], distance, error)
+    distance = gap(items, weights)[1] if len(items) == len(factors) and averageable(items) else math.inf
+    known = distance if math.isfinite(distance) else None  # what is written of it is JSON, which has no infinity
+    return LoRAFactors(A, B, 1.0, merged.embedding), LayerReport(module, A.shape[0], known, error)
 
 
 def exact(factors: Sequence[LoRAFactors], coefficients: Sequence[float]) -> LoRAFactors:
@@ -129,8 +133,8 @@ def factor(factors: Sequence[LoRAFactors], coefficients: Sequence[float], module
         sizes = ", ".join(f"rank {item.rank} with scaling {item.scaling:g}" for item in factors)
         raise MergeError(f"the factors of {module!r} cannot be averaged ({sizes}): use the mode 'exact' (--lora exact)")
     return LoRAFactors(
-        A=linear_tensor([item.A for item in factors], coefficients),
-        B=linear_tensor([item.B for item in factors], coefficients),
+        A=linear_tensor([item.A for item in factors], coefficients, f"{module}.lora_A"),
+        B=linear_tensor([item.B for item in factors], coefficients, f"{module}.lora_B"),
         scaling=factors[0].scaling,
         embedding=factors[0].embedding,
     )

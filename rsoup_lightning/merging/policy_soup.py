@@ -28,7 +28,7 @@ def policy_soup(
     Returns:
         The weights, and what they lack of all updates together, relative to those, in the Frobenius norm.
     """
-    merged = {name: linear_tensor([expert[name] for expert in experts], coefficients) for name in experts[0]}
+    merged = {name: linear_tensor([expert[name] for expert in experts], coefficients, name) for name in experts[0]}
     lost, norms = [0.0], [0.0]
     for match in filter(None, map(PARAMETER.fullmatch, experts[0])):
         first = match[0]
@@ -40,7 +40,9 @@ def policy_soup(
         lost.append(error * norms[-1])
         fitted = LoRAFactors(A, B, 1.0).padded(len(merged[first]))
         # A direction that holds no update keeps the averaged A: with zeros on both sides it would never learn again.
-        empty = fitted.B.transpose(0, 1).flatten(1).norm(dim=1) <= torch.finfo(torch.float32).eps * norms[-1]
+        # Both factors have the root of its singular value, which of nothing is what the SVD of all ranks rounds to.
+        nothing = len(whole.A) * torch.finfo(torch.float32).eps * norms[-1]
+        empty = fitted.B.transpose(0, 1).flatten(1).norm(dim=1).square() <= nothing
         fitted.A[empty], fitted.B[:, empty] = merged[first][empty].to(fitted.A), 0
         merged[first], merged[second] = fitted.A, fitted.B
     return merged, math.hypot(*lost) / (math.hypot(*norms) or 1.0)

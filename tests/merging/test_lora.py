@@ -146,3 +146,17 @@ def test_padding_changes_nothing() -> None:
     for item in (_factors(0, 3), _factors(0, 3, kernel=(3, 3))):
         assert item.padded(7).rank == item.padded(7).B.shape[1] == 7
         torch.testing.assert_close(_delta(item.padded(7)), _delta(item))
+
+
+def test_an_update_that_overflows_is_named() -> None:
+    large = LoRAFactors(torch.ones(1, 6).half(), torch.full((5, 1), 40000.0).half(), 4.0)
+    with pytest.raises(MergeError, match=r"the update of 'q' overflows torch\.float16"):
+        merge_module("q", [large], [1.0], "exact", None)
+
+
+def test_a_gap_over_nothing_is_none() -> None:
+    """The updates are zero, and that of their averaged factors is not."""
+    one = LoRAFactors(torch.ones(1, 6), torch.zeros(5, 1), 1.0)
+    two = LoRAFactors(torch.zeros(1, 6), torch.ones(5, 1), 1.0)
+    assert gap([one, two], [0.5, 0.5])[1] == math.inf
+    assert merge_module("q", [one, two], [0.5, 0.5], "exact", None)[1].gap is None

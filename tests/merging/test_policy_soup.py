@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging import linear
 from rsoup_lightning.merging.policy_soup import policy_soup
 
@@ -84,3 +85,24 @@ def test_directions_without_an_update_learn_too() -> None:
     torch.testing.assert_close(_update(merged), _update(experts[0]))
     still = merged[B].norm(dim=0) == 0
     assert still.sum() == 2 and merged[A][still].norm(dim=1).min() > 0.1
+
+
+@pytest.mark.parametrize("live", [1, 2, 3])
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_directions_without_an_update_keep_the_averaged_rows_whatever_the_scale(live: int, size: float) -> None:
+    for seed in range(20):
+        experts = [_expert(seed, rank=4), _expert(seed, rank=4)]
+        for expert in experts:
+            expert[B] *= size
+            expert[B][:, live:] = 0
+        merged, _ = policy_soup(experts, [0.5, 0.5])
+        still = merged[B].norm(dim=0) == 0
+        assert still.sum() == 4 - live
+        torch.testing.assert_close(merged[A][still], experts[0][A][still])
+
+
+def test_counters_take_the_largest_and_errors_name_the_tensor() -> None:
+    experts = [{"bn.num_batches_tracked": torch.tensor(number)} for number in (5, 6)]
+    assert policy_soup(experts, [0.5, 0.5])[0]["bn.num_batches_tracked"] == 6
+    with pytest.raises(MergeError, match="'w' of expert 1 holds NaN"):
+        policy_soup([{"w": torch.ones(2)}, {"w": torch.full((2,), torch.nan)}], [0.5, 0.5])

@@ -208,6 +208,8 @@ def adapter_soup(
     ]
     widest = max(item.rank for item, _ in merged)
     modules = {report.module: item.padded(widest) for item, report in merged}
-    others = {key: linear_tensor([adapter.others[key] for adapter, _ in used], shares) for key in first.others}
+    others = {
+        key: linear_tensor([adapter.others[key] for adapter in adapters], weights, key, names) for key in first.others
+    }
     config = merged_config([adapter.config for adapter, _ in used], list(modules), widest)
     return replace(first, config=config, modules=modules, others=others), [report for _, report in merged]

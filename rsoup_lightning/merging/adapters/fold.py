@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.merging.adapters.adapter import Adapter
+from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.disk.skeleton import model_names, skeleton
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert
 from rsoup_lightning.merging.in_memory import linear_tensor
@@ -21,6 +22,7 @@ def folded(
     tensor: Tensor,
     adapters: Sequence[Adapter],
     coefficients: Sequence[float],
+    names: Sequence[str] | None = None,
     *,
     fan_in_first: Collection[str] = (),
     extrapolate: bool = False,
@@ -32,6 +34,7 @@ def folded(
         tensor: its value in the base model, ``[out, in]`` or ``[in, out]``: the shape tells, where it is not square.
         adapters: E experts that :func:`check_adapters` has passed.
         coefficients: λ, one per expert, on the simplex.
+        names: what to call the experts in errors.
         fan_in_first: modules of square weights that are stored as ``[in, out]``, see :func:`square_fan_in_first`.
         extrapolate: allow any λ.
 
@@ -42,7 +45,7 @@ def folded(
     weights = check_coefficients(coefficients, len(adapters), extrapolate=extrapolate)
     for key in adapters[0].others:
         if base_name(key) == name:
-            trained = linear_tensor([adapter.others[key] for adapter in adapters], weights)
+            trained = linear_tensor([adapter.others[key] for adapter in adapters], weights, key, names)
             if trained.shape != tensor.shape:
                 shapes = f"{tuple(tensor.shape)} in the base but {tuple(trained.shape)} in the adapters"
                 raise MergeError(f"{name!r} is {shapes}: fold into the base they were trained on")
@@ -55,6 +58,16 @@ def folded(
     sides = _sides(items[0])
     turned = module in fan_in_first if sides[0] == sides[-1] else tuple(tensor.shape) == sides[::-1]
     return dense(tensor, items, shares, transpose=items[0].embedding or turned, module=module)
+
+
+def counted(
+    adapters: Sequence[Adapter], coefficients: Sequence[float], names: Sequence[str] | None = None
+) -> dict[str, Tensor]:
+    """The counters of batch normalisation that adapters hold, merged, by the base model's names."""
+    return {
+        base_name(key): linear_tensor([adapter.others[key] for adapter in adapters], coefficients, key, names)
+        for key in filter(is_counter, adapters[0].others)
+    }
 
 
 def square_fan_in_first(base: StoredExpert, adapters: Sequence[Adapter]) -> set[str]:

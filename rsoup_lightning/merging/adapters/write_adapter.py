@@ -12,9 +12,17 @@ from torch import Tensor
 from rsoup_lightning.errors import MergeError
 from rsoup_lightning.files import atomic_output, write_json
 from rsoup_lightning.merging.adapters.adapter import Adapter, adapter_soup, check_adapters
-from rsoup_lightning.merging.adapters.fold import changed, folded, square_fan_in_first, unmatched, with_model_names
+from rsoup_lightning.merging.adapters.fold import (
+    changed,
+    counted,
+    folded,
+    square_fan_in_first,
+    unmatched,
+    with_model_names,
+)
 from rsoup_lightning.merging.adapters.formats import write_in_form
 from rsoup_lightning.merging.adapters.lora_file import write_lora_file
+from rsoup_lightning.merging.check import is_counter
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, beside_adapter
 from rsoup_lightning.merging.disk.untied import untied
 from rsoup_lightning.merging.engine import MergePlan
@@ -89,7 +97,8 @@ def write_folded(
     """
     check_apart(output, list(adapters))
     experts = list(adapters.values())
-    check_adapters(experts, [str(path) for path in adapters])
+    labels = [str(path) for path in adapters]
+    check_adapters(experts, labels)
     names = changed(experts)
     named = with_model_names(base, names)
     with untied(named, names) as whole:
@@ -99,7 +108,7 @@ def write_folded(
             )
         for name in names:
             kind = whole.tensors[name].dtype
-            if kind not in FOLDABLE:
+            if kind not in FOLDABLE and not is_counter(name):
                 raise MergeError(
                     f"{name!r} is {kind} in the base {base.path}: fold into the model before its quantisation"
                 )
@@ -107,12 +116,14 @@ def write_folded(
 
         def fold(given: Ingredients) -> Tensor:
             tensor = given.experts[0]
-            return folded(given.name, tensor, experts, coefficients, fan_in_first=turned, extrapolate=extrapolate)
+            return folded(
+                given.name, tensor, experts, coefficients, labels, fan_in_first=turned, extrapolate=extrapolate
+            )
 
         method = MergeMethod("fold", fold, elementwise=False, needs_init=False, keeps_experts=False)
         write_merged(
             output,
-            MergePlan(method, (1.0,), names=[str(base.path)]),
+            MergePlan(method, (1.0,), names=[str(base.path)], counters=counted(experts, coefficients, labels)),
             [whole],
             None,
             provenance={**provenance, "untied": sorted(whole.tensors.keys() - named.tensors.keys())},

@@ -162,3 +162,51 @@ def test_a_sweeps_table_shows_the_widest_gap(
     table = capsys.readouterr().out
     assert "0.5-0.5" in table
     assert "wrote 3 merges" in table
+
+
+def saved_adapter(folder: Path, A: torch.Tensor, B: torch.Tensor, **others: torch.Tensor) -> Path:
+    """As PEFT writes one of a single layer, with what was trained in full under ``norm``."""
+    folder.mkdir()
+    config = {"peft_type": "LORA", "r": len(A), "lora_alpha": len(A), "target_modules": ["layer"]}
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "x"}))
+    tensors = {"layer.lora_A.weight": A, "layer.lora_B.weight": B, **{f"norm.{key}": t for key, t in others.items()}}
+    save_file({f"base_model.model.{key}": t for key, t in tensors.items()}, folder / "adapter_model.safetensors")
+    return folder
+
+
+def saved_base(folder: Path, layer: torch.Tensor, **others: torch.Tensor) -> Path:
+    folder.mkdir()
+    save_file({"layer.weight": layer, **{f"norm.{key}": t for key, t in others.items()}}, folder / "model.safetensors")
+    return folder
+
+
+def test_counters_of_layers_trained_in_full_take_the_largest(tmp_path: Path) -> None:
+    factors = torch.ones(1, 3), torch.ones(4, 1)
+    experts = [
+        saved_adapter(
+            tmp_path / name, *factors, weight=torch.full((4,), float(count)), num_batches_tracked=torch.tensor(count)
+        )
+        for name, count in (("a", 5), ("b", 6))
+    ]
+    base = saved_base(tmp_path / "base", torch.ones(4, 3), weight=torch.ones(4), num_batches_tracked=torch.tensor(1))
+    merge(experts, tmp_path / "soup", [0.5, 0.5])
+    soup = load_file(tmp_path / "soup/adapter_model.safetensors")
+    assert soup["base_model.model.norm.num_batches_tracked"] == 6
+    merge(experts, tmp_path / "dense", [0.5, 0.5], lora="dense", base=base)
+    dense = load_file(tmp_path / "dense/model.safetensors")
+    assert dense["norm.num_batches_tracked"] == 6 and dense["layer.weight"].unique() == 2
+
+
+def test_an_update_that_overflows_its_base_is_named(tmp_path: Path) -> None:
+    experts = [saved_adapter(tmp_path / name, torch.full((1, 3), 100.0), torch.full((4, 1), 100.0)) for name in "ab"]
+    base = saved_base(tmp_path / "base", torch.full((4, 3), 60000.0).half())
+    with pytest.raises(RSoupError, match=r"'layer\.weight': overflows"):
+        merge(experts, tmp_path / "out", [0.5, 0.5], lora="dense", base=base)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_gap_over_nothing_is_written_as_null(tmp_path: Path) -> None:
+    first = saved_adapter(tmp_path / "a", torch.ones(1, 3), torch.zeros(4, 1))
+    second = saved_adapter(tmp_path / "b", torch.zeros(1, 3), torch.ones(4, 1))
+    merge([first, second], tmp_path / "out", [0.5, 0.5])
+    assert [layer["gap"] for layer in json.loads((tmp_path / "out/merge.json").read_text())["layers"]] == [None]
