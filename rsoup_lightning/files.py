@@ -15,6 +15,8 @@ from zlib import crc32
 
 from rsoup_lightning.errors import OutputError, RunFolderError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or what a user may have of it
+
 
 def user_path(name: str) -> Path:
     """The path that a user wrote; ``~`` at its start is their home folder, also where no shell has seen to it."""
@@ -36,7 +38,7 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise OutputError(f"the disk is full: {path} was not written") from None
         if path.is_dir():
             raise OutputError(f"{path} is a folder, and a file is to be written there: move it away") from None
@@ -148,13 +150,15 @@ def atomic_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     temporary, old = _beside(path, "tmp"), _beside(path, "old")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove(temporary)  # of a process that was killed and had the same number, as they have in containers
         yield temporary
         if os.path.lexists(path):
             _sync(temporary)  # the old one goes for good: the new one must be on the disk by then
+            remove(old)
             path.rename(old)
         temporary.rename(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise OutputError(f"the disk is full: {path} was not written") from None
         raise OutputError(f"{path} was not written: {error.strerror}: {error.filename}") from None
     finally:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from rsoup_lightning import files
 from rsoup_lightning.errors import OutputError
 from rsoup_lightning.files import atomic, atomic_output, read_object, user_path, write_json, write_text
 
@@ -24,11 +29,12 @@ def test_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [(file.name, file.read_text()) for file in (tmp_path / "deep").iterdir()] == [("a.txt", "one")]
 
 
-def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path, code: int) -> None:
     write_text(tmp_path / "a.txt", "old")
     with pytest.raises(OutputError, match=r"the disk is full: .*a\.txt"), atomic(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(code, os.strerror(code))
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
 
 
@@ -71,6 +77,38 @@ def test_a_failed_overwrite_keeps_the_old(tmp_path: Path) -> None:
         temporary.mkdir()
         raise RuntimeError("stop")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from rsoup_lightning import files
+
+own = os.getpid()
+files.os.getpid = lambda: 7
+with files.atomic_output(Path(sys.argv[1]), overwrite=True) as temporary:
+    temporary.mkdir()
+    (temporary / "half").write_text("x")
+    if sys.argv[2] == "before":
+        os.kill(own, signal.SIGKILL)
+    files.remove = lambda path: os.kill(own, signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_a_killed_process_of_the_same_number_left_is_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """As in containers, where every merge has the same number; killed before its end, or with the old one moved."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/first").write_text("x")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out"), when], check=False)
+    assert done.returncode == -signal.SIGKILL and len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(files.os, "getpid", lambda: 7)
+    with atomic_output(tmp_path / "out", overwrite=True) as temporary:
+        temporary.mkdir()
+        (temporary / "second").write_text("x")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["out", "out/second"]
 
 
 def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:

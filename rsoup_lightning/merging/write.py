@@ -55,7 +55,8 @@ def write_merged(
     as_file = not first.path.is_dir() and output.suffix == first.path.suffix
     with atomic_output(output, overwrite=overwrite) as temporary:
         folder = temporary.parent if as_file else temporary
-        folder.mkdir(exist_ok=True)
+        if not as_file:
+            folder.mkdir()
         if first.checkpoint is not None:
             target = temporary if as_file else folder / first.path.name
             _write_checkpoint(target, plan, *tensors, first.checkpoint, advance)

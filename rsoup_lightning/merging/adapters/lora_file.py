@@ -16,13 +16,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rsoup_lightning.errors import MergeError, WeightsError
 from rsoup_lightning.merging.adapters.adapter import PREFIX, Adapter, check_factors
 from rsoup_lightning.merging.adapters.peft_config import CONFIG_NAME, check_config, setting
-from rsoup_lightning.merging.disk.io import read_tensors
+from rsoup_lightning.merging.disk.io import read_tensors, save_tensors
 from rsoup_lightning.merging.lora import LoRAFactors
 from rsoup_lightning.optional import need
 
@@ -71,6 +70,8 @@ def read_lora_file(file: Path) -> Adapter:
         A, B = tensors.pop(module + down), tensors.pop(module + up)
         check_factors(A, B, module, file)
         alpha = tensors.pop(f"{module}.alpha", None)
+        if alpha is not None and alpha.numel() != 1:
+            raise WeightsError(f"{file}: '{module}.alpha' is of shape {tuple(alpha.shape)}, and not one number")
         scaling = _scaling(config, module, len(A), file) if alpha is None else float(alpha) / len(A)
         if not (A.isfinite().all() and B.isfinite().all() and math.isfinite(scaling)):
             raise MergeError(f"{module!r} in {file} holds NaN or infinite weights: that training diverged")
@@ -92,7 +93,7 @@ def write_lora_file(file: Path, adapter: Adapter) -> None:
             tensors[f"{module}.alpha"] = torch.tensor(item.scaling * item.rank)
     if scaled and adapter.style != "Kohya" and adapter.config:
         header[METADATA] = json.dumps(adapter.config)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file, header)
+    save_tensors(file, tensors, header)
 
 
 def of_network(adapter: Adapter, label: str) -> Adapter:

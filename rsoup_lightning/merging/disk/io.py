@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -100,7 +103,27 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write ``weights`` to ``path/policy.safetensors`` (or to ``path`` if it ends in .safetensors), atomically."""
     file = path if path.suffix == ".safetensors" else path / FILE_NAME
     with atomic(file) as temporary:
-        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}, temporary)
+        save_tensors(temporary, weights)
+
+
+def save_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, in which names of one tensor, as models tie them, have its numbers each.
+
+    Raises:
+        OSError: it cannot be written, as where the disk is full; safetensors itself raises an error of its own.
+    """
+    held: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().contiguous().cpu()
+        held[name] = plain.clone() if plain.data_ptr() in places else plain
+        places.add(plain.data_ptr())
+    try:
+        save_file(held, file, metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code) if number else str(error), str(file)) from None
 
 
 def load_pickled(file: Path, name: Path | None = None) -> Any:

@@ -16,11 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-
 from rsoup_lightning.errors import MergeError, OutputError
 from rsoup_lightning.files import write_json
+from rsoup_lightning.merging.disk.io import save_tensors
 from rsoup_lightning.merging.disk.skeleton import CONFIG, skeleton
 from rsoup_lightning.merging.disk.stored_expert import StoredExpert, may_be_tied
 from rsoup_lightning.merging.disk.tensor_file import TensorFile
@@ -97,8 +95,8 @@ def _with_copies(base: StoredExpert, sources: Mapping[str, str], folder: Path) -
     """``base`` with the tensors that ``sources`` names copied to other names, in a shard of their own in ``folder``."""
     copies = {name: base.tensors[source].read().view(base.tensors[source].shape) for name, source in sources.items()}
     try:
-        save_file(copies, folder / COPIES, metadata={"format": "pt"})
-    except (OSError, SafetensorError) as error:
+        save_tensors(folder / COPIES, copies, {"format": "pt"})
+    except OSError as error:
         raise OutputError(f"no room for copies of {', '.join(copies)} in {folder}: set TMPDIR ({error})") from None
     shard = TensorFile(folder / COPIES)
     try:

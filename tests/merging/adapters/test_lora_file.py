@@ -212,3 +212,10 @@ def test_other_files_are_none(tmp_path: Path) -> None:
     (tmp_path / IN_FOLDER).write_bytes(b"cut off")
     with pytest.raises(WeightsError, match="not a whole safetensors file"):
         merge([tmp_path], tmp_path / "soup", [1])
+
+
+def test_a_scaling_that_is_no_number(tmp_path: Path) -> None:
+    factors = {"lora_unet_q.lora_down.weight": torch.ones(2, 3), "lora_unet_q.lora_up.weight": torch.ones(4, 2)}
+    save_file({**factors, "lora_unet_q.alpha": torch.ones(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match=r"a\.safetensors: 'lora_unet_q\.alpha' is of shape \(2,\)"):
+        read_lora_file(tmp_path / "a.safetensors")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rsoup_lightning.commands.merge import merge_command
-from rsoup_lightning.errors import RSoupError
+from rsoup_lightning.errors import OutputError, RSoupError
 from rsoup_lightning.merging.on_disk import merge
 from tests.merging.disk.test_stored_expert import sharded
 from tests.running import rsoup
@@ -210,3 +211,21 @@ def test_a_gap_over_nothing_is_written_as_null(tmp_path: Path) -> None:
     second = saved_adapter(tmp_path / "b", torch.zeros(1, 3), torch.ones(4, 1))
     merge([first, second], tmp_path / "out", [0.5, 0.5])
     assert [layer["gap"] for layer in json.loads((tmp_path / "out/merge.json").read_text())["layers"]] == [None]
+
+
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    experts = [saved_adapter(tmp_path / name, torch.ones(1, 3), torch.ones(4, 1)) for name in "ab"]
+    if form == "file":
+        experts = [tmp_path / f"{name}.safetensors" for name in "ab"]
+        for file in experts:
+            save_file({"unet.q.lora_A.weight": torch.ones(1, 3), "unet.q.lora_B.weight": torch.ones(4, 1)}, file)
+
+    def full(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("rsoup_lightning.merging.disk.io.save_file", full)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OutputError, match=r"the disk is full: .*out.* was not written"):
+        merge(experts, tmp_path / f"out{experts[0].suffix}", [0.5, 0.5])
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from rsoup_lightning.errors import WeightsError
+from rsoup_lightning.errors import OutputError, WeightsError
 from rsoup_lightning.merging import read_weights, write_weights
-from rsoup_lightning.merging.disk.io import read_beside
+from rsoup_lightning.merging.disk.io import read_beside, save_tensors
 from tests.conftest import PointFineTuner, quiet_trainer
 
 WEIGHTS = {"a": torch.randn(3, 4), "n": torch.tensor(3)}
@@ -162,3 +164,27 @@ def test_nothing_half_written(tmp_path: Path) -> None:
         write_weights(tmp_path, {"a": torch.zeros(2, device="meta")})
     assert (tmp_path / "policy.safetensors").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_names_of_one_tensor_are_written_each(tmp_path: Path) -> None:
+    """As the weights of a policy that ties layers."""
+    tied = torch.randn(2, 2)
+    write_weights(tmp_path, {"a": tied, "b": tied, "empty": torch.zeros(0), "none": torch.zeros(0)})
+    back = read_weights(tmp_path)
+    assert back["a"].equal(tied) and back["b"].equal(tied) and back["none"].shape == (0,)
+
+
+def test_a_full_disk_is_named_whatever_safetensors_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("rsoup_lightning.merging.disk.io.save_file", full)
+    file = tmp_path / "policy.safetensors"
+    with pytest.raises(OutputError, match=re.escape(f"the disk is full: {file} was not written")):
+        write_weights(tmp_path, WEIGHTS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_safetensors_cannot_write_to_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="No such file or directory"):
+        save_tensors(tmp_path / "absent/a.safetensors", WEIGHTS)
