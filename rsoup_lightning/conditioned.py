@@ -47,9 +47,13 @@ class ConditionedPolicy(Policy):
         self.independent_steps = policy.independent_steps
         self._policy = (policy,)  # in a tuple, so that it is no submodule: neither trained nor saved
         own, experts = policy.weights(), len(conditioning.rewards)
-        trained = {name: each for name, each in policy.named_parameters() if each.requires_grad and name in own}
-        self._names = tuple(trained)
-        self.experts = nn.ParameterList(torch.stack([each.detach()] * experts) for each in trained.values())
+        trained: dict[nn.Parameter, int] = {}
+        self._places = {  # among the stacks of experts, by name: names that the policy ties have one
+            name: trained.setdefault(each, len(trained))
+            for name, each in policy.named_parameters(remove_duplicate=False)
+            if each.requires_grad and name in own
+        }
+        self.experts = nn.ParameterList(torch.stack([each.detach()] * experts) for each in trained)
         policy.check_mixed()
         self.conditioning = conditioning.fitting(entries, several=policy.soups(self._each()) is not None)
 
@@ -67,15 +71,14 @@ class ConditionedPolicy(Policy):
         """Those of all experts, with their numbers, and once what they share; :func:`expert_of` takes them apart."""
         own = {
             f"{expert}:{name}": tensor
-            for name, each in zip(self._names, self.experts, strict=True)
-            for expert, tensor in enumerate(each.detach())
+            for name, place in self._places.items()
+            for expert, tensor in enumerate(self.experts[place].detach())
         }
         shared = self.policy.weights().items()
-        return own | {f":{name}": tensor for name, tensor in shared if name not in self._names}
+        return own | {f":{name}": tensor for name, tensor in shared if name not in self._places}
 
     def forward(self, rollout: Rollout) -> PolicyOutput:
-        stacked = dict(zip(self._names, self.experts, strict=True))
-        output = self.policy.forward_mixed(rollout, stacked)
+        output = self.policy.forward_mixed(rollout, {name: self.experts[place] for name, place in self._places.items()})
         if output is not None:
             return output
         columns = self._at_each(rollout, lambda policy, rows: vars(policy(rows)))
@@ -94,7 +97,8 @@ class ConditionedPolicy(Policy):
         order, asked = groups.argsort(stable=True), _Asked(self.policy, ask)
         parts = []
         for number, rows in enumerate(order.split(groups.bincount().tolist())):
-            weights = {f"policy.{name}": each[number] for name, each in zip(self._names, mixed, strict=True)}
+            soup = [each[number] for each in mixed]
+            weights = {f"policy.{name}": soup[place] for name, place in self._places.items()}
             parts.append(functional_call(asked, weights, (rollout.rows(rows),)))
         columns = {name: [part[name] for part in parts] for name in parts[0]}
         back = order.argsort()

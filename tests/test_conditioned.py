@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,14 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsoup_lightning.algorithms import GRPO, PPO, RLOO, SCST, RewardWeightedRegression
 from rsoup_lightning.conditioned import ConditionedPolicy, conditioned, expert_of
 from rsoup_lightning.conditioning import Conditioning
 from rsoup_lightning.errors import ConfigError
 from rsoup_lightning.kl_penalty import KLPenalty
-from rsoup_lightning.merging import linear
+from rsoup_lightning.merging import linear, read_weights, write_weights
 from rsoup_lightning.modalities.control import CategoricalMLP, GaussianMLP, SimulatorEnvironment
 from rsoup_lightning.modalities.diffusion import PromptEnvironment
 from rsoup_lightning.modalities.diffusion.policy import DiffusionPolicy
@@ -185,9 +186,9 @@ def test_the_gradient_is_that_of_each_row_under_its_soup(kind: str) -> None:
     made = stirred(policy, Conditioning(("a", "b"), points=3))
     rollout = made.sampled(lambda each: environment.rollout(each, 0))
     (made(rollout).log_probs * rollout.mask).sum().backward()
-    gradients = dict(zip(made._names, [each.grad for each in made.experts], strict=True))
-    expected = {name: torch.zeros_like(each) for name, each in zip(made._names, made.experts, strict=True)}
-    if any("lora_" in name for name in made._names):
+    gradients = dict(zip(made._places, [each.grad for each in made.experts], strict=True))
+    expected = {name: torch.zeros_like(each) for name, each in zip(made._places, made.experts, strict=True)}
+    if any("lora_" in name for name in made._places):
         _adapters_by_hand(policy, made, rollout, expected)
     else:
         _whole_weights_by_hand(policy, made, rollout, expected)
@@ -217,7 +218,7 @@ def _adapters_by_hand(policy: Any, made: ConditionedPolicy, rollout: Rollout, in
     layers = [layer for layer in network.modules() if "default" in getattr(layer, "lora_A", ())]
     names = {id(parameter): name for name, parameter in policy.named_parameters()}
     halves = [[names[id(getattr(layer, half)["default"].weight)] for half in ("lora_A", "lora_B")] for layer in layers]
-    stacked = dict(zip(made._names, made.experts, strict=True))
+    stacked = dict(zip(made._places, made.experts, strict=True))
     leaves = {name: stacked[name].detach().clone().requires_grad_() for pair in halves for name in pair}
     for row, point in enumerate(rollout["coefficients"]):
         for layer, (down, up) in zip(layers, halves, strict=True):
@@ -255,10 +256,10 @@ def test_models_of_whole_weights_play_one_point_and_have_its_gradient(make: Any)
     output = made(rollout)
     torch.testing.assert_close(output.log_probs[rollout.mask], rollout.log_probs[rollout.mask], atol=1e-3, rtol=1e-4)
     (output.log_probs * rollout.mask).sum().backward()
-    expected = {name: torch.zeros_like(each) for name, each in zip(made._names, made.experts, strict=True)}
+    expected = {name: torch.zeros_like(each) for name, each in zip(made._places, made.experts, strict=True)}
     _whole_weights_by_hand(policy, made, rollout, expected)
     assert any(each.any() for each in expected.values())
-    for name, each in zip(made._names, made.experts, strict=True):
+    for name, each in zip(made._places, made.experts, strict=True):
         if expected[name].any():
             torch.testing.assert_close(
                 each.grad, expected[name], atol=2e-4 * float(expected[name].abs().max()), rtol=2e-3
@@ -354,3 +355,35 @@ def test_points_that_rows_cannot_share() -> None:
     with pytest.raises(ConfigError, match=r"4 rows of coefficients for 6 rows"):  # as 12 completions could
         made.sampled(lambda each: environment.rollout(each, 0, completions=2), completions=2)
     environment.close()
+
+
+class Tied(PointPolicy):
+    """Its place has a second name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again = nn.ParameterList([self.place])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_names_that_a_policy_ties_are_trained_and_saved_as_one(again: bool, tmp_path: Path) -> None:
+    policy = Tied()
+    if again:  # weights() may leave out the first name
+        policy.weights = lambda: {"again.0": policy.place}  # type: ignore[method-assign]
+    both = ConditionedPolicy(policy, POINT)
+    with torch.no_grad():
+        (stack,) = both.experts
+        stack.copy_(GOALS)
+    points = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    rollout = Rollout(torch.zeros(2, 1), torch.ones(2, 1) > 0, {"actions": GOALS.unsqueeze(1)}, {}, {})
+    rollout = replace(rollout, context={"coefficients": points})
+    wanted = [PointPolicy() for _ in points]
+    for one, point in zip(wanted, points @ GOALS, strict=True):
+        one.place.data = point
+    scores = torch.cat([one(rollout.rows(torch.tensor([row]))).log_probs for row, one in enumerate(wanted)])
+    torch.testing.assert_close(both(rollout).log_probs, scores)
+    write_weights(tmp_path, both.weights())
+    for number, goal in enumerate(GOALS):
+        loaded = Tied()
+        loaded.load_weights(expert_of(read_weights(tmp_path), number))
+        assert loaded.place.equal(goal)
