@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from math import inf, isfinite
 from types import ModuleType
@@ -44,6 +44,16 @@ class UnknownNameError(RSoupError):
         listed = self.known if len(self.known) <= SHOWN else some
         known_text = f" {where} lists them" if where else f" Known: {', '.join(listed)}" if listed else ""
         super().__init__(f"unknown {kind} {name!r}{hint}{known_text}")
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> None:
+    """Require one of the known names.
+
+    Raises:
+        UnknownNameError: it is none.
+    """
+    if name not in known:
+        raise UnknownNameError(kind, str(name), known)
 
 
 def absent(module: ModuleType, name: str) -> UnknownNameError:

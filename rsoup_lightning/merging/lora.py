@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from rsoup_lightning.errors import MergeError
+from rsoup_lightning.errors import MergeError, check_name
 from rsoup_lightning.merging.in_memory import linear_tensor
 
 FOLDABLE = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -85,6 +85,7 @@ def merge_module(
     Raises:
         MergeError: ranks or scalings differ in mode "factor", a rank below one, or an update that is not finite.
     """
+    check_name("mode of LoRA", mode, get_args(Mode))
     pairs = [(item, weight) for item, weight in zip(factors, coefficients, strict=True) if item is not None]
     items, weights = [item for item, _ in pairs], [weight for _, weight in pairs]
     merged = factor(items, weights, module) if mode == "factor" else exact(items, weights)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
-from rsoup_lightning.errors import ConfigError, MergeError
+from rsoup_lightning.errors import CoefficientError, ConfigError, MergeError, check_name
 from rsoup_lightning.files import user_path
 from rsoup_lightning.hub import local_folder
 from rsoup_lightning.merging import methods
@@ -24,7 +24,7 @@ from rsoup_lightning.merging.kinds.one_kind import check_adapter_tokens, of_one_
 from rsoup_lightning.merging.lora import LayerReport
 from rsoup_lightning.merging.sweep import Sweep, progress_bar, sweep
 from rsoup_lightning.merging.write import check_space, weight_bytes, write_merged
-from rsoup_lightning.simplex import check_coefficients
+from rsoup_lightning.simplex import Coefficients, check_coefficients
 
 LoRAMode = Literal["exact", "factor", "dense"]
 Dtype = Literal["float64", "float32", "float16", "bfloat16"]
@@ -102,6 +102,8 @@ def merge_models(
         dtype: of the floating tensors that are written; without one it is the experts', which must then be the same.
         **options: settings of the method.
     """
+    if dtype is not None:
+        check_name("dtype", dtype, get_args(Dtype))
     chosen = methods.method(method, options)
     if chosen.needs_init and init is None:
         raise ConfigError(
@@ -112,8 +114,8 @@ def merge_models(
         raise ConfigError(f"the method {method!r} takes no --init: leave it out")
     experts, more = wanted.experts, [init] if init else []
     by_pattern = {
-        name: check_coefficients(weights, len(experts), extrapolate=wanted.extrapolate)
-        for name, weights in (groups or {}).items()
+        pattern: _of_group(pattern, weights, len(experts), extrapolate=wanted.extrapolate)
+        for pattern, weights in (groups or {}).items()
     }
     shared: dict[str, Any] = {"method": method, "options": {**methods.METHODS[method].settings, **options}}
     shared |= {"init": init, "groups": {pattern: list(weights) for pattern, weights in by_pattern.items()}}
@@ -147,6 +149,7 @@ def merge_adapters(
         rank: of adapters: the most ranks a module may keep, by truncated SVD.
         base: of adapters: the base model's folder, for dense.
     """
+    check_name("mode of LoRA", lora, get_args(LoRAMode))
     if (lora == "dense") != (base is not None):
         raise ConfigError("--lora dense and --base FOLDER, the model to fold into, go together")
     if lora == "dense" and rank is not None:
@@ -182,9 +185,18 @@ OF_MODELS, OF_ADAPTERS = (methods.settings_of(function).keys() for function in (
 """Options of the one, which the other does not take."""
 
 
+def _of_group(pattern: str, coefficients: Sequence[float], experts: int, *, extrapolate: bool) -> Coefficients:
+    try:
+        return check_coefficients(coefficients, experts, extrapolate=extrapolate)
+    except CoefficientError as error:
+        raise CoefficientError(f"the group {pattern!r}: {error}") from None
+
+
 def _device(name: str) -> torch.device:
     try:
-        return torch.empty(0, device=name).device
+        found = torch.empty(1, device=name)
+        found.cpu()  # from meta, which holds no numbers, none come
+        return found.device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"no device {name!r} here: {str(error).partition(chr(10))[0]}") from None
 

@@ -30,6 +30,8 @@ from rsoup_lightning.merging.check import check_layout, check_match
 from rsoup_lightning.optional import need
 from rsoup_lightning.simplex import check_coefficients, rows_per_point
 
+HALVES = ("lora_A", "lora_B")
+
 
 class LoRAPerRow:
     """A model whose rows each have their own λ over LoRA experts.
@@ -49,7 +51,8 @@ class LoRAPerRow:
     def __init__(self, model: nn.Module, experts: Sequence[Mapping[str, Tensor]], adapter: str) -> None:
         check_match(experts)
         layers = _lora_layers(model, adapter)
-        updates = {name: tensor for name, tensor in model.state_dict().items() if name in experts[0]}
+        asked = {_key(name, half, adapter) for name, layer in layers if adapter in layer.lora_A for half in HALVES}
+        updates = {name: tensor for name, tensor in model.state_dict().items() if name in asked | experts[0].keys()}
         check_layout([experts[0], updates], ["expert 0", "the model"])
         self._model, self._experts = model, len(experts)
         self._learns = any(tensor.requires_grad for expert in experts for tensor in expert.values())
@@ -106,10 +109,11 @@ class _SideBySide:
 
             def factors(half: str) -> list[Tensor]:
                 own = getattr(layer, half)[adapter].weight
-                return [expert[f"{name}.{half}.{adapter}.weight"].to(own) for expert in experts]
+                return [expert[_key(name, half, adapter)].to(own) for expert in experts]
 
-            self._down = torch.cat(factors("lora_A"))  # [E r, inputs]
-            self._up = torch.cat(factors("lora_B"), dim=1)  # [outputs, E r]
+            down, up = map(factors, HALVES)
+            self._down = torch.cat(down)  # [E r, inputs]
+            self._up = torch.cat(up, dim=1)  # [outputs, E r]
             self._rank = len(self._down) // len(experts)
             self._scaling = float(layer.scaling[adapter])
 
@@ -132,6 +136,11 @@ class _SideBySide:
             return output.add_(F.linear(hidden.to(up.dtype), up))
 
         return forward
+
+
+def _key(layer: str, half: str, adapter: str) -> str:
+    """The name in the model of one factor of a LoRA layer."""
+    return f"{layer}.{half}.{adapter}.weight"
 
 
 def _lora_layers(model: nn.Module, adapter: str) -> list[tuple[str, Any]]:

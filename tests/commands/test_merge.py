@@ -78,3 +78,10 @@ def test_from_python(experts: list[str], tmp_path: Path) -> None:
     assert load_file(tmp_path / "m.safetensors")["w"].tolist() == [2.5, 2.5]
     sweep = rsoup_lightning.merge(experts, tmp_path / "sweep", grid=3)
     assert [path.name for path in sweep] == ["0-1", "0.5-0.5", "1-0"]
+
+
+@pytest.mark.parametrize("written", ["-5e-1", "-.5", "-5E-01", "-.05e1", "-0.5"])
+def test_negative_coefficients_however_they_are_written(experts: list[str], tmp_path: Path, written: str) -> None:
+    command = ["merge", "--experts", *experts, "--coefficients", "1.5", written, "--extrapolate"]
+    assert main([*command, "--output", str(tmp_path / "out.safetensors")]) == 0
+    assert load_file(tmp_path / "out.safetensors")["w"].tolist() == [0.0, 0.0]

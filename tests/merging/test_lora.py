@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsoup_lightning.errors import MergeError
+from rsoup_lightning.errors import MergeError, UnknownNameError
 from rsoup_lightning.merging.lora import LoRAFactors, averageable, dense, exact, factor, gap, merge_module, reduce_rank
 
 
@@ -160,3 +160,8 @@ def test_a_gap_over_nothing_is_none() -> None:
     two = LoRAFactors(torch.zeros(1, 6), torch.ones(5, 1), 1.0)
     assert gap([one, two], [0.5, 0.5])[1] == math.inf
     assert merge_module("q", [one, two], [0.5, 0.5], "exact", None)[1].gap is None
+
+
+def test_a_mode_that_there_is_not() -> None:
+    with pytest.raises(UnknownNameError, match="unknown mode of LoRA 'factors': did you mean 'factor'"):
+        merge_module("q", [_factors(0)], [1.0], "factors", None)  # type: ignore[arg-type]

@@ -314,6 +314,12 @@ def test_convolutions_in_channels_last(tmp_path: Path) -> None:
     [
         ({"init": "2"}, "'linear' takes no --init"),
         ({"device": "gpu"}, "no device 'gpu' here"),
+        ({"device": "meta"}, "no device 'meta' here: .*no data"),
+        ({"dtype": "fp16"}, "unknown dtype 'fp16': did you mean 'bfloat16'"),
+        ({"dtype": "int8"}, "unknown dtype 'int8'"),
+        ({"dtype": "sum"}, "unknown dtype 'sum'"),
+        ({"groups": {"^x": [0.5, 0.5], "^y": [0.5, 0.6]}}, r"the group '\^y': coefficients must sum to 1"),
+        ({"groups": {"^y": [1.0]}}, r"the group '\^y': 1 coefficients for 2 experts"),
         ({"experts": ["0", "0"]}, "is named twice"),
     ],
 )
@@ -323,3 +329,21 @@ def test_other_slips(experts: list[Path], tmp_path: Path, arguments: dict[str, A
         arguments["init"] = str(experts[int(arguments["init"])])
     with pytest.raises(RSoupError, match=message):
         merge(named, str(tmp_path / "out"), [0.5, 0.5], **arguments)
+
+
+def test_files_of_float8_are_refused_by_name(tmp_path: Path) -> None:
+    for name in "ab":
+        torch.save({"w": torch.ones(2).to(torch.float8_e4m3fn)}, tmp_path / f"{name}.pt")
+    with pytest.raises(RSoupError, match=r"'w' of .*a\.pt is torch\.float8_e4m3fn, which cannot be merged"):
+        merge([tmp_path / "a.pt", tmp_path / "b.pt"], tmp_path / "out.pt", [0.5, 0.5])
+    assert not (tmp_path / "out.pt").exists()
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_what_overflows_another_dtype_is_refused_also_where_experts_agree(tmp_path: Path, as_file: bool) -> None:
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        save_file({"frozen": torch.tensor([1e5]), "w": torch.tensor([value])}, tmp_path / f"{name}.safetensors")
+    experts = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    with pytest.raises(RSoupError, match="'frozen': overflows"):
+        merge(experts, tmp_path / ("out.safetensors" if as_file else "out"), [0.5, 0.5], dtype="float16")
+    assert sorted(tmp_path.iterdir()) == experts

@@ -179,3 +179,10 @@ def test_without_peft(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft.tuners.lora", None)
     with pytest.raises(ConfigError, match=r"pip install 'rsoup_lightning\[lora\]'"):
         LoRAPerRow(nn.Linear(2, 2), [{}], NAME)
+
+
+def test_experts_without_a_layer_of_the_adapter() -> None:
+    model = _language_model()
+    experts = [{key: each for key, each in expert.items() if "down_proj" not in key} for expert in _experts(model)]
+    with pytest.raises(MergeError, match=r"the model has the tensor '.*down_proj.*' that expert 0 lacks"):
+        LoRAPerRow(model, experts, NAME)

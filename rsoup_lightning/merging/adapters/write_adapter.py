@@ -70,8 +70,9 @@ def write_adapter_soup(
             return layers
         temporary.mkdir()
         first = next(iter(adapters))
-        for name, source in (beside_adapter(first) if first.is_dir() else {}).items():
-            shutil.copyfile(source, temporary / name)
+        for relative, source in (beside_adapter(first) if first.is_dir() else {}).items():
+            (temporary / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary / relative)
         write_in_form(temporary, merged)
         write_json(temporary / PROVENANCE, {**provenance, "layers": [vars(layer) for layer in layers]})
     return layers

@@ -116,14 +116,14 @@ def open_expert(path: Path) -> StoredExpert:
 
 
 def beside_adapter(folder: Path) -> dict[str, Path]:
-    """What lies beside an adapter's weights and goes with them, by name.
+    """What lies beside an adapter's weights and goes with them, by path in its folder, as of whole models.
 
     Raises:
         WeightsError: as :func:`carried`.
     """
-    weights = (".safetensors", *OTHER_WEIGHTS)
-    found = (file for file in sorted(folder.iterdir()) if not (file.is_dir() or file.name.endswith(weights)))
-    return {file.name: carried(file) for file in found if not file.name.startswith(".") and file.name != STATE}
+    found = (inside / name for inside, names in _folders(folder) for name in names)
+    weights = (".safetensors", *OTHER_WEIGHTS, STATE)
+    return {file.relative_to(folder).as_posix(): carried(file) for file in found if not file.name.endswith(weights)}
 
 
 def is_pipeline(path: Path) -> bool:

@@ -17,6 +17,7 @@ from rsoup_lightning.errors import ConfigError, RSoupError, UnknownNameError, ab
 from rsoup_lightning.run.recipes.hinting import actions, options
 
 NO_NAME, NO_MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'"), re.compile(r"No module named '(\w+)'")
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$", re.IGNORECASE)
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SECTIONS = ("model", "trainer", "soup")
 LARGEST_SEED = 2**32 - 1  # numpy's
@@ -149,6 +150,7 @@ def parse(parser: ArgumentParser, arguments: list[str], *, defaults: bool = True
             except yaml.YAMLError as error:  # the parser tells
                 if "unexpected ':'" in str(error):
                     raise ConfigError(f"{name} {value}: put a space after each colon, as in {{risky: 1}}") from None
+    parser._negative_number_matcher = NEGATIVE  # argparse takes one with an exponent for an option
     with ours():
         try:
             return parser.parse_args(arguments, defaults=defaults)

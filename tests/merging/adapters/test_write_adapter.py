@@ -229,3 +229,20 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
     with pytest.raises(OutputError, match=r"the disk is full: .*out.* was not written"):
         merge(experts, tmp_path / f"out{experts[0].suffix}", [0.5, 0.5])
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_misspelt_mode_is_refused_from_python_too(tmp_path: Path) -> None:
+    experts = [saved_adapter(tmp_path / name, torch.ones(1, 3), torch.ones(4, 1)) for name in "ab"]
+    with pytest.raises(RSoupError, match="unknown mode of LoRA 'factors': did you mean 'factor'"):
+        merge(experts, tmp_path / "out", [0.5, 0.5], lora="factors")
+    assert not (tmp_path / "out").exists()
+
+
+def test_chat_templates_in_their_folder_are_carried_along(tmp_path: Path) -> None:
+    experts = [saved_adapter(tmp_path / name, torch.ones(1, 3), torch.ones(4, 1)) for name in "ab"]
+    for folder in ("additional_chat_templates", "checkpoint-1"):
+        (experts[0] / folder).mkdir()
+        (experts[0] / folder / "tool_use.jinja").write_text("{{ 2 }}")
+    merge(experts, tmp_path / "out", [0.5, 0.5])
+    assert (tmp_path / "out/additional_chat_templates/tool_use.jinja").read_text() == "{{ 2 }}"
+    assert not (tmp_path / "out/checkpoint-1").exists()
