@@ -120,6 +120,11 @@ class Item:
         if isinstance(self.references, str):  # would be read letter by letter
             raise ConfigError(f"{self.picture} has the text {self.references!r:.80} for its references: write a tuple")
 
+    @property
+    def called(self) -> str:
+        """What errors call it."""
+        return f"{self.picture} ({self.question})" if self.question else self.picture
+
 
 class PictureData(ABC):
     """Where items and their pictures come from. Splits that share no picture; that for development may be empty.
