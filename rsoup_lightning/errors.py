@@ -149,14 +149,14 @@ def check_share(**numbers: float) -> None:
             raise ConfigError(f"{name} is {number}: it must be from 0 to 1")
 
 
-def check_positive(**numbers: float) -> None:
-    """Require that numbers are above 0 and finite.
+def check_positive(**numbers: float | None) -> None:
+    """Require that numbers which are given are above 0 and finite.
 
     Raises:
         ConfigError: one is not; names it.
     """
     for name, number in numbers.items():
-        if not 0 < number < inf:
+        if number is not None and not 0 < number < inf:
             raise ConfigError(f"{name} is {number}: it must be above 0, and finite")
 
 

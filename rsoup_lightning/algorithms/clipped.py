@@ -43,7 +43,7 @@ class PPO(Algorithm):
         entropy_coefficient: float = 0.0,
     ) -> None:
         super().__init__(epochs, minibatch_size, entropy_coefficient)
-        check_positive(clip=clip, **({} if value_clip is None else {"value_clip": value_clip}))
+        check_positive(clip=clip, value_clip=value_clip)
         check_share(discount=discount, gae_lambda=gae_lambda)
         check_finite(value_coefficient=value_coefficient)
         self.clip = clip

@@ -17,6 +17,9 @@ class REINFORCE(Algorithm):
     Args:
         discount: γ per step.
         entropy_coefficient: weight of the entropy bonus, per nat.
+
+    Raises:
+        ConfigError: γ outside [0, 1], or a setting that no algorithm can have.
     """
 
     def __init__(self, discount: float = 1.0, entropy_coefficient: float = 0.0) -> None:
@@ -55,6 +58,9 @@ class SCST(Algorithm):
     Args:
         completions: per prompt, K.
         entropy_coefficient: weight of the entropy bonus, per nat.
+
+    Raises:
+        ConfigError: no completion, or a setting that no algorithm can have.
     """
 
     greedy_baseline = True

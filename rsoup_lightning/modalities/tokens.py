@@ -27,7 +27,7 @@ def check_known(log_probs: Tensor, mask: Tensor) -> None:
     """Require that what was written has log-probabilities ``[B, T]``: of logits that are NaN, any token is the largest.
 
     Args:
-        log_probs: ``[B, T]``; probabilities will do.
+        log_probs: ``[B, T]``, or anything else that is NaN where they are.
         mask: ``[B, T]`` bool, those that count.
 
     Raises:

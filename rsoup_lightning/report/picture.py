@@ -17,13 +17,9 @@ from rsoup_lightning.report import view
 FADED = 0.3  # opacity
 
 
+@rc_context({"text.parse_math": False})  # names may have a $
 def write_picture(path: Path, record: Record) -> None:
     """Write the front as a PNG: a panel per pair of rewards and, for three rewards or more, the spider map."""
-    with rc_context({"text.parse_math": False}):  # names may have a $
-        _write(path, record)
-
-
-def _write(path: Path, record: Record) -> None:
     pairs, outlines = view.reward_pairs(record), view.outlines(record)
     panels = len(pairs) + bool(outlines)
     rows, columns = view.grid_shape(panels)

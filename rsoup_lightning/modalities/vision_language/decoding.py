@@ -135,6 +135,6 @@ def _next(follow: Follow, prompts: PromptTokens, tokens: Tensor, rows: Tensor, p
     logits = follow(joined(prompts, tokens, padding), rows)
     last = prompts.lengths + tokens.shape[1] - 1
     chosen_from = logits[torch.arange(len(last), device=last.device), last].float()
-    first = chosen_from.softmax(-1)[:, :1]  # one for all: they are NaN where any logit is NaN or infinite
-    check_known(first, torch.ones_like(first, dtype=torch.bool))
+    largest = chosen_from.amax(-1, keepdim=True)  # NaN where any is; less itself, also where it is infinite
+    check_known(largest - largest, torch.ones_like(largest, dtype=torch.bool))
     return chosen_from
